@@ -1,0 +1,73 @@
+#include "base/database.h"
+
+#include <fmt/format.h>
+
+#include "base/failure.h"
+
+namespace quotafuse::base {
+namespace {
+
+constexpr int kBusyTimeoutMs = 5000;
+
+SQLite::Database open(const std::string& path, int flags) {
+    try {
+        SQLite::Database db{path, flags, kBusyTimeoutMs};
+        db.exec("PRAGMA schema_version");  // the first real read: tells a file that is no database
+        return db;
+    } catch (const SQLite::Exception& e) {
+        throw Failure(ExitCode::io_error, fmt::format("store {}: {}", path, e.what()));
+    }
+}
+
+int version_of(SQLite::Database& db, const std::string& room) {
+    SQLite::Statement query{db, "SELECT version FROM schema WHERE room = ?"};
+    query.bind(1, room);
+    return query.executeStep() ? query.getColumn(0).getInt() : 0;
+}
+
+void migrate(SQLite::Database& db, const std::string& path, const Schema& schema) {
+    const auto version = version_of(db, schema.room);
+    const auto newest = static_cast<int>(schema.migrations.size());
+    if (version > newest) {
+        throw Failure(ExitCode::config,
+                      fmt::format("store {}: written by a newer quotafuse ({} is at version {}, this "
+                                  "program knows {}); install that version again, or use another file",
+                                  path, schema.room, version, newest));
+    }
+    if (version == newest) return;
+    for (auto next = version; next < newest; ++next) {
+        db.exec(schema.migrations[static_cast<std::size_t>(next)]);
+    }
+    SQLite::Statement set{db, "INSERT INTO schema(room, version) VALUES(?, ?) "
+                              "ON CONFLICT(room) DO UPDATE SET version = excluded.version"};
+    set.bind(1, schema.room);
+    set.bind(2, newest);
+    set.exec();
+}
+
+}  // namespace
+
+Database::Database(const std::string& path, const std::vector<Schema>& schemas)
+    : path_(path), db_(open(path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE)) {
+    try {
+        db_.exec("PRAGMA journal_mode = WAL");
+        db_.exec("PRAGMA foreign_keys = ON");
+        set_durable(true);
+        WriteTransaction transaction{*this};
+        db_.exec("CREATE TABLE IF NOT EXISTS schema(room TEXT PRIMARY KEY, version INTEGER NOT NULL)");
+        for (const auto& schema : schemas) migrate(db_, path, schema);
+        transaction.commit();
+    } catch (const SQLite::Exception& e) {
+        throw Failure(ExitCode::io_error, fmt::format("store {}: {}", path, e.what()));
+    }
+}
+
+void Database::set_durable(bool durable) {
+    db_.exec(durable ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
+}
+
+SQLite::Database open_read_only(const std::string& path) {
+    return open(path, SQLite::OPEN_READONLY);
+}
+
+}  // namespace quotafuse::base
