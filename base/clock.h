@@ -34,7 +34,11 @@ public:
     MonoTime mono() const override { return std::chrono::steady_clock::now(); }
 };
 
-inline std::int64_t unix_seconds(Second t) { return t.time_since_epoch().count(); }
-inline Second from_unix(std::int64_t seconds) { return Second{Seconds{seconds}}; }
+inline std::int64_t unix_seconds(Second t) {
+    return t.time_since_epoch().count();
+}
+inline Second from_unix(std::int64_t seconds) {
+    return Second{Seconds{seconds}};
+}
 
 }  // namespace quotafuse::base

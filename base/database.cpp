@@ -29,17 +29,19 @@ void migrate(SQLite::Database& db, const std::string& path, const Schema& schema
     const auto version = version_of(db, schema.room);
     const auto newest = static_cast<int>(schema.migrations.size());
     if (version > newest) {
-        throw Failure(ExitCode::config,
-                      fmt::format("store {}: written by a newer quotafuse ({} is at version {}, this "
-                                  "program knows {}); install that version again, or use another file",
-                                  path, schema.room, version, newest));
+        throw Failure(
+            ExitCode::config,
+            fmt::format("store {}: written by a newer quotafuse ({} is at version {}, this "
+                        "program knows {}); install that version again, or use another file",
+                        path, schema.room, version, newest));
     }
     if (version == newest) return;
     for (auto next = version; next < newest; ++next) {
         db.exec(schema.migrations[static_cast<std::size_t>(next)]);
     }
-    SQLite::Statement set{db, "INSERT INTO schema(room, version) VALUES(?, ?) "
-                              "ON CONFLICT(room) DO UPDATE SET version = excluded.version"};
+    SQLite::Statement set{db,
+                          "INSERT INTO schema(room, version) VALUES(?, ?) "
+                          "ON CONFLICT(room) DO UPDATE SET version = excluded.version"};
     set.bind(1, schema.room);
     set.bind(2, newest);
     set.exec();
@@ -54,7 +56,8 @@ Database::Database(const std::string& path, const std::vector<Schema>& schemas)
         db_.exec("PRAGMA foreign_keys = ON");
         set_durable(true);
         WriteTransaction transaction{*this};
-        db_.exec("CREATE TABLE IF NOT EXISTS schema(room TEXT PRIMARY KEY, version INTEGER NOT NULL)");
+        db_.exec(
+            "CREATE TABLE IF NOT EXISTS schema(room TEXT PRIMARY KEY, version INTEGER NOT NULL)");
         for (const auto& schema : schemas) migrate(db_, path, schema);
         transaction.commit();
     } catch (const SQLite::Exception& e) {

@@ -1,15 +1,16 @@
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include <SQLiteCpp/Database.h>
 #include <SQLiteCpp/Statement.h>
 #include <SQLiteCpp/Transaction.h>
 
-#include <string>
-#include <vector>
-
 namespace quotafuse::base {
 
-/// The tables of one room. Migration i takes the room from version i to i + 1; a released one never changes.
+/// The tables of one room. Migration i takes the room from version i to i + 1; a released one never
+/// changes.
 struct Schema {
     std::string room;
     std::vector<std::string> migrations;
@@ -19,13 +20,15 @@ struct Schema {
 class Database {
 public:
     /// Opens or creates `path` and brings every room to its newest version in one transaction.
-    /// Throws Failure: io_error when the file cannot be used, config when it was written by a newer quotafuse.
+    /// Throws Failure: io_error when the file cannot be used, config when it was written by a newer
+    /// quotafuse.
     Database(const std::string& path, const std::vector<Schema>& schemas);
 
     SQLite::Database& handle() { return db_; }
     const std::string& path() const { return path_; }
 
-    /// Catch-up trades an fsync per batch for speed: after a power cut the last batches are simply read again.
+    /// Catch-up trades an fsync per batch for speed: after a power cut the last batches are simply
+    /// read again.
     void set_durable(bool durable);
 
 private:
@@ -40,7 +43,8 @@ public:
         : SQLite::Transaction(db.handle(), SQLite::TransactionBehavior::IMMEDIATE) {}
 };
 
-/// A connection that cannot write, for pages and commands. Throws Failure(io_error) when there is no such file.
+/// A connection that cannot write, for pages and commands. Throws Failure(io_error) when there is
+/// no such file.
 SQLite::Database open_read_only(const std::string& path);
 
 }  // namespace quotafuse::base

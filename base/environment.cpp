@@ -1,11 +1,11 @@
 #include "base/environment.h"
 
-#include <fmt/format.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+
+#include <fmt/format.h>
+#include <unistd.h>
 
 #include "base/failure.h"
 #include "base/text.h"
@@ -20,7 +20,8 @@ std::string unquote(std::string_view value) {
 }
 
 bool is_name(std::string_view name) {
-    constexpr std::string_view kLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789";
+    constexpr std::string_view kLetters =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789";
     return !name.empty() && name.find_first_not_of(kLetters) == std::string_view::npos &&
            (name.front() < '0' || name.front() > '9');
 }
@@ -55,8 +56,10 @@ void Environment::add_file(const std::string& path) {
         if (text.empty() || text.front() == '#' || text.front() == ';') continue;
         const auto equals = text.find('=');
         if (equals == std::string_view::npos || !is_name(text.substr(0, equals))) {
-            throw Failure(ExitCode::config,
-                          fmt::format("{}:{}:1: expected NAME=value (no 'export', no space before =)", path, number));
+            throw Failure(
+                ExitCode::config,
+                fmt::format("{}:{}:1: expected NAME=value (no 'export', no space before =)", path,
+                            number));
         }
         values_.emplace(text.substr(0, equals), unquote(trim(text.substr(equals + 1))));
     }
@@ -70,11 +73,13 @@ Expanded expand(std::string_view text, const Environment& environment) {
             i += 2;
         } else if (text.substr(i).starts_with("${")) {
             const auto end = text.find('}', i);
-            const auto inside = text.substr(i + 2, end == std::string_view::npos ? end : end - i - 2);
+            const auto inside =
+                text.substr(i + 2, end == std::string_view::npos ? end : end - i - 2);
             const auto split_at = inside.find(":-");
             const auto name = inside.substr(0, split_at);
             if (end == std::string_view::npos || !is_name(name)) {
-                result.error = "a ${ must be followed by NAME} or NAME:-default} ($$ is a plain dollar sign)";
+                result.error =
+                    "a ${ must be followed by NAME} or NAME:-default} ($$ is a plain dollar sign)";
                 return result;
             }
             const auto value = environment.get(std::string{name}).value_or("");
@@ -84,7 +89,9 @@ Expanded expand(std::string_view text, const Environment& environment) {
             } else if (split_at != std::string_view::npos) {
                 result.text += inside.substr(split_at + 2);
             } else {
-                result.error = fmt::format("environment variable {} is not set or empty (${{{}:-}} would allow it)", name, name);
+                result.error = fmt::format(
+                    "environment variable {} is not set or empty (${{{}:-}} would allow it)", name,
+                    name);
                 return result;
             }
             i = end + 1;

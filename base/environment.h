@@ -16,9 +16,9 @@ public:
     static Environment of_process();
 
     std::optional<std::string> get(const std::string& name) const;
-    /// Adds KEY=VALUE lines of a file in systemd's EnvironmentFile= form (comments, blank lines, one pair
-    /// of quotes around a value). What is already set wins, as in a unit. A missing file adds nothing;
-    /// one that cannot be read or parsed throws Failure(config) with file:line.
+    /// Adds KEY=VALUE lines of a file in systemd's EnvironmentFile= form (comments, blank lines,
+    /// one pair of quotes around a value). What is already set wins, as in a unit. A missing file
+    /// adds nothing; one that cannot be read or parsed throws Failure(config) with file:line.
     void add_file(const std::string& path);
 
 private:
@@ -28,8 +28,8 @@ private:
 /// What became of a text with ${NAME} and ${NAME:-default} in it. "$$" is a dollar sign.
 struct Expanded {
     std::string text;
-    std::string error;     // empty when all is well: "SQL_DSN is not set"
-    bool used = false;     // a variable took part, so the result may be secret
+    std::string error;  // empty when all is well: "SQL_DSN is not set"
+    bool used = false;  // a variable took part, so the result may be secret
 };
 /// An unset or empty ${NAME} is an error; ${NAME:-x} then stands for x, which may be empty.
 Expanded expand(std::string_view text, const Environment& environment);

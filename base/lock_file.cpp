@@ -1,13 +1,13 @@
 #include "base/lock_file.h"
 
+#include <array>
+#include <cerrno>
+#include <cstring>
+
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
 #include <unistd.h>
-
-#include <array>
-#include <cerrno>
-#include <cstring>
 
 #include "base/failure.h"
 #include "base/text.h"
@@ -33,7 +33,8 @@ LockFile::LockFile(const std::string& path)
         const auto holder = read_holder(fd_);
         ::close(fd_);
         throw Failure(ExitCode::unavailable,
-                      fmt::format("{} is held by another quotafuse (pid {}); stop that one first", path, holder));
+                      fmt::format("{} is held by another quotafuse (pid {}); stop that one first",
+                                  path, holder));
     }
     const auto pid = fmt::format("{}\n", ::getpid());
     if (::ftruncate(fd_, 0) != 0 ||
@@ -45,6 +46,8 @@ LockFile::LockFile(const std::string& path)
 }
 
 // The file stays: removing it would let two processes lock two different files of one name.
-LockFile::~LockFile() { ::close(fd_); }
+LockFile::~LockFile() {
+    ::close(fd_);
+}
 
 }  // namespace quotafuse::base

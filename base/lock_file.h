@@ -8,7 +8,8 @@ namespace quotafuse::base {
 /// the kernel drops the lock when the process ends, however it ends.
 class LockFile {
 public:
-    /// Throws Failure: unavailable with the holder's pid when another process has it, io_error otherwise.
+    /// Throws Failure: unavailable with the holder's pid when another process has it, io_error
+    /// otherwise.
     explicit LockFile(const std::string& path);
     ~LockFile();
     LockFile(const LockFile&) = delete;

@@ -1,12 +1,12 @@
 #include "base/log.h"
 
+#include <algorithm>
+#include <cstdlib>
+
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <algorithm>
-#include <cstdlib>
 
 #include "base/guarded.h"
 #include "base/text.h"
@@ -24,20 +24,28 @@ bool stderr_is_journal() {
 
 std::string_view journal_priority(Level level) {
     switch (level) {
-        case Level::debug: return "<7>";
-        case Level::info: return "<6>";
-        case Level::warning: return "<4>";
-        case Level::error: return "<3>";
+        case Level::debug:
+            return "<7>";
+        case Level::info:
+            return "<6>";
+        case Level::warning:
+            return "<4>";
+        case Level::error:
+            return "<3>";
     }
     std::abort();
 }
 
 spdlog::level::level_enum spdlog_level(Level level) {
     switch (level) {
-        case Level::debug: return spdlog::level::debug;
-        case Level::info: return spdlog::level::info;
-        case Level::warning: return spdlog::level::warn;
-        case Level::error: return spdlog::level::err;
+        case Level::debug:
+            return spdlog::level::debug;
+        case Level::info:
+            return spdlog::level::info;
+        case Level::warning:
+            return spdlog::level::warn;
+        case Level::error:
+            return spdlog::level::err;
     }
     std::abort();
 }
@@ -63,7 +71,8 @@ void Log::hide(const std::vector<std::string>& secrets) {
         for (const auto& secret : secrets) {
             if (secret.size() < 4) continue;
             for (const auto& form : {secret, percent_encode(secret)}) {
-                if (std::find(known.begin(), known.end(), form) == known.end()) known.push_back(form);
+                if (std::find(known.begin(), known.end(), form) == known.end())
+                    known.push_back(form);
             }
         }
         // Longest first: a secret that contains another must not leave its tail behind.

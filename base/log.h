@@ -10,8 +10,8 @@ namespace quotafuse::base {
 /// error: somebody must act. warning: it may get worse. info: the state changed. debug: the rest.
 enum class Level { debug, info, warning, error };
 
-/// The program's log: one event a line on stderr, thread-safe. Under journald a line starts with its
-/// priority (<3> … <7>, see sd-daemon(3)); on a terminal with the time and the level as a word.
+/// The program's log: one event a line on stderr, thread-safe. Under journald a line starts with
+/// its priority (<3> … <7>, see sd-daemon(3)); on a terminal with the time and the level as a word.
 /// Every configured secret (also percent-encoded) is replaced by *** before a line is written.
 class Log {
 public:
@@ -25,7 +25,8 @@ public:
     void warning(std::string_view text) const { write(Level::warning, text); }
     void error(std::string_view text) const { write(Level::error, text); }
 
-    /// Adds texts that no line may contain. Texts under 4 bytes are ignored: they would blank ordinary words.
+    /// Adds texts that no line may contain. Texts under 4 bytes are ignored: they would blank
+    /// ordinary words.
     void hide(const std::vector<std::string>& secrets);
     /// What a line would look like: secrets replaced, control characters and line breaks as spaces.
     std::string clean(std::string_view text) const;

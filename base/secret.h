@@ -5,8 +5,8 @@
 
 namespace quotafuse::base {
 
-/// A value that no output may show. It has no stream operator and no implicit conversion on purpose;
-/// reveal() is for the one call that needs the text.
+/// A value that no output may show. It has no stream operator and no implicit conversion on
+/// purpose; reveal() is for the one call that needs the text.
 class Secret {
 public:
     Secret() = default;

@@ -10,7 +10,9 @@ unsigned char byte_at(std::string_view text, std::size_t i) {
     return static_cast<unsigned char>(text[i]);
 }
 
-bool continues(unsigned char byte) { return (byte & 0xC0U) == 0x80U; }
+bool continues(unsigned char byte) {
+    return (byte & 0xC0U) == 0x80U;
+}
 
 /// Length of the valid sequence that starts at i, 0 if there is none (Unicode 15, table 3-7).
 std::size_t sequence_length(std::string_view text, std::size_t i) {
@@ -98,7 +100,8 @@ std::string percent_encode(std::string_view text) {
     for (const char c : text) {
         const auto byte = static_cast<unsigned char>(c);
         const bool plain = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
-                           (byte >= '0' && byte <= '9') || c == '-' || c == '_' || c == '.' || c == '~';
+                           (byte >= '0' && byte <= '9') || c == '-' || c == '_' || c == '.' ||
+                           c == '~';
         if (plain) {
             out += c;
         } else {

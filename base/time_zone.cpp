@@ -1,9 +1,9 @@
 #include "base/time_zone.h"
 
+#include <stdexcept>
+
 #include <date/tz.h>
 #include <fmt/format.h>
-
-#include <stdexcept>
 
 namespace quotafuse::base {
 

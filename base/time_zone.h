@@ -14,13 +14,14 @@ namespace quotafuse::base {
 /// A wall-clock reading in some zone.
 struct LocalTime {
     int year;
-    unsigned month;  // 1 … 12
-    unsigned day;    // 1 … 31
+    unsigned month;    // 1 … 12
+    unsigned day;      // 1 … 31
     unsigned weekday;  // 0 = Monday … 6 = Sunday
     std::chrono::seconds of_day;
 };
 
-/// An IANA time zone of the host's tzdata. Copies are cheap and share the zone, which lives for ever.
+/// An IANA time zone of the host's tzdata. Copies are cheap and share the zone, which lives for
+/// ever.
 class TimeZone {
 public:
     /// UTC.

@@ -1,16 +1,16 @@
 #include "base/yaml.h"
 
-#include <fmt/format.h>
-#include <yaml-cpp/eventhandler.h>
-#include <yaml-cpp/exceptions.h>
-#include <yaml-cpp/parser.h>
-
 #include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <fstream>
 #include <map>
 #include <sstream>
+
+#include <fmt/format.h>
+#include <yaml-cpp/eventhandler.h>
+#include <yaml-cpp/exceptions.h>
+#include <yaml-cpp/parser.h>
 
 #include "base/duration.h"
 #include "base/text.h"
@@ -21,7 +21,9 @@ namespace {
 constexpr std::size_t kMostNodes = 100'000;
 constexpr std::size_t kDeepest = 100;
 
-Place place_of(const YAML::Mark& mark) { return {mark.line + 1, mark.column + 1}; }
+Place place_of(const YAML::Mark& mark) {
+    return {mark.line + 1, mark.column + 1};
+}
 
 std::size_t count_nodes(const Node& node) {
     std::size_t count = 1;
@@ -208,10 +210,14 @@ const Node* Node::find(std::string_view key) const {
 
 std::string Node::describe() const {
     switch (kind) {
-        case Kind::null: return "nothing";
-        case Kind::list: return "a list";
-        case Kind::map: return "a map";
-        case Kind::scalar: return fmt::format("'{}'", cut_bytes(valid_utf8(text), 60));
+        case Kind::null:
+            return "nothing";
+        case Kind::list:
+            return "a list";
+        case Kind::map:
+            return "a map";
+        case Kind::scalar:
+            return fmt::format("'{}'", cut_bytes(valid_utf8(text), 60));
     }
     std::abort();
 }
@@ -244,11 +250,11 @@ std::vector<std::string> Diagnostics::lines() const {
     });
     std::vector<std::string> lines;
     for (const auto& fault : sorted) {
-        const auto where =
-            fault.whole_file ? files_[fault.file]
-                             : fmt::format("{}:{}:{}", files_[fault.file], fault.place.line,
-                                           fault.place.column);
-        lines.push_back(fmt::format("{}: {}{}", where, fault.warning ? "warning: " : "", fault.text));
+        const auto where = fault.whole_file ? files_[fault.file]
+                                            : fmt::format("{}:{}:{}", files_[fault.file],
+                                                          fault.place.line, fault.place.column);
+        lines.push_back(
+            fmt::format("{}: {}{}", where, fault.warning ? "warning: " : "", fault.text));
     }
     return lines;
 }
@@ -289,8 +295,8 @@ std::optional<Document> load(const std::string& file, Diagnostics& diagnostics) 
 Mapping::Mapping(std::string file, const Node& node, std::string what, Diagnostics& diagnostics)
     : file_(std::move(file)), node_(node), what_(std::move(what)), diagnostics_(diagnostics) {
     if (node.kind != Node::Kind::map) {
-        error(node.place, fmt::format("{} must be a map of keys and values, not {}", what_,
-                                      node.describe()));
+        error(node.place,
+              fmt::format("{} must be a map of keys and values, not {}", what_, node.describe()));
     }
 }
 
@@ -346,7 +352,8 @@ std::optional<double> Mapping::number(std::string_view key) {
     const auto* const node = scalar(key, "a number");
     if (node == nullptr) return std::nullopt;
     const auto value = as_number(*node);
-    if (!value) error(node->place, fmt::format("{} must be a number, not {}", key, node->describe()));
+    if (!value)
+        error(node->place, fmt::format("{} must be a number, not {}", key, node->describe()));
     return value;
 }
 
@@ -359,8 +366,9 @@ std::optional<std::chrono::milliseconds> Mapping::duration(std::string_view key,
     if (node == nullptr) return std::nullopt;
     const auto value = parse_duration_ms(node->text);
     if (!value) {
-        error(node->place, fmt::format("{} must be a duration with its unit, such as 90s, 5m or 1h30m, not {}",
-                                       key, node->describe()));
+        error(node->place,
+              fmt::format("{} must be a duration with its unit, such as 90s, 5m or 1h30m, not {}",
+                          key, node->describe()));
         return std::nullopt;
     }
     if (*value < least || *value > most) {
@@ -383,8 +391,9 @@ std::optional<std::size_t> Mapping::choice(std::string_view key,
     const auto at = std::find(allowed.begin(), allowed.end(), node->text);
     if (at != allowed.end()) return static_cast<std::size_t>(at - allowed.begin());
     const auto close = nearest(node->text, allowed);
-    error(node->place, fmt::format("{} must be {}, not {}{}", key, expected, node->describe(),
-                                   close.empty() ? "" : fmt::format("; did you mean '{}'?", close)));
+    error(node->place,
+          fmt::format("{} must be {}, not {}{}", key, expected, node->describe(),
+                      close.empty() ? "" : fmt::format("; did you mean '{}'?", close)));
     return std::nullopt;
 }
 
@@ -399,11 +408,13 @@ std::optional<std::vector<std::string>> Mapping::texts(std::string_view key) {
             if (item.kind == Node::Kind::scalar) {
                 values.push_back(item.text);
             } else {
-                error(item.place, fmt::format("{} must be a list of texts, not {}", key, item.describe()));
+                error(item.place,
+                      fmt::format("{} must be a list of texts, not {}", key, item.describe()));
             }
         }
     } else {
-        error(node->place, fmt::format("{} must be a text or a list of texts, not {}", key, node->describe()));
+        error(node->place,
+              fmt::format("{} must be a text or a list of texts, not {}", key, node->describe()));
         return std::nullopt;
     }
     return values;
@@ -414,10 +425,11 @@ void Mapping::refuse_unknown() {
     for (const auto& member : node_.members) {
         if (std::find(known.begin(), known.end(), member.key) != known.end()) continue;
         const auto close = nearest(member.key, known);
-        error(member.key_place,
-              close.empty()
-                  ? fmt::format("unknown key '{}' in {}; known are {}", member.key, what_, fmt::join(known, ", "))
-                  : fmt::format("unknown key '{}' in {}; did you mean '{}'?", member.key, what_, close));
+        error(member.key_place, close.empty()
+                                    ? fmt::format("unknown key '{}' in {}; known are {}",
+                                                  member.key, what_, fmt::join(known, ", "))
+                                    : fmt::format("unknown key '{}' in {}; did you mean '{}'?",
+                                                  member.key, what_, close));
     }
 }
 

@@ -47,7 +47,8 @@ public:
     void error(const std::string& file, std::string text);
     void warning(const std::string& file, Place place, std::string text);
     bool ok() const { return errors_ == 0; }
-    /// "file:line:column: text" lines, by file in order of first fault, then by place. Warnings say so.
+    /// "file:line:column: text" lines, by file in order of first fault, then by place. Warnings say
+    /// so.
     std::vector<std::string> lines() const;
 
 private:
@@ -77,8 +78,8 @@ std::optional<Document> parse(const std::string& file, const std::string& text,
 /// parse() of a file's content; a file that cannot be read is a diagnostic.
 std::optional<Document> load(const std::string& file, Diagnostics& diagnostics);
 
-/// Reads the keys of one map: every reader below remembers its key as a known one, tells a wrong type or
-/// range with its place, and returns nothing then; refuse_unknown() comes last.
+/// Reads the keys of one map: every reader below remembers its key as a known one, tells a wrong
+/// type or range with its place, and returns nothing then; refuse_unknown() comes last.
 class Mapping {
 public:
     /// `what` names the map in messages ("a rule"). A node that is no map is told once.
@@ -90,7 +91,8 @@ public:
 
     std::optional<std::string> text(std::string_view key);
     std::optional<bool> boolean(std::string_view key);
-    std::optional<std::int64_t> integer(std::string_view key, std::int64_t least, std::int64_t most);
+    std::optional<std::int64_t> integer(std::string_view key, std::int64_t least,
+                                        std::int64_t most);
     std::optional<double> number(std::string_view key);
     std::optional<std::chrono::milliseconds> duration(std::string_view key,
                                                       std::chrono::milliseconds least,

@@ -7,8 +7,6 @@
 #include <string>
 #include <string_view>
 
-#include "sync/log_entry.h"
-
 namespace quotafuse::sync {
 
 enum class Gateway { new_api, one_api };
@@ -16,9 +14,26 @@ std::string_view gateway_name(Gateway gateway);  // "new-api", "one-api"
 
 /// The columns of `logs` that any supported gateway has, in the order in which sources select them.
 enum class Column : std::size_t {
-    id, created_at, type, user_id, channel_id, token_id, quota, prompt_tokens, completion_tokens,
-    use_time, elapsed_time, is_stream, username, token_name, model_name, group, ip, request_id,
-    content, other,
+    id,
+    created_at,
+    type,
+    user_id,
+    channel_id,
+    token_id,
+    quota,
+    prompt_tokens,
+    completion_tokens,
+    use_time,
+    elapsed_time,
+    is_stream,
+    username,
+    token_name,
+    model_name,
+    group,
+    ip,
+    request_id,
+    content,
+    other,
 };
 inline constexpr std::size_t kColumns = 20;
 std::string_view column_name(Column column);
@@ -32,22 +47,23 @@ struct RawRow {
         return numbers[static_cast<std::size_t>(column)].value_or(0);
     }
     std::string_view text(Column column) const {
-        return texts[static_cast<std::size_t>(column) - numbers.size()].value_or(std::string_view{});
+        return texts[static_cast<std::size_t>(column) - numbers.size()].value_or(
+            std::string_view{});
     }
 };
 
 /// What one gateway's `logs` looks like: which program wrote it, and which columns it has.
 class Dialect {
 public:
-    /// Tells the program by its columns: `other` is New API, `elapsed_time` without it One API. Throws
-    /// GatewayError(schema) when the columns are those of neither.
+    /// Tells the program by its columns: `other` is New API, `elapsed_time` without it One API.
+    /// Throws GatewayError(schema) when the columns are those of neither.
     static Dialect detect(const std::set<std::string>& columns, std::optional<Gateway> forced = {});
 
     Gateway gateway() const { return gateway_; }
-    /// "`id`,`created_at`,…" with NULL for a column that this database lacks. Names quoted with backticks.
+    /// "`id`,`created_at`,…" with NULL for a column that this database lacks. Names quoted with
+    /// backticks.
     const std::string& select_list() const { return select_list_; }
     bool has(Column column) const { return columns_.contains(std::string{column_name(column)}); }
-    LogEntry decode(const RawRow& raw) const;
 
 private:
     Dialect(Gateway gateway, std::set<std::string> columns);

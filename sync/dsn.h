@@ -9,7 +9,8 @@
 namespace quotafuse::sync {
 
 /// How a connection to MySQL is protected. `required` encrypts without checking who answers: no
-/// protection against an active attacker. `ca` checks the certificate's issuer, `full` also its host name.
+/// protection against an active attacker. `ca` checks the certificate's issuer, `full` also its
+/// host name.
 enum class Tls { off, required, ca, full };
 
 /// Where a gateway's database is.
@@ -35,9 +36,10 @@ struct DsnResult {
     std::string error;  // for people, without the DSN's text; empty when dsn is set
 };
 
-/// Reads what gateways themselves accept (Go's `user:pass@tcp(host:3306)/db?parseTime=true`, unix(/path),
-/// tcp([::1]:3306)), URLs (mysql://user:p%40ss@host/db), and paths (or file: URLs) of a SQLite file.
-/// Parameters that only Go's driver needs are ignored; unknown ones, postgres:// and clickhouse:// are refused.
+/// Reads what gateways themselves accept (Go's `user:pass@tcp(host:3306)/db?parseTime=true`,
+/// unix(/path), tcp([::1]:3306)), URLs (mysql://user:p%40ss@host/db), and paths (or file: URLs) of
+/// a SQLite file. Parameters that only Go's driver needs are ignored; unknown ones, postgres:// and
+/// clickhouse:// are refused.
 DsnResult parse_dsn(const std::string& text);
 
 }  // namespace quotafuse::sync

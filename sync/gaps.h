@@ -7,8 +7,9 @@
 
 namespace quotafuse::sync {
 
-/// Ids below the cursor that were not there when the cursor passed them. An id is taken at INSERT, the row
-/// appears at COMMIT, so they may still come; a rolled-back insert leaves its hole for ever.
+/// Ids below the cursor that were not there when the cursor passed them. An id is taken at INSERT,
+/// the row appears at COMMIT, so they may still come; a rolled-back insert leaves its hole for
+/// ever.
 struct Gap {
     std::int64_t first = 0;
     std::int64_t last = 0;
@@ -20,8 +21,9 @@ struct Gap {
 std::vector<Gap> find_gaps(std::int64_t cursor, const std::vector<std::int64_t>& ids,
                            std::int64_t deadline);
 
-/// `gaps` without the ids that have appeared (ascending) and without those past their deadline; a range
-/// is split where an id in its middle appeared. At most kMostGaps ranges stay: above that the nearest merge.
+/// `gaps` without the ids that have appeared (ascending) and without those past their deadline; a
+/// range is split where an id in its middle appeared. At most kMostGaps ranges stay: above that the
+/// nearest merge.
 inline constexpr std::size_t kMostGaps = 1000;
 std::vector<Gap> close_gaps(const std::vector<Gap>& gaps, const std::vector<std::int64_t>& appeared,
                             std::int64_t now);

@@ -27,15 +27,18 @@ struct GatewayInfo {
     bool operator==(const GatewayInfo&) const = default;
 };
 
-/// Reads channels in keyset slices of 1,000 and the options of `<database>_options` in the view database
-/// `quotafuse` (see `quotafuse grants`), else of the table itself, else not at all. Throws GatewayError.
+/// Reads channels in keyset slices of 1,000 and the options of `<database>_options` in the view
+/// database `quotafuse` (see `quotafuse grants`), else of the table itself, else not at all. Throws
+/// GatewayError.
 GatewayInfo read_gateway_info(GatewaySession& session, const std::string& database);
 
-/// One option of the gateway, by the same two ways; empty when it was never saved or may not be read.
+/// One option of the gateway, by the same two ways; empty when it was never saved or may not be
+/// read.
 struct OptionValue {
     bool readable = false;
     std::optional<std::string> value;
 };
-OptionValue read_option(GatewaySession& session, const std::string& database, const std::string& key);
+OptionValue read_option(GatewaySession& session, const std::string& database,
+                        const std::string& key);
 
 }  // namespace quotafuse::sync

@@ -34,11 +34,11 @@ using Argument = std::variant<std::monostate, std::int64_t, std::string>;  // mo
 using Cell = std::optional<std::string>;
 using Cells = std::vector<Cell>;
 
-/// One connection to a gateway's database, MySQL or SQLite, for small statements: names, options, the
-/// breaker's writes. Statements are short and autocommitted unless begin() was called. Both engines accept
-/// ? arguments and `backticks` around names. Used by one thread; only interrupt() may come from another.
-/// After an error in an unknown state the connection is thrown away and the next statement connects anew
-/// (never inside a transaction: that throws unreachable).
+/// One connection to a gateway's database, MySQL or SQLite, for small statements: names, options,
+/// the breaker's writes. Statements are short and autocommitted unless begin() was called. Both
+/// engines accept ? arguments and `backticks` around names. Used by one thread; only interrupt()
+/// may come from another. After an error in an unknown state the connection is thrown away and the
+/// next statement connects anew (never inside a transaction: that throws unreachable).
 class GatewaySession {
 public:
     GatewaySession() = default;
@@ -49,7 +49,8 @@ public:
     virtual Dsn::Kind kind() const = 0;
     virtual std::vector<Cells> query(const std::string& sql,
                                      const std::vector<Argument>& arguments = {}) = 0;
-    /// Returns the number of rows that were changed (a row set to what it was is not counted by MySQL).
+    /// Returns the number of rows that were changed (a row set to what it was is not counted by
+    /// MySQL).
     virtual std::int64_t execute(const std::string& sql,
                                  const std::vector<Argument>& arguments = {}) = 0;
     virtual void begin() = 0;   // SQLite: BEGIN IMMEDIATE
@@ -62,7 +63,8 @@ public:
 struct SessionOptions {
     std::chrono::seconds connect_timeout{5};
     std::chrono::seconds read_timeout{5};
-    bool read_only = true;  // SQLite opens the file so; MySQL sets the session so where the server allows it
+    bool read_only =
+        true;  // SQLite opens the file so; MySQL sets the session so where the server allows it
 };
 
 /// Connects on the first statement.

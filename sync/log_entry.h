@@ -17,8 +17,8 @@ enum class Kind : std::uint8_t {
 /// How a streamed answer ended, where the gateway tells (New API since 2026-03).
 enum class StreamEnd : std::uint8_t { unknown, complete, broken, client_gone };
 
-/// One row of the gateway's log in quotafuse's terms. Values that the gateway does not have are 0, empty
-/// or kUnknown. Texts are valid UTF-8.
+/// One row of the gateway's log in quotafuse's terms. Values that the gateway does not have are 0,
+/// empty or kUnknown. Texts are valid UTF-8.
 struct LogEntry {
     static constexpr std::int64_t kUnknown = -1;
 

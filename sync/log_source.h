@@ -11,8 +11,8 @@
 
 namespace quotafuse::sync {
 
-/// Where log rows come from. Reads by primary key only, in short autocommitted statements. One thread uses
-/// it; only interrupt() may come from another. Every call may throw GatewayError.
+/// Where log rows come from. Reads by primary key only, in short autocommitted statements. One
+/// thread uses it; only interrupt() may come from another. Every call may throw GatewayError.
 class LogSource {
 public:
     using Visit = std::function<void(const RawRow&)>;
@@ -27,14 +27,16 @@ public:
     /// Rows with first ≤ id ≤ last, by id, at most `limit`; returns how many there were.
     virtual std::size_t fetch(std::int64_t first, std::int64_t last, std::size_t limit,
                               const Visit& visit) = 0;
+    /// The highest id, 0 when the table is empty.
+    virtual std::int64_t last_id() = 0;
     virtual void interrupt() noexcept = 0;
 };
 
 std::unique_ptr<LogSource> make_source(const Dsn& dsn, std::optional<Gateway> forced,
                                        const SessionOptions& options);
 
-/// The smallest id whose row was created at or after `since` (unix seconds), by binary search on the
-/// primary key: about 2·log2(max id) point reads, never a scan. max id + 1 when there is none.
+/// The smallest id whose row was created at or after `since` (unix seconds), by binary search on
+/// the primary key: about 2·log2(max id) point reads, never a scan. max id + 1 when there is none.
 std::int64_t find_start(LogSource& source, std::int64_t since);
 
 }  // namespace quotafuse::sync

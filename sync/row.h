@@ -14,7 +14,8 @@ namespace quotafuse::sync {
 /// A text that repeats (model, group, token name …), stored once. 0 is the empty text.
 using TextId = std::int32_t;
 
-/// A log entry as the store keeps it and the windows read it: texts are ids of the store's dictionary.
+/// A log entry as the store keeps it and the windows read it: texts are ids of the store's
+/// dictionary.
 struct Row {
     std::int64_t id = 0;  // epoch · 2^48 + the gateway's id
     std::int64_t created_at = 0;
@@ -45,7 +46,8 @@ struct Row {
     bool task = false;
 };
 
-/// The dictionary in memory: ids count up from 1 and never change. Not thread-safe: it belongs to the pipeline.
+/// The dictionary in memory: ids count up from 1 and never change. Not thread-safe: it belongs to
+/// the pipeline.
 class Texts {
 public:
     Texts() { add(""); }

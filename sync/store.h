@@ -1,12 +1,11 @@
 #pragma once
 
-#include <SQLiteCpp/Statement.h>
-
 #include <cstdint>
 #include <functional>
-#include <optional>
 #include <string>
 #include <vector>
+
+#include <SQLiteCpp/Statement.h>
 
 #include "base/clock.h"
 #include "base/database.h"
@@ -19,6 +18,7 @@ namespace quotafuse::sync {
 struct Position {
     std::int64_t cursor = 0;  // highest id of the gateway that is stored
     std::vector<Gap> gaps;    // ids below it that may still appear
+    bool operator==(const Position&) const = default;
 };
 
 /// One append: rows in any order, and what is known of the source after them.
@@ -39,8 +39,8 @@ public:
     std::int64_t newest() const { return newest_; }
     Texts& texts() { return texts_; }
 
-    /// Stores what is new of the batch and its position in one transaction; returns the rows that were
-    /// not there before. Rows already stored are skipped: a repeat after a crash is harmless.
+    /// Stores what is new of the batch and its position in one transaction; returns the rows that
+    /// were not there before. Rows already stored are skipped: a repeat after a crash is harmless.
     std::vector<Row> append(const Batch& batch, base::Second seen);
 
     /// Rows with after < created_at ≤ until, oldest first.
@@ -55,10 +55,13 @@ public:
     std::vector<Served> served_by(std::int64_t channel, std::int64_t after);
 
 private:
-    void insert_text(TextId id);
-    TextId intern(std::string_view text);
+    Row to_row(const LogEntry& entry, std::int64_t seen_at);
+    void store_texts();
+    void store_position(const Position& position, std::int64_t rows);
+
     base::Database& database_;
     Texts texts_;
+    std::size_t stored_texts_ = 0;  // ids below it are in the file
     Position position_;
     std::int64_t rows_ = 0;
     std::int64_t newest_ = 0;

@@ -1,0 +1,41 @@
+#include "sync/log_source.h"
+
+#include <cstdlib>
+#include <limits>
+
+#include "sync/sources.h"
+
+namespace quotafuse::sync {
+
+std::unique_ptr<LogSource> make_source(const Dsn& dsn, std::optional<Gateway> forced,
+                                       const SessionOptions& options) {
+    switch (dsn.kind) {
+        case Dsn::Kind::mysql:
+            return make_mysql_source(dsn, forced, options);
+        case Dsn::Kind::sqlite:
+            return make_sqlite_source(dsn, forced, options);
+    }
+    std::abort();
+}
+
+std::int64_t find_start(LogSource& source, std::int64_t since) {
+    std::int64_t low = 1;
+    std::int64_t high = source.last_id() + 1;  // the answer lies in [low, high]
+    while (low < high) {
+        const auto middle = low + (high - low) / 2;
+        std::int64_t id = high;
+        std::int64_t created_at = std::numeric_limits<std::int64_t>::max();
+        source.fetch(middle, high - 1, 1, [&](const RawRow& row) {
+            id = row.number(Column::id);
+            created_at = row.number(Column::created_at);
+        });
+        // Holes: the probe answers for every id from `middle` to the row that it found.
+        if (created_at < since)
+            low = id + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+}  // namespace quotafuse::sync

@@ -1,0 +1,144 @@
+#include <cppconn/connection.h>
+#include <cppconn/exception.h>
+#include <cppconn/prepared_statement.h>
+#include <cppconn/resultset.h>
+#include <cppconn/statement.h>
+#include <fmt/format.h>
+
+#include "sync/mysql_connection.h"
+#include "sync/sources.h"
+
+namespace quotafuse::sync {
+namespace {
+
+class MysqlSource final : public LogSource {
+public:
+    MysqlSource(const Dsn& dsn, std::optional<Gateway> forced, const SessionOptions& options)
+        : connection_(dsn, options), forced_(forced) {}
+
+    const Dialect& dialect() override {
+        try {
+            // Asked anew on each connection: an upgrade of the gateway adds columns while we wait.
+            auto& connection = connection_.get();
+            if (!dialect_ || probed_ != connection_.generation()) {
+                dialect_ = Dialect::detect(read_columns(connection), forced_);
+                probed_ = connection_.generation();
+                poll_.reset();
+            }
+            return *dialect_;
+        } catch (const sql::SQLException& e) {
+            fail(e);
+        }
+    }
+
+    std::size_t fetch(std::int64_t first, std::int64_t last, std::size_t limit,
+                      const Visit& visit) override {
+        dialect();
+        try {
+            const auto count =
+                was_full_ ? stream(first, last, limit, visit) : poll(first, last, limit, visit);
+            was_full_ = limit > 1 && count == limit;
+            return count;
+        } catch (const sql::SQLException& e) {
+            fail(e);
+        }
+    }
+
+    std::int64_t last_id() override {
+        dialect();
+        try {
+            const std::unique_ptr<sql::Statement> statement{connection_.get().createStatement()};
+            const std::unique_ptr<sql::ResultSet> result{
+                statement->executeQuery("SELECT MAX(`id`) FROM `logs`")};
+            return result->next() ? result->getInt64(1) : 0;
+        } catch (const sql::SQLException& e) {
+            fail(e);
+        }
+    }
+
+    void interrupt() noexcept override { connection_.interrupt(); }
+
+private:
+    std::set<std::string> read_columns(sql::Connection& connection) const {
+        const std::unique_ptr<sql::Statement> statement{connection.createStatement()};
+        const std::unique_ptr<sql::ResultSet> result{
+            statement->executeQuery("SELECT column_name FROM information_schema.columns "
+                                    "WHERE table_schema = DATABASE() AND table_name = 'logs'")};
+        std::set<std::string> columns;
+        while (result->next()) columns.insert(result->getString(1));
+        if (columns.empty()) {
+            throw GatewayError(GatewayError::Kind::schema,
+                               fmt::format("no table `logs` in {} that this account may read",
+                                           connection_.dsn().describe()));
+        }
+        return columns;
+    }
+
+    /// Prepared once: an idle poll costs the server no parsing.
+    std::size_t poll(std::int64_t first, std::int64_t last, std::size_t limit, const Visit& visit) {
+        if (!poll_) {
+            poll_.reset(connection_.get().prepareStatement(fmt::format(
+                "SELECT {} FROM `logs` WHERE `id` >= ? AND `id` <= ? ORDER BY `id` LIMIT ?",
+                dialect_->select_list())));
+        }
+        poll_->setInt64(1, first);
+        poll_->setInt64(2, last);
+        poll_->setInt64(3, static_cast<std::int64_t>(limit));
+        const std::unique_ptr<sql::ResultSet> result{poll_->executeQuery()};
+        return visit_all(*result, visit);
+    }
+
+    /// Catch-up: text results can be streamed, which the connector cannot do with prepared ones.
+    std::size_t stream(std::int64_t first, std::int64_t last, std::size_t limit,
+                       const Visit& visit) {
+        const std::unique_ptr<sql::Statement> statement{connection_.get().createStatement()};
+        statement->setResultSetType(sql::ResultSet::TYPE_FORWARD_ONLY);
+        const std::unique_ptr<sql::ResultSet> result{statement->executeQuery(fmt::format(
+            "SELECT {} FROM `logs` WHERE `id` >= {} AND `id` <= {} ORDER BY `id` LIMIT {}",
+            dialect_->select_list(), first, last, limit))};
+        return visit_all(*result, visit);
+    }
+
+    std::size_t visit_all(sql::ResultSet& result, const Visit& visit) {
+        std::size_t count = 0;
+        RawRow row;
+        std::array<sql::SQLString, std::tuple_size_v<decltype(row.texts)>> texts;
+        const auto numbers = static_cast<unsigned>(row.numbers.size());
+        for (; result.next(); ++count) {
+            for (unsigned i = 0; i < numbers; ++i) {
+                const auto value = result.getInt64(i + 1);
+                row.numbers[i] = result.wasNull() ? std::nullopt : std::optional{value};
+            }
+            for (unsigned i = 0; i < texts.size(); ++i) {
+                texts[i] = result.getString(numbers + i + 1);
+                if (result.wasNull())
+                    row.texts[i] = std::nullopt;
+                else
+                    row.texts[i] = std::string_view{texts[i].c_str(), texts[i].length()};
+            }
+            visit(row);
+        }
+        return count;
+    }
+
+    [[noreturn]] void fail(const sql::SQLException& e) {
+        poll_.reset();
+        connection_.raise(e);
+    }
+
+    MysqlConnection connection_;
+    std::optional<Gateway> forced_;
+    std::optional<Dialect> dialect_;
+    std::uint64_t probed_ = 0;
+    std::unique_ptr<sql::PreparedStatement> poll_;  // after connection_: it must go first
+    bool was_full_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<LogSource> make_mysql_source(const Dsn& dsn, std::optional<Gateway> forced,
+                                             const SessionOptions& options) {
+    return std::make_unique<MysqlSource>(dsn, forced, options);
+}
+
+}  // namespace quotafuse::sync

@@ -1,0 +1,95 @@
+#include <SQLiteCpp/Statement.h>
+#include <fmt/format.h>
+
+#include "sync/sources.h"
+#include "sync/sqlite_connection.h"
+
+namespace quotafuse::sync {
+namespace {
+
+class SqliteSource final : public LogSource {
+public:
+    SqliteSource(const Dsn& dsn, std::optional<Gateway> forced, const SessionOptions& options)
+        : connection_(dsn, options), forced_(forced) {}
+
+    const Dialect& dialect() override {
+        if (dialect_) return *dialect_;
+        try {
+            std::set<std::string> columns;
+            SQLite::Statement statement{connection_.get(),
+                                        "SELECT name FROM pragma_table_info('logs')"};
+            while (statement.executeStep()) columns.insert(statement.getColumn(0).getString());
+            if (columns.empty())
+                throw GatewayError(GatewayError::Kind::schema, "the file has no table `logs`");
+            dialect_ = Dialect::detect(columns, forced_);
+            return *dialect_;
+        } catch (const SQLite::Exception& e) {
+            connection_.raise(e);
+        }
+    }
+
+    std::size_t fetch(std::int64_t first, std::int64_t last, std::size_t limit,
+                      const Visit& visit) override {
+        const auto& list = dialect().select_list();
+        try {
+            SQLite::Statement statement{
+                connection_.get(),
+                fmt::format(
+                    "SELECT {} FROM `logs` WHERE `id` >= ? AND `id` <= ? ORDER BY `id` LIMIT ?",
+                    list)};
+            statement.bind(1, first);
+            statement.bind(2, last);
+            statement.bind(3, static_cast<std::int64_t>(limit));
+            std::size_t count = 0;
+            for (; statement.executeStep(); ++count) visit_one(statement, visit);
+            return count;
+        } catch (const SQLite::Exception& e) {
+            dialect_.reset();  // the gateway may have been upgraded: look at its columns again
+            connection_.raise(e);
+        }
+    }
+
+    std::int64_t last_id() override {
+        dialect();
+        try {
+            SQLite::Statement statement{connection_.get(), "SELECT MAX(`id`) FROM `logs`"};
+            return statement.executeStep() ? statement.getColumn(0).getInt64() : 0;
+        } catch (const SQLite::Exception& e) {
+            connection_.raise(e);
+        }
+    }
+
+    void interrupt() noexcept override { connection_.interrupt(); }
+
+private:
+    static void visit_one(SQLite::Statement& statement, const Visit& visit) {
+        RawRow row;
+        const auto numbers = static_cast<int>(row.numbers.size());
+        for (int i = 0; i < numbers; ++i) {
+            const auto column = statement.getColumn(i);
+            if (!column.isNull()) row.numbers[static_cast<std::size_t>(i)] = column.getInt64();
+        }
+        for (int i = 0; i < static_cast<int>(row.texts.size()); ++i) {
+            const auto column = statement.getColumn(numbers + i);
+            if (column.isNull()) continue;
+            const char* const text =
+                column.getText();  // first: it decides the encoding that is counted
+            row.texts[static_cast<std::size_t>(i)] =
+                std::string_view{text, static_cast<std::size_t>(column.getBytes())};
+        }
+        visit(row);
+    }
+
+    SqliteConnection connection_;
+    std::optional<Gateway> forced_;
+    std::optional<Dialect> dialect_;
+};
+
+}  // namespace
+
+std::unique_ptr<LogSource> make_sqlite_source(const Dsn& dsn, std::optional<Gateway> forced,
+                                              const SessionOptions& options) {
+    return std::make_unique<SqliteSource>(dsn, forced, options);
+}
+
+}  // namespace quotafuse::sync
