@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <sstream>
@@ -217,7 +218,8 @@ std::string Node::describe() const {
         case Kind::map:
             return "a map";
         case Kind::scalar:
-            return fmt::format("'{}'", cut_bytes(valid_utf8(text), 60));
+            return fmt::format("{}'{}'", quoted ? "the quoted text " : "",
+                               cut_bytes(valid_utf8(text), 60));
     }
     std::abort();
 }
@@ -282,13 +284,14 @@ std::optional<Document> parse(const std::string& file, const std::string& text,
 }
 
 std::optional<Document> load(const std::string& file, Diagnostics& diagnostics) {
+    std::error_code error;
     std::ifstream in{file, std::ios::binary};
-    std::ostringstream text;
-    // A directory opens, but cannot be read.
-    if (!in || !(text << in.rdbuf() || in.peek() == std::ifstream::traits_type::eof())) {
+    if (!in || std::filesystem::is_directory(file, error)) {
         diagnostics.error(file, "cannot be read (is it there, and may this user read it?)");
         return std::nullopt;
     }
+    std::ostringstream text;
+    text << in.rdbuf();
     return parse(file, text.str(), diagnostics);
 }
 
