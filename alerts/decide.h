@@ -1,0 +1,91 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "alerts/rule.h"
+#include "base/clock.h"
+
+namespace quotafuse::alerts {
+
+enum class Phase { inactive, pending, firing };
+std::string_view phase_name(Phase phase);
+
+/// How an episode came to its end. `gone`: a `below` series without a row for kGoneAfter.
+enum class Ending { recovered, no_traffic, gone };
+std::string_view ending_name(Ending ending);
+
+/// Why a notice goes out, or why not.
+enum class Reason {
+    // told:
+    first,        // the first of its episode
+    reminder,     // it still fires at the end of the cooldown
+    resolved,     // it is over
+    first_look,   // found over the limit by the very first evaluation of a new or changed rule
+    hours_began,  // it has fired since before the active hours
+    action,       // muted, but the breaker is asked to act
+    // not told:
+    inactive,       // nothing is wrong
+    few_requests,   // over the limit, but fewer than min_requests stand behind it
+    pending,        // over the limit, but not yet for as long as `for` asks
+    firing,         // told before, and no reminder is due
+    clearing,       // about to be over: keep_firing_for runs
+    cooldown,       // a notice of this series went out a short time ago
+    outside_hours,  // held until the active hours begin
+    max_series,     // as many series of this rule as it may tell are firing and told
+    not_told,       // over, and nobody was told that it fired
+    resolved_off,   // over, and the rule does not say so
+};
+std::string_view reason_name(Reason reason);
+bool is_told(Reason reason);
+
+/// What is remembered of one series of one rule. Times are engine seconds.
+struct AlertState {
+    Phase phase = Phase::inactive;
+    base::Second since{};       // pending: over the limit since
+    bool first_look = false;    // what is pending or firing was found by the rule's first evaluation
+    std::optional<base::Second> mute_until;  // end of the cooldown
+    // The episode that fires, or fired last:
+    base::Second began{};                     // over the limit since; an episode's id with rule and key
+    std::optional<base::Second> clear_since;  // firing: at or under `clear` since
+    std::optional<base::Second> over_at;      // its end, where the resolution is still to be told
+    Ending ending = Ending::recovered;        // how it ended
+    double peak = 0;                          // its worst value
+    bool told = false;                        // a notice of it went out
+    bool held = false;                        // its first notice waited for the active hours
+    bool acted = false;                       // its action was asked for
+    int reminders = 0;                        // how many went out
+    int sequence = 0;                         // notices of the episode so far
+    bool operator==(const AlertState&) const = default;
+};
+
+/// What there is to see at an engine second.
+struct Facts {
+    base::Second at{};
+    std::optional<double> value;
+    std::int64_t requests = 0;  // that stand behind the value
+    bool ready = true;          // enough history to judge a start
+    bool gone = false;          // the series is no more
+    bool first_look = false;    // the rule's very first evaluation
+    bool in_hours = true;
+    bool room = true;           // fewer than max_series are firing and told
+};
+
+struct Decision {
+    AlertState state;
+    Reason reason = Reason::inactive;
+    bool act = false;               // the action is to be asked for, now
+    std::optional<Ending> ended;    // the episode ended now
+};
+
+inline constexpr std::chrono::hours kLongestReminder{12};
+
+/// The one place that decides what becomes of a series and whether somebody is told. Pure.
+Decision decide(const AlertState& state, const Facts& facts, const Rule& rule);
+
+/// Whether the value alone would start an alert.
+bool is_breached(std::optional<double> value, const Rule& rule);
+
+}  // namespace quotafuse::alerts

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "alerts/decide.h"
+#include "alerts/names.h"
+#include "alerts/rule.h"
+#include "base/clock.h"
+#include "base/severity.h"
+#include "base/time_zone.h"
+
+namespace quotafuse::alerts {
+
+/// What the breaker is asked for, once in an episode.
+struct Action {
+    std::int64_t channel = 0;
+    ActionMode mode = ActionMode::shadow;  // as the rule wants it, before any ceiling
+    bool even_if_last = false;
+    bool operator==(const Action&) const = default;
+};
+
+/// One series of a summary.
+struct SeriesValue {
+    std::vector<KeyName> key;
+    std::optional<double> value;
+    bool operator==(const SeriesValue&) const = default;
+};
+
+/// Something that people are to be told: all that a message and the breaker need.
+struct Notice {
+    std::string event_id;  // 13 characters, unique for rule, key, episode and notice of the episode
+    Reason reason = Reason::first;
+    std::string rule;
+    base::Severity severity = base::Severity::warning;
+    Metric metric = Metric::requests;
+    std::string unit;
+    std::vector<KeyName> key;  // empty for a rule without `by`, and for a first look at several series
+    std::optional<double> value;
+    double threshold = 0;
+    double clear = 0;
+    bool below = false;
+    std::chrono::seconds window{0};
+    base::Second since{};  // over the limit since
+    base::Second at{};     // the engine second of this notice
+    std::chrono::seconds duration{0};  // from `since` to now, or to its end
+    double peak = 0;
+    std::optional<Ending> ended;  // of a resolved one
+    std::int64_t requests = 0;    // that stand behind the value
+    std::string summary;          // the rule's own text, rendered; may be empty
+    std::vector<std::string> notifiers;  // empty: all
+    base::TimeZone zone;                 // for its times
+    std::optional<Action> action;
+    std::vector<SeriesValue> series;  // of a first look: the largest, at most max_series
+    std::size_t more = 0;             // further series of the rule that fire and are not told
+};
+
+}  // namespace quotafuse::alerts

@@ -1,0 +1,91 @@
+#include "alerts/notice_maker.h"
+
+#include <fmt/format.h>
+
+#include "alerts/stable_hash.h"
+#include "alerts/summary.h"
+#include "base/duration.h"
+
+namespace quotafuse::alerts {
+
+Notice NoticeMaker::make(const SeriesKey& key, std::vector<KeyName> names, const Facts& facts,
+                         const AlertState& former, const Decision& decision) const {
+    const auto& state = decision.state;
+    const bool over = decision.reason == Reason::resolved;
+    Notice notice;
+    notice.event_id = event_id(key, state, state.sequence);
+    notice.reason = decision.reason;
+    notice.rule = rule_.name;
+    notice.severity = rule_.severity;
+    notice.metric = rule_.metric;
+    notice.unit = metric_unit(rule_.metric);
+    notice.key = std::move(names);
+    notice.value = facts.value;
+    notice.threshold = rule_.limit;
+    notice.clear = rule_.clear;
+    notice.below = rule_.below;
+    notice.window = rule_.window;
+    notice.since = state.began;
+    notice.at = facts.at;
+    // A resolution that waited for the active hours tells how long it fired, not how long it waited.
+    notice.duration = (over ? former.over_at.value_or(facts.at) : facts.at) - state.began;
+    notice.peak = state.peak;
+    if (over) notice.ended = state.ending;
+    notice.requests = facts.requests;
+    notice.summary = summary_of(notice);
+    notice.notifiers = rule_.notify;
+    notice.zone = rule_.zone;
+    if (decision.act) notice.action = action_for(key);
+    return notice;
+}
+
+Notice NoticeMaker::summarise(std::vector<Notice> found) const {
+    if (found.size() == 1) return std::move(found.front());
+    auto notice = found.front();
+    notice.event_id =
+        base32(stable_hash(fmt::format("{}\nfirst look\n{}", rule_.name, base::unix_seconds(notice.at))));
+    notice.key.clear();
+    notice.summary.clear();
+    for (auto& one : found) notice.series.push_back({std::move(one.key), one.value});
+    return notice;
+}
+
+std::string NoticeMaker::event_id(const SeriesKey& key, const AlertState& state,
+                                  int sequence) const {
+    return base32(stable_hash(fmt::format("{}\n{}\n{}\n{}", rule_.name, stored_key(key),
+                                          base::unix_seconds(state.began), sequence)));
+}
+
+std::string NoticeMaker::stored_key(const SeriesKey& key) const {
+    return to_json(key, rule_.by.size(), texts_);
+}
+
+std::string NoticeMaker::summary_of(const Notice& notice) const {
+    return render(rule_.summary, [&](std::string_view variable) -> std::string {
+        if (variable == "value") return format_value(notice.value, rule_.metric);
+        if (variable == "threshold") return format_value(rule_.limit, rule_.metric);
+        if (variable == "window") return base::format_duration(rule_.window);
+        if (variable == "rule") return rule_.name;
+        for (const auto& part : notice.key) {
+            if (variable == dimension_name(part.dimension)) return part.display;
+        }
+        return {};  // the loader has refused every other name
+    });
+}
+
+std::optional<Action> NoticeMaker::action_for(const SeriesKey& key) const {
+    if (!rule_.action) return std::nullopt;
+    const auto ask = [&](std::int64_t channel) {
+        return Action{channel, rule_.action->mode, rule_.action->even_if_last};
+    };
+    for (std::size_t i = 0; i < rule_.by.size(); ++i) {
+        if (rule_.by[i] == Dimension::channel) return ask(key.parts[i].number);
+    }
+    for (const auto& condition : rule_.where) {
+        // Without grouping by channel the loader has seen to it that there is exactly one id.
+        if (condition.dimension == Dimension::channel) return ask(*condition.terms.front().id);
+    }
+    return std::nullopt;
+}
+
+}  // namespace quotafuse::alerts

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "alerts/decide.h"
+#include "alerts/names.h"
+#include "alerts/notice.h"
+#include "alerts/rule.h"
+#include "alerts/series_key.h"
+
+namespace quotafuse::alerts {
+
+/// Puts what was decided about the series of one rule into notices.
+class NoticeMaker {
+public:
+    /// Both must outlive it.
+    NoticeMaker(const Rule& rule, const sync::Texts& texts) : rule_(rule), texts_(texts) {}
+
+    /// `former` is the state before the decision, which no longer knows when a resolved episode ended.
+    Notice make(const SeriesKey& key, std::vector<KeyName> names, const Facts& facts,
+                const AlertState& former, const Decision& decision) const;
+    /// One notice for what the first look found: the notices of its series, largest first, at least one.
+    Notice summarise(std::vector<Notice> found) const;
+
+    /// The notice of an episode; 0 stands for the episode itself.
+    std::string event_id(const SeriesKey& key, const AlertState& state, int sequence) const;
+    std::string stored_key(const SeriesKey& key) const;
+
+private:
+    std::string summary_of(const Notice& notice) const;
+    std::optional<Action> action_for(const SeriesKey& key) const;
+
+    const Rule& rule_;
+    const sync::Texts& texts_;
+};
+
+}  // namespace quotafuse::alerts

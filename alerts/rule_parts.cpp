@@ -1,0 +1,228 @@
+#include "alerts/rule_parts.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "alerts/series_key.h"
+#include "base/text.h"
+
+namespace quotafuse::alerts {
+namespace {
+
+using base::yaml::Mapping;
+using base::yaml::Node;
+
+std::optional<std::size_t> index_of(std::string_view word,
+                                    const std::vector<std::string_view>& known) {
+    const auto at = std::find(known.begin(), known.end(), word);
+    if (at == known.end()) return std::nullopt;
+    return static_cast<std::size_t>(at - known.begin());
+}
+
+std::optional<std::int64_t> whole_number(std::string_view text) {
+    std::int64_t number = 0;
+    const auto* const end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data(), end, number);
+    if (error != std::errc{} || stop != end || text.empty()) return std::nullopt;
+    return number;
+}
+
+/// "5xx" is how people write a class of statuses.
+std::string status_pattern(std::string text) {
+    std::replace(text.begin(), text.end(), 'x', '?');
+    return text;
+}
+
+bool is_status_pattern(std::string_view text) {
+    return !text.empty() && text.find_first_not_of("0123456789?*") == std::string_view::npos;
+}
+
+std::optional<Term> read_term(Mapping& where, Dimension dimension, const Node& node) {
+    Term term;
+    std::string_view text = node.text;
+    if (node.kind != Node::Kind::scalar || (text.empty() && !node.quoted)) {
+        where.error(node.place, fmt::format("{}: a value is missing here; one that begins with ! or * "
+                                            "must stand in quotes",
+                                            dimension_name(dimension)));
+        return std::nullopt;
+    }
+    if (text.starts_with('!')) {
+        term.negated = true;
+        text.remove_prefix(1);
+    }
+    // A quoted number is a name; behind a ! it cannot be told apart and is an id.
+    if (has_id(dimension) && (!node.quoted || term.negated)) term.id = whole_number(text);
+    if (term.id) return term;
+    term.pattern = dimension == Dimension::status ? status_pattern(std::string{text}) : text;
+    if (term.negated && text.empty()) {
+        where.error(node.place, "! must be followed by what it leaves out");
+        return std::nullopt;
+    }
+    if (dimension == Dimension::status && !is_status_pattern(term.pattern)) {
+        where.error(node.place, fmt::format("a status is a number or a class such as 5xx, not {}",
+                                            node.describe()));
+        return std::nullopt;
+    }
+    return term;
+}
+
+constexpr int kMinutesOfDay = 24 * 60;
+
+/// Minutes since midnight of "HH:MM", up to 24:00.
+std::optional<int> time_of_day(std::string_view text) {
+    if (text.size() != 5 || text[2] != ':') return std::nullopt;
+    const auto digits = [&](std::size_t at) { return whole_number(text.substr(at, 2)); };
+    const auto hours = digits(0);
+    const auto minutes = digits(3);
+    if (!hours || !minutes || *hours < 0 || *minutes < 0 || *minutes > 59) return std::nullopt;
+    const auto total = *hours * 60 + *minutes;
+    if (total > kMinutesOfDay) return std::nullopt;
+    return static_cast<int>(total);
+}
+
+std::optional<ActiveHours::Range> read_range(Mapping& hours, const Node& node) {
+    const auto parts = base::split(node.text, '-');
+    const auto from = parts.size() == 2 ? time_of_day(base::trim(parts[0])) : std::nullopt;
+    const auto to = parts.size() == 2 ? time_of_day(base::trim(parts[1])) : std::nullopt;
+    if (!from || !to) {
+        hours.error(node.place, fmt::format("between takes ranges such as \"22:00-06:00\" (00:00 to "
+                                            "24:00), not {}",
+                                            node.describe()));
+        return std::nullopt;
+    }
+    if (*from == *to) {
+        hours.error(node.place, "this range is empty; the whole day is \"00:00-24:00\"");
+        return std::nullopt;
+    }
+    return ActiveHours::Range{std::chrono::minutes{*from}, std::chrono::minutes{*to}};
+}
+
+/// Marks the days of "mon" or "mon-fri"; a range may go over the end of the week.
+void mark_days(Mapping& hours, const Node& node, std::array<bool, 7>& days) {
+    static const std::vector<std::string_view> kDays{"mon", "tue", "wed", "thu", "fri", "sat", "sun"};
+    const auto parts = base::split(node.text, '-');
+    const auto first = index_of(base::trim(parts.front()), kDays);
+    const auto last = index_of(base::trim(parts.back()), kDays);
+    if (parts.size() > 2 || !first || !last) {
+        hours.error(node.place, fmt::format("days takes {} and ranges such as mon-fri, not {}",
+                                            fmt::join(kDays, ", "), node.describe()));
+        return;
+    }
+    for (auto day = *first;; day = (day + 1) % 7) {
+        days[day] = true;
+        if (day == *last) return;
+    }
+}
+
+}  // namespace
+
+std::string suggest(std::string_view word, const std::vector<std::string_view>& known) {
+    const auto close = base::nearest(word, known);
+    if (!close.empty()) return fmt::format("; did you mean '{}'?", close);
+    if (known.empty()) return "; none is configured";
+    return fmt::format("; known are {}", fmt::join(known, ", "));
+}
+
+std::vector<const Node*> read_list(Mapping& map, std::string_view key) {
+    const auto* const node = map.find(key);
+    std::vector<const Node*> items;
+    if (node == nullptr) return items;
+    if (node->kind == Node::Kind::scalar) {
+        items.push_back(node);
+    } else if (node->kind == Node::Kind::list) {
+        for (const auto& item : node->items) items.push_back(&item);
+    } else {
+        map.error(node->place,
+                  fmt::format("{} must be a text or a list of texts, not {}", key, node->describe()));
+    }
+    return items;
+}
+
+Where read_where(Mapping& rule) {
+    const auto* const node = rule.find("where");
+    if (node == nullptr) return {};
+    Mapping where{rule.file(), *node, "where", rule.diagnostics()};
+    Where conditions;
+    for (std::size_t i = 0; i < dimension_names().size(); ++i) {
+        Condition condition{static_cast<Dimension>(i), {}};
+        const auto name = dimension_names()[i];
+        const auto* const value = node->find(name);
+        if (value == nullptr || value->kind != Node::Kind::null) {
+            for (const auto* const item : read_list(where, name)) {
+                if (auto term = read_term(where, condition.dimension, *item)) {
+                    condition.terms.push_back(std::move(*term));
+                }
+            }
+        } else {
+            where.find(name);
+            read_term(where, condition.dimension, *value);
+        }
+        if (!condition.terms.empty()) conditions.push_back(std::move(condition));
+    }
+    where.refuse_unknown();
+    return conditions;
+}
+
+std::vector<Dimension> read_by(Mapping& rule) {
+    std::vector<Dimension> by;
+    for (const auto* const item : read_list(rule, "by")) {
+        const auto index = index_of(item->text, dimension_names());
+        if (!index) {
+            rule.error(item->place, fmt::format("by cannot group by {}{}", item->describe(),
+                                                suggest(item->text, dimension_names())));
+            continue;
+        }
+        const auto dimension = static_cast<Dimension>(*index);
+        if (std::find(by.begin(), by.end(), dimension) != by.end()) {
+            rule.error(item->place, fmt::format("by names {} twice", item->text));
+        } else if (by.size() == kMostDimensions) {
+            rule.error(item->place, fmt::format("by takes at most {} dimensions", kMostDimensions));
+        } else {
+            by.push_back(dimension);
+        }
+    }
+    return by;
+}
+
+ActiveHours read_active_hours(Mapping& rule) {
+    ActiveHours hours;
+    const auto* const node = rule.find("active_hours");
+    if (node == nullptr) return hours;
+    Mapping map{rule.file(), *node, "active_hours", rule.diagnostics()};
+    std::array<bool, 7> days{};
+    for (const auto* const item : read_list(map, "days")) mark_days(map, *item, days);
+    if (std::find(days.begin(), days.end(), true) != days.end()) hours.days = days;
+    for (const auto* const item : read_list(map, "between")) {
+        if (const auto range = read_range(map, *item)) hours.ranges.push_back(*range);
+    }
+    map.refuse_unknown();
+    return hours;
+}
+
+std::optional<RuleAction> read_action(Mapping& rule, ActionMode ceiling) {
+    const auto* const node = rule.find("action");
+    if (node == nullptr) return std::nullopt;
+    Mapping action{rule.file(), *node, "action", rule.diagnostics()};
+    RuleAction result;
+    if (const auto* const what = action.require("disable_channel")) {
+        Mapping disable{rule.file(), *what, "disable_channel", rule.diagnostics()};
+        const auto mode = disable.choice("mode", {"shadow", "live"});
+        if (mode) result.mode = *mode == 0 ? ActionMode::shadow : ActionMode::live;
+        if (mode && result.mode > ceiling) {
+            rule.diagnostics().warning(
+                rule.file(), what->find("mode")->place,
+                fmt::format("mode is live, but breaker.mode is {}: nothing will be disabled",
+                            ceiling == ActionMode::off ? "off" : "shadow"));
+        }
+        result.even_if_last = disable.boolean("even_if_last").value_or(false);
+        disable.refuse_unknown();
+    }
+    result.always = action.boolean("always").value_or(false);
+    action.refuse_unknown();
+    return result;
+}
+
+}  // namespace quotafuse::alerts

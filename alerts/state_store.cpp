@@ -1,0 +1,197 @@
+#include "alerts/state_store.h"
+
+#include <SQLiteCpp/Statement.h>
+
+#include <nlohmann/json.hpp>
+
+namespace quotafuse::alerts {
+namespace {
+
+constexpr auto kMigration1 = R"sql(
+CREATE TABLE alert_state(
+    rule TEXT NOT NULL, series TEXT NOT NULL, names TEXT NOT NULL, phase INTEGER NOT NULL,
+    since INTEGER NOT NULL, first_look INTEGER NOT NULL, mute_until INTEGER, began INTEGER NOT NULL,
+    clear_since INTEGER, over_at INTEGER, ending INTEGER NOT NULL, peak REAL NOT NULL,
+    told INTEGER NOT NULL, held INTEGER NOT NULL, acted INTEGER NOT NULL, reminders INTEGER NOT NULL,
+    sequence INTEGER NOT NULL, first_seen INTEGER NOT NULL, last_row INTEGER,
+    PRIMARY KEY(rule, series)) WITHOUT ROWID;
+CREATE TABLE rule_state(rule TEXT PRIMARY KEY, fingerprint INTEGER NOT NULL, looked_at INTEGER NOT NULL);
+CREATE TABLE alert_event(
+    id TEXT NOT NULL, what TEXT NOT NULL, at INTEGER NOT NULL, rule TEXT NOT NULL,
+    series TEXT NOT NULL, reason TEXT NOT NULL, value REAL, PRIMARY KEY(id, what)) WITHOUT ROWID;
+CREATE INDEX alert_event_by_time ON alert_event(at);
+CREATE TABLE engine_state(one INTEGER PRIMARY KEY CHECK(one = 1), time INTEGER NOT NULL);
+)sql";
+
+/// Binds arguments one after the other.
+class Binder {
+public:
+    explicit Binder(SQLite::Statement& statement) : statement_(statement) {}
+    Binder& add(const std::string& text) { return statement_.bind(++at_, text), *this; }
+    Binder& add(std::int64_t number) { return statement_.bind(++at_, number), *this; }
+    Binder& add(double number) { return statement_.bind(++at_, number), *this; }
+    Binder& add(bool flag) { return add(std::int64_t{flag}); }
+    Binder& add(int number) { return add(std::int64_t{number}); }
+    Binder& add(base::Second t) { return add(base::unix_seconds(t)); }
+    template <class T>
+    Binder& add(const std::optional<T>& value) {
+        if (value) return add(*value);
+        return statement_.bind(++at_), *this;
+    }
+
+private:
+    SQLite::Statement& statement_;
+    int at_ = 0;
+};
+
+base::Second second_at(SQLite::Statement& query, int column) {
+    return base::from_unix(query.getColumn(column).getInt64());
+}
+
+std::optional<base::Second> optional_second_at(SQLite::Statement& query, int column) {
+    if (query.isColumnNull(column)) return std::nullopt;
+    return second_at(query, column);
+}
+
+std::vector<std::string> names_from(const std::string& json) {
+    std::vector<std::string> names;
+    for (const auto& name : nlohmann::json::parse(json, nullptr, false)) {
+        if (name.is_string()) names.push_back(name.get<std::string>());
+    }
+    return names;
+}
+
+constexpr auto kColumns =
+    "rule, series, names, phase, since, first_look, mute_until, began, clear_since, over_at, "
+    "ending, peak, told, held, acted, reminders, sequence, first_seen, last_row";
+
+SeriesRecord read_series(SQLite::Statement& query) {
+    SeriesRecord record;
+    record.rule = query.getColumn(0).getString();
+    record.key = query.getColumn(1).getString();
+    record.names = names_from(query.getColumn(2).getString());
+    auto& state = record.state;
+    state.phase = static_cast<Phase>(query.getColumn(3).getInt());
+    state.since = second_at(query, 4);
+    state.first_look = query.getColumn(5).getInt() != 0;
+    state.mute_until = optional_second_at(query, 6);
+    state.began = second_at(query, 7);
+    state.clear_since = optional_second_at(query, 8);
+    state.over_at = optional_second_at(query, 9);
+    state.ending = static_cast<Ending>(query.getColumn(10).getInt());
+    state.peak = query.getColumn(11).getDouble();
+    state.told = query.getColumn(12).getInt() != 0;
+    state.held = query.getColumn(13).getInt() != 0;
+    state.acted = query.getColumn(14).getInt() != 0;
+    state.reminders = query.getColumn(15).getInt();
+    state.sequence = query.getColumn(16).getInt();
+    record.first_seen = second_at(query, 17);
+    record.last_row = optional_second_at(query, 18);
+    return record;
+}
+
+void write_series(SQLite::Statement& put, const SeriesRecord& record) {
+    const auto& state = record.state;
+    Binder{put}
+        .add(record.rule)
+        .add(record.key)
+        .add(nlohmann::json(record.names).dump())
+        .add(static_cast<int>(state.phase))
+        .add(state.since)
+        .add(state.first_look)
+        .add(state.mute_until)
+        .add(state.began)
+        .add(state.clear_since)
+        .add(state.over_at)
+        .add(static_cast<int>(state.ending))
+        .add(state.peak)
+        .add(state.told)
+        .add(state.held)
+        .add(state.acted)
+        .add(state.reminders)
+        .add(state.sequence)
+        .add(record.first_seen)
+        .add(record.last_row);
+    put.exec();
+    put.reset();
+}
+
+void write_all_series(SQLite::Database& db, const std::vector<SeriesRecord>& records) {
+    SQLite::Statement put{db, std::string{"INSERT OR REPLACE INTO alert_state("} + kColumns +
+                                  ") VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"};
+    SQLite::Statement forget{db, "DELETE FROM alert_state WHERE rule = ? AND series = ?"};
+    for (const auto& record : records) {
+        if (record.forgotten) {
+            Binder{forget}.add(record.rule).add(record.key);
+            forget.exec();
+            forget.reset();
+        } else {
+            write_series(put, record);
+        }
+    }
+}
+
+void write_rules(SQLite::Database& db, const std::vector<RuleRecord>& rules) {
+    SQLite::Statement put{db, "INSERT OR REPLACE INTO rule_state VALUES(?, ?, ?)"};
+    for (const auto& rule : rules) {
+        Binder{put}.add(rule.rule).add(static_cast<std::int64_t>(rule.fingerprint)).add(rule.looked_at);
+        put.exec();
+        put.reset();
+    }
+}
+
+void write_events(SQLite::Database& db, const std::vector<Event>& events) {
+    SQLite::Statement put{db, "INSERT OR REPLACE INTO alert_event(id, what, at, rule, series, reason, "
+                              "value) VALUES(?, ?, ?, ?, ?, ?, ?)"};
+    for (const auto& event : events) {
+        Binder{put}
+            .add(event.id)
+            .add(event.what)
+            .add(event.at)
+            .add(event.rule)
+            .add(event.key)
+            .add(event.reason)
+            .add(event.value);
+        put.exec();
+        put.reset();
+    }
+}
+
+}  // namespace
+
+base::Schema schema() { return {"alerts", {kMigration1}}; }
+
+SavedState load_state(base::Database& database) {
+    auto& db = database.handle();
+    SavedState saved;
+    SQLite::Statement time{db, "SELECT time FROM engine_state"};
+    if (time.executeStep()) saved.time = second_at(time, 0);
+    SQLite::Statement rules{db, "SELECT rule, fingerprint FROM rule_state"};
+    while (rules.executeStep()) {
+        saved.looked[rules.getColumn(0).getString()] =
+            static_cast<std::uint64_t>(rules.getColumn(1).getInt64());
+    }
+    SQLite::Statement series{db, std::string{"SELECT "} + kColumns + " FROM alert_state"};
+    while (series.executeStep()) saved.series.push_back(read_series(series));
+    return saved;
+}
+
+void save_state(base::Database& database, const Step& step) {
+    auto& db = database.handle();
+    // Dropped rules come first: one may be back under its name in the same step.
+    for (const auto& rule : step.dropped_rules) {
+        for (const auto* table : {"alert_state", "rule_state"}) {
+            SQLite::Statement drop{db, std::string{"DELETE FROM "} + table + " WHERE rule = ?"};
+            Binder{drop}.add(rule);
+            drop.exec();
+        }
+    }
+    write_all_series(db, step.series);
+    write_rules(db, step.rules);
+    write_events(db, step.events);
+    SQLite::Statement time{db, "INSERT OR REPLACE INTO engine_state VALUES(1, ?)"};
+    Binder{time}.add(step.time);
+    time.exec();
+}
+
+}  // namespace quotafuse::alerts

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "alerts/decide.h"
+#include "alerts/notice.h"
+#include "base/clock.h"
+
+namespace quotafuse::alerts {
+
+/// A series as it is stored.
+struct SeriesRecord {
+    std::string rule;
+    std::string key;  // see to_json(SeriesKey)
+    bool forgotten = false;
+    AlertState state;
+    base::Second first_seen{};             // when history of it begins; counts for `below`
+    std::optional<base::Second> last_row;  // a `below` series without rows in its window: the last one
+    std::vector<std::string> names;        // what the parts of the key were called
+};
+
+/// That a rule with this fingerprint has had its first look.
+struct RuleRecord {
+    std::string rule;
+    std::uint64_t fingerprint = 0;
+    base::Second looked_at{};
+};
+
+/// A line of the history: an episode began or ended, or somebody was told.
+struct Event {
+    std::string id;  // of the notice, or of the episode
+    std::string rule;
+    std::string key;
+    base::Second at{};
+    std::string what;    // "firing", "over" or "told"
+    std::string reason;  // of the notice, how it ended, or why nobody was told
+    std::optional<double> value;
+};
+
+/// What the evaluation of one or more seconds changed: to be saved whole and in one transaction with
+/// what follows from its notices. Can be saved again after a failure.
+struct Step {
+    base::Second time{};  // the engine time it leads to
+    bool changes_state = false;
+    std::vector<std::string> dropped_rules;  // no longer there, or changed: their state is void
+    std::vector<SeriesRecord> series;
+    std::vector<RuleRecord> rules;
+    std::vector<Event> events;
+    std::vector<Notice> notices;
+
+    /// Nothing to be written.
+    bool empty() const { return !changes_state; }
+};
+
+}  // namespace quotafuse::alerts

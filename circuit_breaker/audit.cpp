@@ -1,0 +1,217 @@
+#include "circuit_breaker/audit.h"
+
+#include <SQLiteCpp/Savepoint.h>
+#include <SQLiteCpp/Statement.h>
+#include <nlohmann/json.hpp>
+
+#include "base/text.h"
+
+namespace quotafuse::circuit_breaker {
+namespace {
+
+using Kind = TripResult::Kind;
+
+constexpr const char* kTables = R"(
+CREATE TABLE breaker_intents(
+    trip TEXT PRIMARY KEY, channel INTEGER NOT NULL, reason TEXT NOT NULL, mode TEXT NOT NULL,
+    gateway TEXT NOT NULL, even_if_last INTEGER NOT NULL, asked_at INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE breaker_audit(
+    id INTEGER PRIMARY KEY, at INTEGER NOT NULL, trip TEXT NOT NULL, channel INTEGER NOT NULL,
+    channel_name TEXT NOT NULL, mode TEXT NOT NULL, step TEXT NOT NULL, reason TEXT NOT NULL,
+    why TEXT NOT NULL, status_written INTEGER NOT NULL, dark TEXT NOT NULL, unused_dark TEXT NOT NULL,
+    before TEXT NOT NULL, after TEXT NOT NULL,
+    UNIQUE(trip, step)
+);
+CREATE INDEX breaker_audit_at ON breaker_audit(at);
+)";
+
+constexpr const char* kOpen = R"(
+SELECT trip, channel, channel_name, at, status_written, reason FROM breaker_audit a
+WHERE step IN ('tripped', 'unknown')
+  AND NOT EXISTS (SELECT 1 FROM breaker_audit r WHERE r.trip = a.trip AND r.step = 'released')
+  AND NOT EXISTS (SELECT 1 FROM breaker_audit t WHERE t.trip = a.trip AND t.step = 'tripped' AND t.id > a.id)
+ORDER BY id)";
+
+constexpr const char* kInsert = R"(
+INSERT OR IGNORE INTO breaker_audit(at, trip, channel, channel_name, mode, step, reason, why,
+    status_written, dark, unused_dark, before, after)
+VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?))";
+
+std::string to_text(const std::vector<std::string>& list) {
+    return nlohmann::json(list).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+void insert(SQLite::Database& db, const TripResult& result, std::string_view step,
+            base::Second now) {
+    SQLite::Statement statement{db, kInsert};
+    const auto& request = result.request;
+    statement.bind(1, static_cast<std::int64_t>(base::unix_seconds(now)));
+    statement.bind(2, request.trip_id);
+    statement.bind(3, request.channel);
+    statement.bind(4, result.channel_name);
+    statement.bind(5, std::string{mode_name(request.mode)});
+    statement.bind(6, std::string{step});
+    statement.bind(7, base::valid_utf8(request.reason));
+    statement.bind(8, base::valid_utf8(result.why));
+    statement.bind(9, result.status_written);
+    statement.bind(10, to_text(result.dark_models));
+    statement.bind(11, to_text(result.unused_dark));
+    statement.bind(12, result.before);
+    statement.bind(13, result.after);
+    statement.exec();
+}
+
+Mode mode_from(const std::string& name) {
+    for (const auto mode : {Mode::live, Mode::shadow}) {
+        if (mode_name(mode) == name) return mode;
+    }
+    return Mode::off;
+}
+
+sync::Gateway gateway_from(const std::string& name) {
+    return name == sync::gateway_name(sync::Gateway::one_api) ? sync::Gateway::one_api
+                                                              : sync::Gateway::new_api;
+}
+
+/// Why a channel in this state is no longer ours; empty while it is.
+std::string theirs(const std::map<std::int64_t, int>& states, const Audit::OpenTrip& trip) {
+    const auto state = states.find(trip.channel);
+    if (state == states.end()) return "the channel was deleted";
+    if (state->second == 1) return "somebody enabled it again";
+    if (state->second == 2 && trip.status_written == 3) return "a person disabled it by hand";
+    return "";
+}
+
+}  // namespace
+
+base::Schema Audit::schema() {
+    return {"circuit_breaker", {kTables}};
+}
+
+void Audit::intend(const TripRequest& request, base::Second now) {
+    SQLite::Statement statement{
+        database_.handle(),
+        "INSERT OR IGNORE INTO breaker_intents(trip, channel, reason, mode, "
+        "even_if_last, asked_at, gateway) VALUES(?, ?, ?, ?, ?, ?, ?)"};
+    statement.bind(1, request.trip_id);
+    statement.bind(2, request.channel);
+    statement.bind(3, base::valid_utf8(request.reason));
+    statement.bind(4, std::string{mode_name(request.mode)});
+    statement.bind(5, request.even_if_last ? 1 : 0);
+    statement.bind(6, static_cast<std::int64_t>(base::unix_seconds(now)));
+    statement.bind(7, std::string{sync::gateway_name(request.gateway)});
+    statement.exec();
+}
+
+void Audit::record(const TripResult& result, base::Second now) {
+    auto& db = database_.handle();
+    SQLite::Savepoint savepoint{db, "breaker_record"};
+    if (result.kind == Kind::tripped) {
+        for (const auto& open : open_trips()) {
+            const bool earlier =
+                open.channel == result.request.channel && open.trip_id != result.request.trip_id;
+            if (earlier) release(open, "somebody enabled it again, and it was tripped again", now);
+        }
+    }
+    insert(db, result, kind_name(result.kind), now);
+    SQLite::Statement answered{db, "DELETE FROM breaker_intents WHERE trip = ?"};
+    answered.bind(1, result.request.trip_id);
+    answered.exec();
+    savepoint.release();
+}
+
+std::vector<Audit::Pending> Audit::pending_intents() {
+    SQLite::Statement query{database_.handle(),
+                            "SELECT trip, channel, reason, mode, even_if_last, asked_at, gateway "
+                            "FROM breaker_intents ORDER BY asked_at, trip"};
+    std::vector<Pending> pending;
+    while (query.executeStep()) {
+        pending.push_back({.request = {.trip_id = query.getColumn(0).getString(),
+                                       .channel = query.getColumn(1).getInt64(),
+                                       .reason = query.getColumn(2).getString(),
+                                       .gateway = gateway_from(query.getColumn(6).getString()),
+                                       .mode = mode_from(query.getColumn(3).getString()),
+                                       .even_if_last = query.getColumn(4).getInt() != 0,
+                                       .resumed = true},
+                           .asked_at = base::from_unix(query.getColumn(5).getInt64())});
+    }
+    return pending;
+}
+
+std::vector<Audit::OpenTrip> Audit::open_trips() {
+    SQLite::Statement query{database_.handle(), kOpen};
+    std::vector<OpenTrip> open;
+    while (query.executeStep()) {
+        open.push_back({.trip_id = query.getColumn(0).getString(),
+                        .channel = query.getColumn(1).getInt64(),
+                        .channel_name = query.getColumn(2).getString(),
+                        .at = base::from_unix(query.getColumn(3).getInt64()),
+                        .status_written = query.getColumn(4).getInt(),
+                        .reason = query.getColumn(5).getString()});
+    }
+    return open;
+}
+
+std::vector<Audit::Released> Audit::observe(const std::map<std::int64_t, int>& states,
+                                            base::Second read_at) {
+    std::vector<Released> released;
+    SQLite::Savepoint savepoint{database_.handle(), "breaker_observe"};
+    for (const auto& trip : open_trips()) {
+        if (read_at - trip.at < kSettled) continue;
+        const auto why = theirs(states, trip);
+        if (why.empty()) continue;
+        release(trip, why, read_at);
+        released.push_back({trip, why});
+    }
+    savepoint.release();
+    return released;
+}
+
+void Audit::release(const OpenTrip& trip, const std::string& why, base::Second now) {
+    TripResult result;
+    result.request = {.trip_id = trip.trip_id,
+                      .channel = trip.channel,
+                      .reason = trip.reason,
+                      .mode = Mode::live};
+    result.channel_name = trip.channel_name;
+    result.why = why;
+    insert(database_.handle(), result, "released", now);
+}
+
+Audit::Counts Audit::counts(base::Second now) {
+    SQLite::Statement open{
+        database_.handle(),
+        std::string{"SELECT count(DISTINCT channel) FROM (SELECT channel FROM ("} + kOpen +
+            ") UNION ALL SELECT channel FROM breaker_intents WHERE mode = 'live')"};
+    SQLite::Statement recent{
+        database_.handle(),
+        "SELECT (SELECT count(DISTINCT trip) FROM breaker_audit WHERE at > ? AND "
+        "step IN ('tripped', 'would_trip', 'unknown')) + "
+        "(SELECT count(*) FROM breaker_intents)"};
+    recent.bind(1, static_cast<std::int64_t>(base::unix_seconds(now) - 3600));
+    open.executeStep();
+    recent.executeStep();
+    return {open.getColumn(0).getInt64(), recent.getColumn(0).getInt64()};
+}
+
+std::vector<Audit::Entry> Audit::last(std::size_t n) {
+    SQLite::Statement query{database_.handle(),
+                            "SELECT at, trip, channel, channel_name, mode, step, reason, why "
+                            "FROM breaker_audit ORDER BY id DESC LIMIT ?"};
+    query.bind(1, static_cast<std::int64_t>(n));
+    std::vector<Entry> entries;
+    while (query.executeStep()) {
+        entries.push_back({.at = base::from_unix(query.getColumn(0).getInt64()),
+                           .trip_id = query.getColumn(1).getString(),
+                           .channel = query.getColumn(2).getInt64(),
+                           .channel_name = query.getColumn(3).getString(),
+                           .mode = query.getColumn(4).getString(),
+                           .step = query.getColumn(5).getString(),
+                           .reason = query.getColumn(6).getString(),
+                           .why = query.getColumn(7).getString()});
+    }
+    return entries;
+}
+
+}  // namespace quotafuse::circuit_breaker

@@ -1,0 +1,85 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/database.h"
+#include "circuit_breaker/action.h"
+
+namespace quotafuse::circuit_breaker {
+
+/// The breaker's memory in the store: intents (asked for, not answered yet) and what became of
+/// each. Used by the pipeline thread only. What is written here comes before what is done at the
+/// gateway, so that a crash leaves an intent, never an unknown deed.
+class Audit {
+public:
+    static base::Schema schema();
+    explicit Audit(base::Database& database) : database_(database) {}
+
+    /// Within the caller's transaction; a trip id that is on record already changes nothing.
+    void intend(const TripRequest& request, base::Second now);
+    /// Answers the intent, if there is one. A repeat of the same answer changes nothing. A trip
+    /// ends what was open for the channel before: it could not have been tripped unless somebody
+    /// had enabled it.
+    void record(const TripResult& result, base::Second now);
+
+    struct Pending {
+        TripRequest request;  // marked as resumed
+        base::Second asked_at;
+    };
+    /// After a restart: hand each to the Breaker, which expires the old ones and knows a trip by
+    /// its mark.
+    std::vector<Pending> pending_intents();
+
+    /// A channel that we disabled and nobody has touched since; also one where we may have
+    /// (unknown).
+    struct OpenTrip {
+        std::string trip_id;
+        std::int64_t channel;
+        std::string channel_name;
+        base::Second at;
+        int status_written;
+        std::string reason;
+    };
+    std::vector<OpenTrip> open_trips();
+
+    struct Released {
+        OpenTrip trip;
+        std::string why;  // for people
+    };
+    /// Looks at the channels' states (id → status) as read at `read_at`: what somebody changed is
+    /// theirs from now on. A trip is looked at once it is kSettled old: what a replica shows may be
+    /// older.
+    static constexpr base::Seconds kSettled{60};
+    std::vector<Released> observe(const std::map<std::int64_t, int>& states, base::Second read_at);
+
+    /// For the limits: channels now off by our hand, trips (real or shadow) of the last hour; what
+    /// is asked for and not answered counts in both.
+    struct Counts {
+        std::int64_t open = 0;
+        std::int64_t last_hour = 0;
+    };
+    Counts counts(base::Second now);
+
+    struct Entry {
+        base::Second at;
+        std::string trip_id;
+        std::int64_t channel;
+        std::string channel_name;
+        std::string mode;  // "shadow", "live"
+        std::string step;  // a kind_name(), or "released"
+        std::string reason;
+        std::string why;
+    };
+    /// The newest n, newest first.
+    std::vector<Entry> last(std::size_t n);
+
+private:
+    void release(const OpenTrip& trip, const std::string& why, base::Second now);
+    base::Database& database_;
+};
+
+}  // namespace quotafuse::circuit_breaker

@@ -1,0 +1,80 @@
+#include "circuit_breaker/last_channel_guard.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+
+namespace quotafuse::circuit_breaker {
+namespace {
+
+constexpr std::size_t kMostNamed = 5;
+
+std::string lower(std::string text) {
+    std::ranges::transform(text, text.begin(), [](unsigned char c) {
+        return static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+    });
+    return text;
+}
+
+/// Requests of a pair. Logs hold the name that the client sent: MySQL finds the ability whatever
+/// its case, and New API also by a pattern ("gpt-4-gizmo-*").
+std::int64_t requests_of(const Ability& ability, const Guard& guard) {
+    const auto group = lower(ability.group);
+    const auto model = lower(ability.model);
+    std::int64_t sum = 0;
+    for (const auto& served : guard.served) {
+        const bool group_fits = served.group.empty() || lower(served.group) == group;
+        if (group_fits && base::glob_match(model, lower(served.model))) sum += served.requests;
+    }
+    return sum;
+}
+
+std::string grouped(std::int64_t number) {
+    auto digits = std::to_string(number);
+    for (auto at = static_cast<std::ptrdiff_t>(digits.size()) - 3; at > 0; at -= 3) {
+        digits.insert(static_cast<std::size_t>(at), ",");
+    }
+    return digits;
+}
+
+}  // namespace
+
+Dark find_dark(std::int64_t channel, const std::vector<Ability>& lit,
+               const std::vector<Ability>& now, const Guard& guard) {
+    std::set<std::pair<std::string, std::string>> served_by_others;
+    for (const auto& ability : now) {
+        const bool other =
+            ability.channel != channel && std::ranges::count(guard.firing, ability.channel) == 0;
+        if (other && ability.serves()) served_by_others.emplace(ability.group, ability.model);
+    }
+    Dark dark;
+    for (const auto& ability : lit) {
+        if (served_by_others.contains({ability.group, ability.model})) continue;
+        const auto pair = ability.group + "/" + ability.model;
+        if (const auto requests = requests_of(ability, guard); requests > 0) {
+            dark.used.push_back({pair, requests});
+        } else {
+            dark.unused.push_back(pair);
+        }
+    }
+    std::ranges::stable_sort(dark.used, std::ranges::greater{}, &Dark::Used::requests);
+    return dark;
+}
+
+std::string last_channel_reason(std::int64_t channel, const Dark& dark) {
+    std::string pairs;
+    const auto named = std::min(dark.used.size(), kMostNamed);
+    for (std::size_t i = 0; i < named; ++i) {
+        const auto& [pair, requests] = dark.used[i];
+        pairs += fmt::format("{}{} ({} request{} in 24 h)", i == 0 ? "" : ", ", pair,
+                             grouped(requests), requests == 1 ? "" : "s");
+    }
+    if (named < dark.used.size()) pairs += fmt::format(" and {} more", dark.used.size() - named);
+    return fmt::format("channel {} is the last usable one for {}", channel, pairs);
+}
+
+}  // namespace quotafuse::circuit_breaker

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "circuit_breaker/action.h"
+
+namespace quotafuse::circuit_breaker {
+
+/// One way to route a request: a row of the gateway's `abilities`.
+struct Ability {
+    std::string group;
+    std::string model;
+    std::int64_t channel = 0;
+    bool enabled = false;
+    bool channel_on = false;  // status 1 in `channels`
+    /// The gateway routes by one table or the other, as its cache is off or on: both must say yes.
+    bool serves() const { return enabled && channel_on; }
+};
+
+/// What nobody would serve without one channel.
+struct Dark {
+    struct Used {
+        std::string pair;  // "group/model"
+        std::int64_t requests;
+    };
+    std::vector<Used> used;
+    std::vector<std::string> unused;
+};
+
+/// The pairs of `lit` (abilities that `channel` serves) for which no other channel in `now` serves,
+/// channels under a firing alert not counted.
+Dark find_dark(std::int64_t channel, const std::vector<Ability>& lit,
+               const std::vector<Ability>& now, const Guard& guard);
+
+/// "channel 3 is the last usable one for default/gpt-4o (1,234 requests in 24 h) and 2 more"
+std::string last_channel_reason(std::int64_t channel, const Dark& dark);
+
+}  // namespace quotafuse::circuit_breaker

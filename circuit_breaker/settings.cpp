@@ -1,0 +1,95 @@
+#include "circuit_breaker/settings.h"
+
+#include <array>
+#include <limits>
+
+#include <fmt/format.h>
+
+namespace quotafuse::circuit_breaker {
+namespace {
+
+using base::yaml::Diagnostics;
+using base::yaml::Mapping;
+using base::yaml::Node;
+
+constexpr std::array kModes = {Mode::off, Mode::shadow, Mode::live};
+constexpr std::chrono::hours kLongestLag{24};
+
+void read_dsn(Mapping& map, Settings& settings) {
+    const auto text = map.text("dsn");
+    if (!text || text->empty()) return;
+    auto parsed = sync::parse_dsn(*text);
+    if (!parsed.dsn) map.error(map.find("dsn")->place, "dsn: " + parsed.error);
+    settings.dsn = std::move(parsed.dsn);
+}
+
+void read_mode(Mapping& map, Settings& settings) {
+    const auto chosen =
+        map.choice("mode", {mode_name(kModes[0]), mode_name(kModes[1]), mode_name(kModes[2])});
+    if (!chosen) return;
+    settings.mode = kModes.at(*chosen);
+    const bool dsn_named = map.find("dsn") != nullptr && !map.text("dsn").value_or("").empty();
+    if (settings.mode == Mode::live && !dsn_named) {
+        map.error(map.find("mode")->place,
+                  "mode live needs breaker.dsn: the account that may disable channels "
+                  "(`quotafuse grants` prints what it must be granted)");
+    }
+}
+
+void read_protect(Mapping& map, Settings& settings) {
+    const auto* node = map.find("protect");
+    if (node == nullptr) return;
+    Mapping protect{map.file(), *node, "protect", map.diagnostics()};
+    if (const auto* channels = protect.find("channels")) {
+        if (channels->kind != Node::Kind::list) {
+            protect.error(channels->place,
+                          fmt::format("channels must be a list of channel ids, not {}",
+                                      channels->describe()));
+        }
+        for (const auto& item : channels->items) {
+            const auto id = base::yaml::as_integer(item);
+            if (id && *id > 0) {
+                settings.protected_channels.insert(*id);
+            } else {
+                protect.error(item.place, "a channel id is a whole number above 0");
+            }
+        }
+    }
+    protect.refuse_unknown();
+}
+
+}  // namespace
+
+Settings read_settings(const std::string& file, const Node& node, Diagnostics& diagnostics) {
+    Settings settings;
+    Mapping map{file, node, "breaker", diagnostics};
+    read_dsn(map, settings);
+    read_mode(map, settings);
+    settings.max_open = map.integer("max_open", 1, 1000).value_or(settings.max_open);
+    settings.max_per_hour = map.integer("max_per_hour", 1, 1000).value_or(settings.max_per_hour);
+    read_protect(map, settings);
+    if (const auto lag = map.duration("cache_lag", std::chrono::seconds{0}, kLongestLag)) {
+        settings.cache_lag = std::chrono::ceil<std::chrono::seconds>(*lag);
+    }
+    map.refuse_unknown();
+    return settings;
+}
+
+std::optional<std::string> guard_policy(const Settings& settings, std::int64_t open,
+                                        std::int64_t last_hour, const TripRequest& request) {
+    if (stricter(settings.mode, request.mode) == Mode::off) return "the breaker is off";
+    if (settings.protected_channels.contains(request.channel)) {
+        return fmt::format("channel {} is protected (breaker.protect.channels)", request.channel);
+    }
+    if (open >= settings.max_open) {
+        return fmt::format("{} channel{} already off by quotafuse (breaker.max_open is {})", open,
+                           open == 1 ? " is" : "s are", settings.max_open);
+    }
+    if (last_hour >= settings.max_per_hour) {
+        return fmt::format("{} trip{} in the last hour (breaker.max_per_hour is {})", last_hour,
+                           last_hour == 1 ? "" : "s", settings.max_per_hour);
+    }
+    return {};
+}
+
+}  // namespace quotafuse::circuit_breaker

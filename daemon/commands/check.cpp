@@ -1,0 +1,92 @@
+#include <fmt/format.h>
+
+#include <functional>
+#include <iostream>
+
+#include "base/failure.h"
+#include "daemon/commands/commands.h"
+#include "daemon/http_server.h"
+#include "sync/gateway_info.h"
+#include "sync/log_source.h"
+
+namespace quotafuse::daemon {
+namespace {
+
+std::string plural(std::size_t count, const std::string& word) {
+    return fmt::format("{} {}{}", count, word, count == 1 ? "" : "s");
+}
+
+void print_summary(const Config& config) {
+    std::cout << fmt::format("configuration  {}\n", config.file.empty() ? "from the environment" : config.file);
+    std::cout << fmt::format("gateway        {}\n", config.source.main ? config.source.main->describe() : "not configured yet: set SQL_DSN in secrets.env, or source.dsn");
+    if (config.source.logs) std::cout << fmt::format("logs           {}\n", config.source.logs->describe());
+    std::cout << fmt::format("store          {}\n", config.store);
+    std::cout << fmt::format("rules          {} in {}\n", config.rules.size(), config.rule_files.empty() ? "the built-in copy" : plural(config.rule_files.size(), "file"));
+    std::vector<std::string> names;
+    for (const auto& notifier : config.notifiers) names.push_back(notifier.name);
+    std::cout << fmt::format("notifiers      {}\n", names.empty() ? "none: alerts will only be seen on the status page" : fmt::format("{}", fmt::join(names, ", ")));
+    std::cout << fmt::format("breaker        {}\n", circuit_breaker::mode_name(config.breaker.mode));
+}
+
+/// Rules that ask for more than the configuration allows would otherwise surprise at the worst moment.
+void print_modes(const Config& config) {
+    for (const auto& rule : config.rules) {
+        if (!rule.action || !rule.enabled) continue;
+        const auto effective = effective_mode(rule.action->mode, config);
+        const bool less = rule.action->mode == alerts::ActionMode::live && effective != circuit_breaker::Mode::live;
+        std::cout << fmt::format("  rule {}: {}{}\n", rule.name, circuit_breaker::mode_name(effective),
+                                 less ? fmt::format(" (it asks for live; breaker.mode allows {})", circuit_breaker::mode_name(config.breaker.mode)) : "");
+    }
+}
+
+/// Runs one look at the gateway; says how it went.
+bool look(const std::string& what, const std::function<std::string()>& act) {
+    try {
+        std::cout << fmt::format("{:<14} {}\n", what, act());
+        return true;
+    } catch (const sync::GatewayError& e) {
+        std::cout << fmt::format("{:<14} FAILED: {}\n", what, e.what());
+        return false;
+    }
+}
+
+std::string look_at_logs(const Config& config) {
+    const auto source = sync::make_source(*config.source.log_source(), config.source.gateway, {});
+    const auto last = source->last_id();
+    return fmt::format("{}, {}", sync::gateway_name(source->dialect().gateway()), last == 0 ? "no rows yet" : fmt::format("rows up to id {}", last));
+}
+
+std::string look_at_channels(const Config& config) {
+    const auto session = sync::make_session(*config.source.main, {});
+    const auto info = sync::read_gateway_info(*session, config.source.main->database);
+    return fmt::format("{} readable, options {}", plural(info.channels.size(), "channel"),
+                       info.auto_enable ? "too" : "not (see `quotafuse grants`)");
+}
+
+std::string look_at_breaker(const Config& config) {
+    const auto session = sync::make_session(*config.breaker.dsn, {});
+    session->query("SELECT `status` FROM `channels` LIMIT 1");
+    session->query("SELECT `enabled` FROM `abilities` LIMIT 1");
+    return "its account can read channels and abilities";
+}
+
+bool check_online(const Config& config) {
+    require_source(config);
+    bool ok = look("logs", [&] { return look_at_logs(config); });
+    ok = look("channels", [&] { return look_at_channels(config); }) && ok;
+    if (config.breaker.dsn) ok = look("breaker", [&] { return look_at_breaker(config); }) && ok;
+    return ok;
+}
+
+}  // namespace
+
+int check_command(const Arguments& arguments) {
+    const auto config = load_or_fail(arguments);
+    parse_listen_address(config.listen);
+    print_summary(config);
+    print_modes(config);
+    if (!arguments.online) return 0;
+    return check_online(config) ? 0 : static_cast<int>(base::ExitCode::unavailable);
+}
+
+}  // namespace quotafuse::daemon

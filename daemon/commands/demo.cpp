@@ -1,0 +1,89 @@
+#include <fmt/format.h>
+#include <stdlib.h>
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+
+#include "base/failure.h"
+#include "daemon/commands/commands.h"
+#include "daemon/daemon.h"
+#include "daemon/demo/demo.h"
+#include "daemon/signals.h"
+
+namespace quotafuse::daemon {
+namespace {
+
+/// Where the demo lives: a folder that was named and stays, or a new one that goes at the end.
+class Stage {
+public:
+    explicit Stage(const std::string& named) : keep_(!named.empty()), path_(named) {
+        if (keep_) {
+            std::filesystem::create_directories(path_);
+            return;
+        }
+        auto pattern = (std::filesystem::temp_directory_path() / "quotafuse-demo-XXXXXX").string();
+        if (::mkdtemp(pattern.data()) == nullptr) throw base::Failure(base::ExitCode::io_error, "no folder can be made in " + pattern);
+        path_ = pattern;
+    }
+    ~Stage() {
+        std::error_code leftover;  // a file that cannot be deleted is no reason to fail a demo
+        if (!keep_) std::filesystem::remove_all(path_, leftover);
+    }
+    Stage(const Stage&) = delete;
+    Stage& operator=(const Stage&) = delete;
+    const std::string& path() const { return path_; }
+
+private:
+    bool keep_;
+    std::string path_;
+};
+
+void write_file(const std::string& path, const std::string& text) {
+    std::ofstream out{path};
+    if (!(out << text << std::flush)) throw base::Failure(base::ExitCode::io_error, path + " cannot be written");
+}
+
+Config prepare_config(const demo::DemoSetup& setup, const std::string& listen) {
+    const auto file = setup.folder + "/quotafuse.yaml";
+    write_file(file, demo::demo_config_yaml(setup, listen, "rules.yaml"));
+    write_file(setup.folder + "/rules.yaml", demo::demo_rules_yaml());
+    base::yaml::Diagnostics diagnostics;
+    auto config = load_config({file, true}, base::Environment{}, diagnostics);
+    if (!diagnostics.ok()) throw base::Failure(base::ExitCode::config, fmt::format("{}", fmt::join(diagnostics.lines(), "\n")));
+    return config;
+}
+
+void tell_the_story(const std::string& url, const std::string& folder) {
+    std::cout << fmt::format(
+                     "\nquotafuse demo: a New API gateway on SQLite with half an hour of traffic behind it.\n"
+                     "  status page  {}\n"
+                     "  its files    {} (configuration, rules, the gateway's one-api.db, the mirror)\n"
+                     "In 15 seconds channel 3 begins to fail and a leaked key begins to burn tokens. Watch the alerts come\n"
+                     "and the breaker disable what it may. Ctrl-C ends it.\n\n", url, folder)
+              << std::flush;
+}
+
+}  // namespace
+
+int demo_command(const Arguments& arguments) {
+    const Signals signals;
+    const base::Log log{arguments.debug ? base::Level::debug : base::Level::info};
+    const base::SystemClock clock;
+    const Stage stage{arguments.demo_folder};
+    const auto setup = demo::prepare_demo(stage.path(), clock);
+    const auto config = prepare_config(setup, arguments.demo_listen);
+    Daemon daemon{config, clock, log, 1};
+    tell_the_story(daemon.url(), stage.path());
+    const auto traffic = demo::start_traffic(setup, clock, log);
+    const auto end = clock.mono() + base::Seconds{arguments.demo_seconds};
+    for (;;) {
+        if (signals.wait(base::Milliseconds{200}) != 0) break;
+        if (arguments.demo_seconds > 0 && clock.mono() >= end) break;
+    }
+    std::cout << "\nThat was the demo. Beside a real gateway: see the README.\n";
+    return 0;
+}
+
+}  // namespace quotafuse::daemon

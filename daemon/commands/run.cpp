@@ -1,0 +1,89 @@
+#include <fmt/format.h>
+
+#include <csignal>
+#include <memory>
+#include <random>
+
+#include "base/failure.h"
+#include "daemon/commands/commands.h"
+#include "daemon/daemon.h"
+#include "daemon/service_manager.h"
+#include "daemon/signals.h"
+
+namespace quotafuse::daemon {
+namespace {
+
+/// The running daemon, its configuration, and how one takes the place of the other.
+class Service {
+public:
+    Service(const Arguments& arguments, const base::Log& log, base::Log& hiding)
+        : arguments_(arguments), log_(log), hiding_(hiding) {
+        start(std::make_unique<Config>(load_or_fail(arguments)));
+    }
+
+    const StatusBoard& board() const { return daemon_->board(); }
+
+    /// A faulty configuration changes nothing: every fault is told, the old one goes on.
+    void reload() {
+        base::yaml::Diagnostics diagnostics;
+        auto fresh = std::make_unique<Config>(load_config(arguments_.config, base::Environment::of_process(), diagnostics));
+        for (const auto& line : diagnostics.lines()) log_.error(line);
+        if (!diagnostics.ok() || !fresh->source.main) {
+            log_.error("reload refused: the configuration has faults; the former one goes on");
+            return;
+        }
+        daemon_.reset();
+        auto former = std::move(config_);
+        try {
+            start(std::move(fresh));
+            log_.info("reloaded");
+        } catch (const base::Failure& e) {
+            log_.error(fmt::format("reload refused: {}; the former configuration goes on", e.what()));
+            start(std::move(former));
+        }
+    }
+
+private:
+    void start(std::unique_ptr<Config> config) {
+        require_source(*config);
+        hiding_.hide(config->secrets());
+        daemon_ = std::make_unique<Daemon>(*config, clock_, log_, std::random_device{}());
+        config_ = std::move(config);
+    }
+
+    const Arguments& arguments_;
+    const base::Log& log_;
+    base::Log& hiding_;
+    base::SystemClock clock_;
+    std::unique_ptr<Config> config_;
+    std::unique_ptr<Daemon> daemon_;  // after config_, to which it refers
+};
+
+}  // namespace
+
+int run_command(const Arguments& arguments) {
+    Signals signals;  // blocked before the first thread exists, so that every thread inherits it
+    base::Log log{arguments.debug ? base::Level::debug : base::Level::info};
+    const ServiceManager manager;
+    Service service{arguments, log, log};
+    manager.ready();
+    const auto step = manager.watchdog_interval().count() > 0 ? std::min(manager.watchdog_interval(), base::Milliseconds{5000})
+                                                              : base::Milliseconds{5000};
+    for (;;) {
+        const int signal = signals.wait(step);
+        if (signal == SIGHUP) {
+            manager.reloading();
+            service.reload();
+            manager.ready();
+        } else if (signal != 0) {
+            log.info(fmt::format("stopping ({})", signal == SIGTERM ? "SIGTERM" : "SIGINT"));
+            manager.stopping();
+            signals.release();  // a second signal ends it at once
+            return 0;
+        }
+        if (service.board().alive()) manager.alive();
+        manager.status(service.board().line());
+    }
+}
+
+}  // namespace quotafuse::daemon

@@ -1,0 +1,271 @@
+#include "daemon/config.h"
+
+#include <fmt/format.h>
+#include <glob.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <filesystem>
+
+#include "alerts/rule_loader.h"
+#include "base/text.h"
+#include "daemon/builtin_rules.h"
+#include "daemon/config_values.h"
+
+namespace quotafuse::daemon {
+namespace {
+
+using base::yaml::Diagnostics;
+using base::yaml::Mapping;
+using base::yaml::Node;
+using std::chrono::duration_cast;
+
+constexpr auto kRulesFolder = "/etc/quotafuse/rules.d";
+
+/// The two rooms do not know each other, so each has modes of its own.
+circuit_breaker::Mode mode_of(alerts::ActionMode mode) {
+    switch (mode) {
+        case alerts::ActionMode::off: return circuit_breaker::Mode::off;
+        case alerts::ActionMode::shadow: return circuit_breaker::Mode::shadow;
+        case alerts::ActionMode::live: return circuit_breaker::Mode::live;
+    }
+    std::abort();
+}
+
+alerts::ActionMode ceiling_of(circuit_breaker::Mode mode) {
+    switch (mode) {
+        case circuit_breaker::Mode::off: return alerts::ActionMode::off;
+        case circuit_breaker::Mode::shadow: return alerts::ActionMode::shadow;
+        case circuit_breaker::Mode::live: return alerts::ActionMode::live;
+    }
+    std::abort();
+}
+
+std::string host_name() {
+    std::array<char, 256> name{};
+    return ::gethostname(name.data(), name.size() - 1) == 0 ? std::string{name.data()} : "gateway";
+}
+
+std::optional<sync::Dsn> read_dsn(Mapping& map, std::string_view key) {
+    const auto* const node = map.find(key);
+    if (node == nullptr || node->kind == Node::Kind::null) return std::nullopt;
+    if (node->kind != Node::Kind::scalar) {
+        map.error(node->place, fmt::format("{} must be a DSN or {{file: path}}, not {}", key, node->describe()));
+        return std::nullopt;
+    }
+    if (base::trim(node->text).empty()) return std::nullopt;
+    auto result = sync::parse_dsn(node->text);
+    if (!result.dsn) map.error(node->place, fmt::format("{}: {}", key, result.error));
+    return std::move(result.dsn);
+}
+
+void read_tls(Mapping& map, SourceConfig& source) {
+    static const std::vector<std::string_view> kModes{"off", "required", "ca", "full"};
+    const auto mode = map.choice("tls", kModes);
+    const auto ca = map.text("tls_ca");
+    for (auto* const dsn : {&source.main, &source.logs}) {
+        if (!*dsn) continue;
+        if (mode) (*dsn)->tls = static_cast<sync::Tls>(*mode);
+        if (ca) (*dsn)->tls_ca = *ca;
+    }
+}
+
+void read_source(const std::string& file, const Node& node, SourceConfig& source, Diagnostics& diagnostics) {
+    using namespace std::chrono_literals;
+    Mapping map{file, node, "source", diagnostics};
+    source.main = read_dsn(map, "dsn");
+    source.logs = read_dsn(map, "log_dsn");
+    if (const auto gateway = map.choice("gateway", {"auto", "new-api", "one-api"}); gateway && *gateway > 0) {
+        source.gateway = *gateway == 1 ? sync::Gateway::new_api : sync::Gateway::one_api;
+    }
+    if (const auto interval = map.duration("poll_interval", 100ms, 60s)) source.poll_interval = *interval;
+    if (const auto since = map.duration("since", 1h, 24h * 3660)) source.since = duration_cast<base::Seconds>(*since);
+    read_tls(map, source);
+    map.refuse_unknown();
+}
+
+void read_store(const std::string& file, const Node& node, Config& config, Diagnostics& diagnostics) {
+    Mapping map{file, node, "store", diagnostics};
+    if (const auto path = map.text("path")) config.store = *path;
+    map.refuse_unknown();
+}
+
+void read_status(const std::string& file, const Node& node, Config& config, Diagnostics& diagnostics) {
+    Mapping map{file, node, "status", diagnostics};
+    if (const auto listen = map.text("listen")) config.listen = *listen;
+    map.refuse_unknown();
+}
+
+void read_control(const std::string& file, const Node& node, Config& config, Diagnostics& diagnostics) {
+    Mapping map{file, node, "control", diagnostics};
+    if (const auto socket = map.text("socket")) config.control_socket = *socket;
+    map.refuse_unknown();
+}
+
+std::vector<std::string> expand_pattern(const std::string& pattern) {
+    std::vector<std::string> files;
+    glob_t found{};
+    if (::glob(pattern.c_str(), 0, nullptr, &found) == 0) {
+        for (std::size_t i = 0; i < found.gl_pathc; ++i) files.emplace_back(found.gl_pathv[i]);
+    }
+    ::globfree(&found);
+    return files;
+}
+
+/// Patterns are relative to the configuration; one without * must exist, one with it may match nothing.
+void read_rule_files(Mapping& map, Config& config) {
+    const auto* const node = map.find("rules");
+    if (node == nullptr || node->kind == Node::Kind::null) return;
+    const auto patterns = map.texts("rules");
+    if (!patterns) return;
+    const auto folder = std::filesystem::path{config.file}.parent_path();
+    for (const auto& pattern : *patterns) {
+        const auto path = (folder / pattern).lexically_normal().string();
+        const auto files = expand_pattern(path);
+        if (files.empty() && !base::is_glob(pattern)) {
+            map.error(node->place, fmt::format("rules: there is no file {}", path));
+        }
+        config.rule_files.insert(config.rule_files.end(), files.begin(), files.end());
+    }
+}
+
+/// A notifier whose secret is an unset ${NAME:-} is left out, so that the example loads on a bare host.
+Node without_unset(const std::string& file, const Node& notifiers, std::vector<std::string>& names,
+                   Diagnostics& diagnostics) {
+    auto kept = notifiers;
+    std::erase_if(kept.members, [&](const base::yaml::Member& member) {
+        names.push_back(member.key);
+        for (const auto* const key : {"bot_token", "chat_id", "webhook"}) {
+            const auto* const value = member.value.find(key);
+            if (value == nullptr || value->kind != Node::Kind::scalar || !value->text.empty()) continue;
+            diagnostics.warning(file, value->place, fmt::format("notifier {} is left out: its {} is empty", member.key, key));
+            return true;
+        }
+        return false;
+    });
+    return kept;
+}
+
+void read_notifiers(Mapping& map, Config& config, std::vector<std::string>& names) {
+    const auto* const node = map.find("notifiers");
+    if (node == nullptr || node->kind == Node::Kind::null) return;
+    const auto kept = without_unset(config.file, *node, names, map.diagnostics());
+    config.notifiers = notifiers::load_settings(config.file, kept, map.diagnostics());
+}
+
+void read_general(Mapping& map, Config& config) {
+    using namespace std::chrono_literals;
+    if (const auto site = map.text("site"); site && !site->empty()) config.site = *site;
+    if (const auto language = map.choice("language", {"zh", "en"})) config.language = static_cast<Language>(*language);
+    if (const auto stale = map.duration("stale_after", 5s, 24h)) config.stale_after = duration_cast<base::Seconds>(*stale);
+    if (const auto name = map.text("timezone")) {
+        const auto zone = base::TimeZone::find(*name);
+        if (zone) config.timezone = *zone;
+        else map.error(map.find("timezone")->place, fmt::format("timezone: this host knows no zone '{}'; names look like Asia/Shanghai (package tzdata)", *name));
+    }
+}
+
+void read_sections(Mapping& map, Config& config) {
+    auto& diagnostics = map.diagnostics();
+    const auto section = [&](std::string_view key, auto&& read) {
+        const auto* const node = map.find(key);
+        if (node != nullptr && node->kind != Node::Kind::null) read(*node);
+    };
+    section("source", [&](const Node& n) { read_source(config.file, n, config.source, diagnostics); });
+    section("store", [&](const Node& n) { read_store(config.file, n, config, diagnostics); });
+    section("status", [&](const Node& n) { read_status(config.file, n, config, diagnostics); });
+    section("control", [&](const Node& n) { read_control(config.file, n, config, diagnostics); });
+    section("breaker", [&](const Node& n) { config.breaker = circuit_breaker::read_settings(config.file, n, diagnostics); });
+}
+
+void read_rules(Config& config, const std::vector<std::string>& notifier_names, bool builtin,
+                Diagnostics& diagnostics) {
+    const alerts::LoadContext context{notifier_names, config.timezone, ceiling_of(config.breaker.mode)};
+    if (!builtin) {
+        config.rules = alerts::load_rules(config.rule_files, context, diagnostics);
+        return;
+    }
+    for (const auto& file : builtin_rules()) {
+        const auto rules = alerts::parse_rules(fmt::format("built-in {}", file.name), std::string{file.content}, context, diagnostics);
+        config.rules.insert(config.rules.end(), rules.begin(), rules.end());
+    }
+}
+
+void load_file(Config& config, const base::Environment& environment, Diagnostics& diagnostics) {
+    auto document = base::yaml::load(config.file, diagnostics);
+    if (!document) return;
+    fill_in_values(document->root, config.file, environment, diagnostics);
+    Mapping map{config.file, document->root, "the configuration", diagnostics};
+    std::vector<std::string> notifier_names;
+    read_general(map, config);
+    read_sections(map, config);
+    read_notifiers(map, config, notifier_names);
+    read_rule_files(map, config);
+    map.refuse_unknown();
+    read_rules(config, notifier_names, false, diagnostics);
+}
+
+/// Writes the configuration that the gateway's and older monitors' variables mean; it is then read like
+/// a file, so that one set of checks holds.
+std::string from_environment(const base::Environment& environment) {
+    const auto has = [&](const std::string& name) { return !environment.get(name).value_or("").empty(); };
+    std::string text = fmt::format("source: {{dsn: \"${{{}:-}}\", log_dsn: \"${{LOG_SQL_DSN:-}}\"}}\nnotifiers:\n", has("SQL_DSN") ? "SQL_DSN" : "DATABASE_URL");
+    if (has("TELEGRAM_BOT_TOKEN")) text += "  telegram: {type: telegram, bot_token: \"${TELEGRAM_BOT_TOKEN}\", chat_id: \"${TELEGRAM_CHAT_ID}\"}\n";
+    if (has("FEISHU_WEBHOOK")) text += "  feishu: {type: feishu, webhook: \"${FEISHU_WEBHOOK}\"}\n";
+    if (has("WECOM_WEBHOOK")) text += "  wecom: {type: wecom, webhook: \"${WECOM_WEBHOOK}\"}\n";
+    return text;
+}
+
+void load_environment(Config& config, const base::Environment& environment, Diagnostics& diagnostics) {
+    const std::string name = "the environment";
+    auto document = base::yaml::parse(name, from_environment(environment), diagnostics);
+    if (!document) return;
+    fill_in_values(document->root, name, environment, diagnostics);
+    Mapping map{name, document->root, "the environment", diagnostics};
+    std::vector<std::string> notifier_names;
+    read_sections(map, config);
+    read_notifiers(map, config, notifier_names);
+    config.rule_files = expand_pattern(std::string{kRulesFolder} + "/*.yaml");
+    read_rules(config, notifier_names, config.rule_files.empty(), diagnostics);
+}
+
+void add_secret(std::vector<std::string>& secrets, const std::optional<sync::Dsn>& dsn) {
+    if (dsn && !dsn->password.empty()) secrets.push_back(dsn->password.reveal());
+}
+
+}  // namespace
+
+circuit_breaker::Mode effective_mode(alerts::ActionMode wanted, const Config& config) {
+    return stricter(mode_of(wanted), config.breaker.mode);
+}
+
+std::vector<std::string> Config::secrets() const {
+    std::vector<std::string> secrets;
+    add_secret(secrets, source.main);
+    add_secret(secrets, source.logs);
+    add_secret(secrets, breaker.dsn);
+    for (const auto& notifier : notifiers) {
+        const auto more = notifiers::secrets_of(notifier);
+        secrets.insert(secrets.end(), more.begin(), more.end());
+    }
+    return secrets;
+}
+
+Config load_config(const ConfigLocation& location, base::Environment environment, Diagnostics& diagnostics) {
+    Config config;
+    config.site = host_name();
+    std::error_code error;
+    const bool exists = std::filesystem::exists(location.file, error);
+    environment.add_file((std::filesystem::path{location.file}.parent_path() / "secrets.env").string());
+    if (exists || location.named) {
+        config.file = location.file;
+        load_file(config, environment, diagnostics);
+    } else {
+        load_environment(config, environment, diagnostics);
+    }
+    return config;
+}
+
+}  // namespace quotafuse::daemon

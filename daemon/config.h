@@ -1,0 +1,65 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "alerts/rule.h"
+#include "base/clock.h"
+#include "base/environment.h"
+#include "base/time_zone.h"
+#include "base/yaml.h"
+#include "circuit_breaker/settings.h"
+#include "notifiers/settings.h"
+#include "sync/dialect.h"
+#include "sync/dsn.h"
+
+namespace quotafuse::daemon {
+
+enum class Language { chinese, english };
+
+struct SourceConfig {
+    std::optional<sync::Dsn> main;  // empty: not configured yet; `run` refuses, `check` says so
+    std::optional<sync::Dsn> logs;  // where the gateway keeps its logs elsewhere (LOG_SQL_DSN)
+    std::optional<sync::Gateway> gateway;  // empty: told by its columns
+    base::Milliseconds poll_interval{1000};
+    base::Seconds since{30 * 86400};
+
+    const std::optional<sync::Dsn>& log_source() const { return logs ? logs : main; }
+};
+
+/// Everything that the configuration says, checked and typed. A value: a reload makes a new one.
+struct Config {
+    std::string file;  // empty when everything came from the environment
+    SourceConfig source;
+    circuit_breaker::Settings breaker;
+    std::string store = "/var/lib/quotafuse/quotafuse.db";
+    std::vector<std::string> rule_files;
+    std::vector<alerts::Rule> rules;
+    std::vector<notifiers::Settings> notifiers;
+    std::string listen = "127.0.0.1:8787";
+    std::string control_socket = "/run/quotafuse/control.sock";
+    std::string site;
+    Language language = Language::chinese;
+    base::TimeZone timezone;
+    base::Seconds stale_after{60};
+
+    /// Texts that no output may show.
+    std::vector<std::string> secrets() const;
+};
+
+/// What an action that asks for `wanted` really gets: breaker.mode is a ceiling, the stricter wins.
+circuit_breaker::Mode effective_mode(alerts::ActionMode wanted, const Config& config);
+
+/// Where the configuration is: a file that was named, the usual one, or none (then the environment).
+struct ConfigLocation {
+    std::string file = "/etc/quotafuse/quotafuse.yaml";
+    bool named = false;  // by --config: then it must exist
+};
+
+/// Reads the configuration with its rule files and secrets. Every fault is told; the result counts only
+/// when diagnostics.ok(). Variables come from `environment`, and from secrets.env beside the file.
+Config load_config(const ConfigLocation& location, base::Environment environment,
+                   base::yaml::Diagnostics& diagnostics);
+
+}  // namespace quotafuse::daemon

@@ -1,0 +1,62 @@
+#include "daemon/courier.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+namespace quotafuse::daemon {
+
+Courier::Courier(notifiers::Outbox& outbox, notifiers::Dispatcher& dispatcher, notifiers::Pacing& pacing,
+                 std::vector<std::string> notifiers, const base::Clock& clock, const base::Log& log)
+    : outbox_(outbox), dispatcher_(dispatcher), pacing_(pacing), names_(std::move(notifiers)), clock_(clock), log_(log) {}
+
+void Courier::pump() {
+    for (const auto& name : names_) {
+        if (!dispatcher_.idle(name) || !pacing_.ready(name)) continue;
+        auto delivery = outbox_.next(name, clock_.now());
+        if (!delivery) continue;
+        outbox_.begin_attempt(delivery->id, clock_.now());
+        pacing_.begin(name);
+        dispatcher_.send(name, delivery->id, std::move(delivery->message));
+    }
+}
+
+void Courier::take(const notifiers::Dispatcher::Result& result) {
+    const auto fate = outbox_.finish(result.delivery, result.outcome, clock_.now());
+    pacing_.note(result.notifier, result.outcome);
+    auto& trouble = trouble_[result.notifier];
+    switch (fate) {
+        case notifiers::Outbox::Fate::delivered:
+            if (!trouble.empty()) log_.info(fmt::format("notifier {}: works again", result.notifier));
+            if (!result.outcome.why.empty()) log_.warning(fmt::format("notifier {}: sent, but: {}", result.notifier, result.outcome.why));
+            trouble.clear();
+            return;
+        case notifiers::Outbox::Fate::kept_for_retry:
+            if (trouble != result.outcome.why) log_.warning(fmt::format("notifier {}: not sent, will be tried again: {}", result.notifier, result.outcome.why));
+            trouble = result.outcome.why;
+            return;
+        case notifiers::Outbox::Fate::dead:
+            log_.error(fmt::format("notifier {}: a message was refused for good and is kept as a dead letter: {}", result.notifier, result.outcome.why));
+            trouble = result.outcome.why;
+            return;
+    }
+    std::abort();
+}
+
+base::MonoTime Courier::next_look() const {
+    const auto now = clock_.mono();
+    auto next = now + base::Seconds{1};
+    for (const auto& name : names_) {
+        // A notifier that is ready and free had nothing due a moment ago.
+        const auto ready = pacing_.ready_at(name);
+        if (dispatcher_.idle(name) && ready > now) next = std::min(next, ready);
+    }
+    return next;
+}
+
+bool Courier::busy() const {
+    return std::any_of(names_.begin(), names_.end(), [&](const auto& name) { return !dispatcher_.idle(name); });
+}
+
+}  // namespace quotafuse::daemon

@@ -1,0 +1,105 @@
+#include "daemon/daemon.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <iostream>
+
+#include "alerts/state_store.h"
+#include "daemon/schemas.h"
+#include "daemon/version.h"
+#include "notifiers/providers.h"
+
+namespace quotafuse::daemon {
+namespace {
+
+std::vector<std::string> notifier_names(const Config& config) {
+    std::vector<std::string> names;
+    for (const auto& notifier : config.notifiers) names.push_back(notifier.name);
+    return names;
+}
+
+/// A person's own address of the console: the demo prints its notices there.
+notifiers::Console console() { return {std::cout, ::isatty(STDOUT_FILENO) == 1}; }
+
+}  // namespace
+
+std::vector<base::Schema> all_schemas() {
+    return {sync::Store::schema(), alerts::schema(), notifiers::Outbox::schema(), circuit_breaker::Audit::schema()};
+}
+
+Daemon::Daemon(const Config& config, const base::Clock& clock, const base::Log& log, std::uint64_t seed)
+    : config_(config),
+      clock_(clock),
+      log_(log),
+      lock_(config.store + ".lock"),
+      database_(config.store, all_schemas()),
+      store_(database_),
+      engine_(config.rules, store_, database_),
+      outbox_(database_),
+      audit_(database_),
+      board_(config, clock),
+      pacing_(clock, seed),
+      dispatcher_(make_providers(), [this](notifiers::Dispatcher::Result result) { mailbox_.post(std::move(result)); }),
+      breaker_(make_breaker(seed)),
+      intake_(database_, store_, engine_, config.source.log_source()->describe(), clock, log),
+      announcer_({database_, store_, engine_, outbox_, audit_, *breaker_}, config, clock, log),
+      courier_(outbox_, dispatcher_, pacing_, notifier_names(config), clock, log),
+      server_(parse_listen_address(config.listen), board_, clock, log),
+      socket_(config.control_socket, {{"status", [this](const std::string&) { return board_.status_json(); }}}, clock, log),
+      reader_(make_reader(seed)),
+      pipeline_({store_, engine_, outbox_, audit_, intake_, announcer_, courier_, board_}, mailbox_,
+                [this] { reader_->stored(); }, clock, log),
+      thread_([this](const std::stop_token& stop) { pipeline_.run(stop); }) {
+    say_what_runs();
+}
+
+Daemon::~Daemon() {
+    reader_->stop();  // nothing new comes in
+    thread_.request_stop();
+    thread_.join();  // what is under way ends and is put on record
+}
+
+std::vector<notifiers::Dispatcher::Entry> Daemon::make_providers() {
+    std::vector<notifiers::Dispatcher::Entry> entries;
+    for (const auto& settings : config_.notifiers) {
+        pacing_.add(settings.name, notifiers::pace_of(settings));
+        entries.push_back({settings.name, notifiers::make_provider(settings, clock_, console())});
+    }
+    return entries;
+}
+
+/// In shadow mode the reader's account is enough: nothing is written.
+std::unique_ptr<circuit_breaker::Breaker> Daemon::make_breaker(std::uint64_t seed) {
+    const auto& dsn = config_.breaker.dsn ? *config_.breaker.dsn : *config_.source.main;
+    sync::SessionOptions options;
+    options.read_only = !config_.breaker.dsn;
+    return std::make_unique<circuit_breaker::Breaker>(
+        sync::make_session(dsn, options), dsn.database, clock_, seed,
+        [this](circuit_breaker::TripResult result) { mailbox_.post(std::move(result)); });
+}
+
+std::unique_ptr<SourceReader> Daemon::make_reader(std::uint64_t seed) {
+    const auto& source = config_.source;
+    sync::FollowOptions follow;
+    follow.since = source.since;
+    ReaderOptions options;
+    options.poll_interval = source.poll_interval;
+    options.seed = seed;
+    return std::make_unique<SourceReader>(
+        sync::make_source(*source.log_source(), source.gateway, {}), sync::make_session(*source.main, {}),
+        source.main->database, store_.position(), follow, options, clock_,
+        [this](SourceNews news) { mailbox_.post(std::move(news)); });
+}
+
+void Daemon::say_what_runs() const {
+    log_.info(fmt::format("quotafuse {}, configuration {}, store {}, status page {}", kVersion,
+                          config_.file.empty() ? "from the environment" : config_.file, config_.store, server_.url()));
+    for (const auto& rule : config_.rules) {
+        if (!rule.action || !rule.enabled) continue;
+        log_.info(fmt::format("rule {}: the breaker is {}", rule.name, circuit_breaker::mode_name(effective_mode(rule.action->mode, config_))));
+    }
+    if (config_.notifiers.empty()) log_.warning("no notifier is configured: alerts are only seen on the status page");
+}
+
+}  // namespace quotafuse::daemon

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "base/clock.h"
+#include "base/database.h"
+#include "base/lock_file.h"
+#include "base/log.h"
+#include "daemon/config.h"
+#include "daemon/control_socket.h"
+#include "daemon/pipeline.h"
+#include "daemon/status_server.h"
+
+namespace quotafuse::daemon {
+
+/// Everything that runs, wired together: the members stand in start order, so that their destruction is
+/// the shutdown. A reload is a new Daemon on the same store; it takes up where the old one stopped.
+class Daemon {
+public:
+    /// Starts. Throws base::Failure where something that it cannot do without is not to be had; then nothing runs.
+    Daemon(const Config& config, const base::Clock& clock, const base::Log& log, std::uint64_t seed);
+    /// Stops within 2 s while peers answer.
+    ~Daemon();
+    Daemon(const Daemon&) = delete;
+    Daemon& operator=(const Daemon&) = delete;
+
+    const StatusBoard& board() const { return board_; }
+    std::string url() const { return server_.url(); }
+
+private:
+    std::vector<notifiers::Dispatcher::Entry> make_providers();
+    std::unique_ptr<circuit_breaker::Breaker> make_breaker(std::uint64_t seed);
+    std::unique_ptr<SourceReader> make_reader(std::uint64_t seed);
+    void say_what_runs() const;
+
+    const Config& config_;
+    const base::Clock& clock_;
+    const base::Log& log_;
+    base::LockFile lock_;
+    base::Database database_;
+    sync::Store store_;
+    alerts::Engine engine_;
+    notifiers::Outbox outbox_;
+    circuit_breaker::Audit audit_;
+    StatusBoard board_;
+    Mailbox<Letter> mailbox_;
+    notifiers::Pacing pacing_;
+    notifiers::Dispatcher dispatcher_;
+    std::unique_ptr<circuit_breaker::Breaker> breaker_;
+    Intake intake_;
+    Announcer announcer_;
+    Courier courier_;
+    StatusServer server_;
+    ControlSocket socket_;
+    std::unique_ptr<SourceReader> reader_;
+    Pipeline pipeline_;
+    std::jthread thread_;
+};
+
+}  // namespace quotafuse::daemon

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <deque>
+#include <stop_token>
+#include <string>
+#include <variant>
+
+#include "alerts/engine.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "circuit_breaker/audit.h"
+#include "circuit_breaker/breaker.h"
+#include "daemon/announcer.h"
+#include "daemon/courier.h"
+#include "daemon/intake.h"
+#include "daemon/mailbox.h"
+#include "daemon/source_reader.h"
+#include "daemon/status_board.h"
+#include "notifiers/dispatcher.h"
+
+namespace quotafuse::daemon {
+
+/// What other threads hand to the pipeline.
+using Letter = std::variant<SourceNews, notifiers::Dispatcher::Result, circuit_breaker::TripResult>;
+
+/// The one thread that writes the store: takes what was read, evaluates, puts on record, starts sends and
+/// trips, and publishes how it all stands. When the store cannot be written everything waits in order and
+/// is tried again once a second.
+class Pipeline {
+public:
+    struct Rooms {
+        sync::Store& store;
+        alerts::Engine& engine;
+        notifiers::Outbox& outbox;
+        circuit_breaker::Audit& audit;
+        Intake& intake;
+        Announcer& announcer;
+        Courier& courier;
+        StatusBoard& board;
+    };
+    /// `stored` is called after each poll that was stored: the reader may go on.
+    Pipeline(Rooms rooms, Mailbox<Letter>& mailbox, std::function<void()> stored, const base::Clock& clock,
+             const base::Log& log);
+
+    /// Turns until `stop`, then lets running sends end for a moment and puts the state on record.
+    void run(const std::stop_token& stop);
+
+private:
+    void turn();
+    void start();
+    void handle(const Letter& letter);
+    void handle_news(const SourceNews& news);
+    void collect(base::MonoTime until);
+    void try_to(const char* what, const std::function<void()>& act);
+    void finish();
+
+    Rooms rooms_;
+    Mailbox<Letter>& mailbox_;
+    std::function<void()> stored_;
+    const base::Clock& clock_;
+    const base::Log& log_;
+    std::deque<Letter> letters_;  // not yet dealt with, in order
+    bool started_ = false;
+    std::string trouble_;
+};
+
+}  // namespace quotafuse::daemon

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <atomic>
+#include <optional>
+#include <string>
+
+#include "alerts/engine.h"
+#include "base/clock.h"
+#include "base/guarded.h"
+#include "circuit_breaker/audit.h"
+#include "daemon/config.h"
+#include "daemon/intake.h"
+#include "daemon/status_view.h"
+#include "notifiers/outbox.h"
+#include "sync/store.h"
+
+namespace quotafuse::daemon {
+
+/// What the pipeline publishes once a second, and what pages and commands read of it. publish() and beat()
+/// belong to the pipeline thread; the rest is thread-safe.
+class StatusBoard final : public StatusView {
+public:
+    StatusBoard(const Config& config, const base::Clock& clock);
+
+    struct Rooms {
+        const sync::Store& store;
+        const alerts::Engine& engine;
+        const notifiers::Outbox& outbox;
+        circuit_breaker::Audit& audit;
+        const Intake& intake;
+    };
+    void publish(const Rooms& rooms);
+    /// The pipeline turned once more.
+    void beat();
+    /// The newest error that a person should know of, for pages; kept until a restart.
+    void note_error(const std::string& text);
+    /// The store cannot be written; empty when it can again.
+    void note_store_trouble(const std::string& text);
+
+    std::string status_json() const override;
+    Readiness readiness() const override;
+    bool alive() const override;
+    /// One line for `systemctl status`.
+    std::string line() const;
+
+private:
+    struct Error {
+        base::Second at;
+        std::string text;
+    };
+    Readiness judge(const Intake& intake) const;
+
+    const Config& config_;
+    const base::Clock& clock_;
+    const base::MonoTime start_;
+    base::Guarded<std::string> json_;
+    base::Guarded<std::string> line_;
+    base::Guarded<Readiness> readiness_;
+    std::atomic<base::MonoTime> beat_;
+    std::optional<Error> last_error_;
+    std::string store_trouble_;
+};
+
+}  // namespace quotafuse::daemon

@@ -1,0 +1,75 @@
+// Every word of the page. A value with {name} is filled by text(key, {name}).
+const english = {
+  switchLanguage: "中文", switchLanguageLabel: "切换到中文", unknown: "unknown", none: "none",
+  alerts: "Alerts", source: "Gateway", sync: "Mirror", rules: "Rules", outbox: "Notices", breaker: "Circuit breaker",
+  process: "Daemon", trips: "Recent breaker decisions",
+  loading: "Asking the daemon …", ready: "Watching", readyNote: "The mirror is current and the rules are being evaluated.",
+  notReady: "Not ready", readyUnknown: "Readiness unknown", offline: "The daemon does not answer ({why}). Next try in {wait}. What you see below is from {at}.",
+  offlineFirst: "The daemon does not answer ({why}). Next try in {wait}.",
+  timedOut: "no reply in time", updated: "Updated {at}", version: "Version", uptime: "running", site: "Site",
+  state: "State", since: "Since", detail: "Detail", notDetected: "not recognised yet",
+  rows: "{n} rows", rowsNote: "mirrored", cursor: "Newest log id", lag: "Behind by", gaps: "Open gaps in the ids",
+  engineTime: "Evaluated up to", lastError: "Last error",
+  rulesTotal: "{n} rules", rulesNote: "loaded", noRules: "No rule is loaded. Put rule files where rules: points and run quotafuse check.",
+  noAlerts: "Nothing is firing.", noAlertsNoRules: "Nothing can fire: no rule is loaded yet.",
+  rule: "Rule", key: "For", value: "Value", threshold: "Threshold", severity: "Severity",
+  pendingCount: "{n} waiting", pendingNote: "to be sent", failedCount: "Undeliverable", noNotifiers: "No notifier is configured. Add one under notifiers: so that somebody hears of alerts.",
+  notifierLine: "{pending} waiting, {failed} failed", mode: "Mode", paused: "Paused", yes: "yes", no: "no",
+  openChannels: "{n} open", openNote: "tripped channels", noOpen: "No channel is tripped.",
+  channel: "Channel", time: "Time", result: "Result", why: "Why",
+  noTrips: "The breaker has not acted yet.", noTripsShadow: "The breaker has not acted yet. In shadow mode it only says what it would have disabled.",
+  ago: "{t} ago",
+  states: {
+    inactive: "quiet", pending: "pending", firing: "firing", warming: "warming up", disabled: "switched off", error: "in error",
+    resolved: "resolved", stale: "stale", ok: "connected", "catching-up": "catching up", unreachable: "unreachable", starting: "starting",
+    info: "info", warning: "warning", critical: "critical", shadow: "shadow", live: "live", off: "off",
+    tripped: "disabled", would_trip: "would have disabled", "would-trip": "would have disabled", refused: "refused", restored: "restored", failed: "failed",
+  },
+};
+
+const chinese = {
+  switchLanguage: "English", switchLanguageLabel: "Switch to English", unknown: "未知", none: "无",
+  alerts: "告警", source: "网关", sync: "镜像", rules: "规则", outbox: "通知", breaker: "熔断器",
+  process: "守护进程", trips: "最近的熔断决定",
+  loading: "正在询问守护进程……", ready: "正在监控", readyNote: "镜像已是最新，规则正在评估。",
+  notReady: "尚未就绪", readyUnknown: "就绪状态未知", offline: "守护进程没有应答（{why}）。{wait}后重试。下方内容为 {at} 的状态。",
+  offlineFirst: "守护进程没有应答（{why}）。{wait}后重试。",
+  timedOut: "超时", updated: "更新于 {at}", version: "版本", uptime: "已运行", site: "站点",
+  state: "状态", since: "开始于", detail: "详情", notDetected: "尚未识别",
+  rows: "{n} 行", rowsNote: "已存入本地", cursor: "最新日志 ID", lag: "落后", gaps: "未补齐的空缺",
+  engineTime: "已评估至", lastError: "最近的错误",
+  rulesTotal: "{n} 条规则", rulesNote: "已加载", noRules: "尚未加载规则。请把规则文件放到 rules: 指定的位置，然后运行 quotafuse check。",
+  noAlerts: "没有正在触发的告警。", noAlertsNoRules: "尚未加载规则，因此不会有告警。",
+  rule: "规则", key: "对象", value: "当前值", threshold: "阈值", severity: "级别",
+  pendingCount: "{n} 条待发", pendingNote: "等待送达", failedCount: "无法送达", noNotifiers: "尚未配置通知渠道。请在 notifiers: 下添加，否则没有人会收到告警。",
+  notifierLine: "待发 {pending}，失败 {failed}", mode: "模式", paused: "已暂停", yes: "是", no: "否",
+  openChannels: "{n} 个", openNote: "已熔断的渠道", noOpen: "没有已熔断的渠道。",
+  channel: "渠道", time: "时间", result: "结果", why: "原因",
+  noTrips: "熔断器尚未动作。", noTripsShadow: "熔断器尚未动作。在 shadow（演练）模式下，它只说明本来会禁用什么。",
+  ago: "{t}前",
+  states: {
+    inactive: "正常", pending: "待确认", firing: "触发中", warming: "预热中", disabled: "已关闭", error: "出错",
+    resolved: "已恢复", stale: "数据陈旧", ok: "已连接", "catching-up": "追赶中", unreachable: "无法连接", starting: "启动中",
+    info: "提示", warning: "警告", critical: "严重", shadow: "演练", live: "实战", off: "关闭",
+    tripped: "已禁用", would_trip: "本应禁用", "would-trip": "本应禁用", refused: "已拒绝", restored: "已恢复", failed: "失败",
+  },
+};
+
+const saved = () => { try { return localStorage.getItem("language"); } catch { return null; } };
+let language = saved() ?? (navigator.language.toLowerCase().startsWith("zh") ? "zh" : "en");
+
+const words = () => (language === "zh" ? chinese : english);
+
+export const locale = () => (language === "zh" ? "zh-CN" : "en");
+
+export function switchLanguage() {
+  language = language === "zh" ? "en" : "zh";
+  try { localStorage.setItem("language", language); } catch { /* private mode: the choice lasts for this visit */ }
+}
+
+export function text(key, values = {}) {
+  return words()[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
+}
+
+// A state that this page does not know yet is shown as the daemon wrote it.
+export const stateText = (state) => (state == null ? text("unknown") : words().states[state] ?? String(state));

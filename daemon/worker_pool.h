@@ -1,0 +1,53 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace quotafuse::daemon {
+
+/// A fixed number of threads that turn requests into replies; the queue before them is bounded.
+/// Thread-safe. Destruction waits for the requests in work and drops those in the queue.
+class WorkerPool {
+public:
+    struct Job {
+        std::uint64_t connection;
+        std::string request;
+        std::string peer;
+    };
+    struct Reply {
+        std::uint64_t connection;
+        std::string bytes;
+    };
+    /// Runs on a worker thread and must not throw.
+    using Answer = std::function<std::string(const Job&)>;
+
+    /// `on_reply` runs on a worker thread after each reply is ready to be taken.
+    WorkerPool(std::size_t threads, std::size_t max_queued, Answer answer,
+               std::function<void()> on_reply);
+
+    /// False, and the job is not taken, when `max_queued` jobs wait already.
+    [[nodiscard]] bool push(Job job);
+    std::vector<Reply> take_replies();
+
+private:
+    void work(const std::stop_token& stop);
+
+    const std::size_t max_queued_;
+    const Answer answer_;
+    const std::function<void()> on_reply_;
+    std::mutex mutex_;
+    std::condition_variable_any job_waits_;
+    std::deque<Job> jobs_;
+    std::vector<Reply> replies_;
+    std::vector<std::jthread> threads_;  // last: joined before anything they use is gone
+};
+
+}  // namespace quotafuse::daemon

@@ -1,0 +1,340 @@
+#include <doctest/doctest.h>
+
+#include "alerts_fixture.h"
+
+using namespace quotafuse;
+using namespace quotafuse::tests;
+using alerts::Reason;
+
+namespace {
+
+std::vector<sync::LogEntry> requests(std::int64_t from, int count, std::int64_t tokens,
+                                     std::int64_t channel = 3) {
+    std::vector<sync::LogEntry> entries;
+    for (int i = 0; i < count; ++i) {
+        auto entry = request(from + i);
+        entry.channel = channel;
+        entry.prompt_tokens = tokens;
+        entry.completion_tokens = 0;
+        entries.push_back(entry);
+    }
+    return entries;
+}
+
+std::vector<Reason> reasons(const std::vector<alerts::Notice>& notices) {
+    std::vector<Reason> all;
+    for (const auto& notice : notices) all.push_back(notice.reason);
+    return all;
+}
+
+const std::string kBurn = R"(rules:
+  - name: burn
+    severity: critical
+    summary: "{{channel}}: {{value}} in {{window}}, allowed {{threshold}}"
+    metric: tokens
+    by: [channel]
+    window: 5m
+    above: 1000
+    action: {disable_channel: {mode: live, even_if_last: true}}
+)";
+
+}  // namespace
+
+TEST_CASE("a series over its limit is told in the second in which its row counts, with all that explains it") {
+    Watchman watchman{kBurn};
+    CHECK(watchman.run_to(10).empty());
+    watchman.add(requests(11, 2, 600));
+    CHECK(watchman.run_to(11).empty());
+    const auto notices = watchman.run_to(13);
+    REQUIRE(notices.size() == 1);
+    const auto& notice = notices.front();
+    CHECK(notice.event_id.size() == 13);
+    CHECK(notice.reason == Reason::first);
+    CHECK(notice.rule == "burn");
+    CHECK(notice.severity == base::Severity::critical);
+    CHECK(notice.unit == "tokens");
+    CHECK(notice.key ==
+          std::vector{alerts::KeyName{alerts::Dimension::channel, 3, "", "3 (azure-eu)"}});
+    CHECK(notice.value == 1200.0);
+    CHECK(notice.threshold == 1000);
+    CHECK(notice.at == at(12));
+    CHECK(notice.since == at(12));
+    CHECK(notice.requests == 2);
+    CHECK(notice.summary == "3 (azure-eu): 1,200 tokens in 5m, allowed 1,000 tokens");
+    CHECK(notice.action == alerts::Action{3, alerts::ActionMode::live, true});
+
+    const auto view = watchman.engine().overview();
+    CHECK(view.firing == 1);
+    REQUIRE(view.alerts.size() == 1);
+    CHECK(view.alerts.front().value == 1200.0);
+    CHECK(view.alerts.front().told);
+
+    const auto over = watchman.run_to(400);
+    REQUIRE(over.size() == 1);
+    CHECK(over.front().reason == Reason::resolved);
+    CHECK(over.front().at == at(11 + 300));  // the first row leaves after exactly five minutes
+    CHECK(over.front().duration == std::chrono::seconds{299});
+    CHECK(over.front().peak == 1200);
+    CHECK(over.front().event_id != notice.event_id);
+    CHECK_FALSE(over.front().action);
+    CHECK(watchman.engine().overview().inactive == 1);
+}
+
+TEST_CASE("a second that changes nothing makes an empty step") {
+    Watchman watchman{kBurn};
+    CHECK_FALSE(watchman.engine().advance(at(1)).empty());  // the first look is remembered
+    watchman.add(requests(2, 5, 10));
+    CHECK(watchman.engine().advance(at(8)).empty());
+    watchman.add(requests(9, 1, 5000));
+    CHECK_FALSE(watchman.engine().advance(at(9)).empty());
+    watchman.add(requests(10, 5, 5000));  // only the peak moves
+    CHECK(watchman.engine().advance(at(100)).empty());
+    CHECK(watchman.engine().advance(at(100)).empty());
+    CHECK(watchman.engine().time() == at(100));
+}
+
+TEST_CASE("40 minutes of data do not look at a clock hour") {
+    // From 00:40 to 01:20, over the full hour: a rolling hour sees all of it.
+    Watchman watchman{R"(rules:
+  - {name: burn, metric: requests, window: 1h, above: 39}
+  - {name: quiet, metric: requests, window: 1h, below: 1000}
+)", 2390};
+    std::vector<alerts::Notice> told;
+    for (std::int64_t minute = 40; minute < 80; ++minute) {
+        watchman.add({request(minute * 60)});
+        for (auto& notice : watchman.run_to(minute * 60)) told.push_back(notice);
+    }
+    // `burn` counts all 40. `quiet` has no hour of history yet, so it says nothing.
+    REQUIRE(told.size() == 1);
+    CHECK(told.front().rule == "burn");
+    CHECK(told.front().value == 40.0);
+    CHECK(told.front().at == at(79 * 60));
+    // Its hour is full one hour after the rule began to look, not when the clock strikes.
+    told = watchman.run_to(9000);
+    REQUIRE(told.size() == 2);
+    CHECK(told[0].rule == "quiet");
+    CHECK(told[0].at == at(2391 + 3600));
+    CHECK(told[1].rule == "burn");
+    CHECK(told[1].reason == Reason::resolved);
+}
+
+TEST_CASE("what a new rule finds at its first look is one summary, and trips nothing until it has cleared") {
+    const std::string two_series = R"(rules:
+  - name: burn
+    metric: tokens
+    by: channel
+    window: 5m
+    above: 1000
+    max_series: 2
+    action: {disable_channel: {mode: live}}
+)";
+    Watchman watchman{two_series};
+    watchman.mirror().append(requests(-100, 1, 2000, 3), at(0));
+    watchman.mirror().append(requests(-100, 1, 3000, 4), at(0));
+    watchman.mirror().append(requests(-100, 1, 1500, 5), at(0));
+    watchman.restart(0);
+    const auto notices = watchman.run_to(1);
+    REQUIRE(notices.size() == 1);
+    const auto& summary = notices.front();
+    CHECK(summary.reason == Reason::first_look);
+    CHECK_FALSE(summary.action);
+    CHECK(summary.key.empty());
+    REQUIRE(summary.series.size() == 2);
+    CHECK(summary.series[0].key.front().display == "4 (azure-us)");
+    CHECK(summary.series[1].value == 2000.0);
+    CHECK(summary.more == 1);
+    CHECK(watchman.run_to(100).empty());
+
+    SUBCASE("a restart does not look for the first time again") {
+        watchman.restart(101);
+        CHECK(watchman.run_to(150).empty());
+    }
+    SUBCASE("a changed limit does, without a word about the former one") {
+        auto changed = two_series;
+        changed.replace(changed.find("1000"), 4, "1800");
+        watchman.change_rules(changed);
+        watchman.restart(101);
+        const auto again = watchman.run_to(150);
+        REQUIRE(again.size() == 1);
+        CHECK(again.front().reason == Reason::first_look);
+        CHECK(again.front().threshold == 1800);
+    }
+    SUBCASE("after it has cleared it trips") {
+        watchman.run_to(300);
+        watchman.add(requests(301, 1, 5000, 3));
+        const auto next = watchman.run_to(301);
+        REQUIRE(next.size() == 1);
+        CHECK(next.front().reason == Reason::first);
+        CHECK(next.front().action == alerts::Action{3, alerts::ActionMode::live, false});
+    }
+}
+
+TEST_CASE("a night rule in Shanghai speaks at night, and announces in the evening what began by day") {
+    Watchman watchman{R"(rules:
+  - name: night
+    metric: tokens
+    window: 1m
+    above: 100
+    timezone: Asia/Shanghai
+    active_hours: {between: ["22:00-06:00"]}
+)", 12 * 3600};
+    const auto burn_at = [&](std::int64_t hour, std::int64_t minute) {
+        const auto second = (hour * 60 + minute) * 60 - 8 * 3600;  // Shanghai's clock on that Monday
+        watchman.run_to(second - 1);
+        watchman.add(requests(second, 1, 500));
+        const auto told = reasons(watchman.run_to(second));
+        watchman.run_to(second + 61);
+        return told;
+    };
+    CHECK(burn_at(23, 30) == std::vector{Reason::first});
+    CHECK(burn_at(24 + 5, 30) == std::vector{Reason::first});
+    CHECK(burn_at(24 + 12, 0).empty());
+    // From 21:59:30 it fires until after ten.
+    const auto ten = (24 + 22) * 3600 - 8 * 3600;
+    watchman.run_to(ten - 30);
+    watchman.add(requests(ten - 29, 1, 500));
+    CHECK(watchman.run_to(ten - 1).empty());
+    const auto told = watchman.run_to(ten + 5);
+    CHECK(reasons(told) == std::vector{Reason::hours_began});
+    CHECK(told.front().since == at(ten - 29));
+}
+
+TEST_CASE("ratios look three seconds back, and too few requests start nothing") {
+    Watchman watchman{R"(rules:
+  - {name: failing, metric: error_rate, by: [channel], window: 1m, above: 30, min_requests: 10}
+)"};
+    watchman.run_to(9);
+    std::vector<sync::LogEntry> rows;
+    for (int i = 0; i < 9; ++i) rows.push_back(failure(10));
+    rows.push_back(failure(10, 404));  // the client's doing is no attempt
+    watchman.add(rows);
+    CHECK(watchman.run_to(20).empty());
+    watchman.add({request(21)});
+    CHECK(watchman.run_to(23).empty());
+    const auto told = watchman.run_to(24);
+    REQUIRE(told.size() == 1);
+    CHECK(told.front().value == 90.0);
+    CHECK(told.front().requests == 10);
+    const auto over = watchman.run_to(300);
+    REQUIRE(over.size() == 1);
+    // The errors leave first; the good request that stays for a few seconds more is a recovery.
+    CHECK(over.front().at == at(73));
+    CHECK(over.front().ended == alerts::Ending::recovered);
+}
+
+TEST_CASE("a silent key counts as 0, fires, and after a week without a row is gone") {
+    Watchman watchman{R"(rules:
+  - {name: silent, metric: requests, by: [channel], window: 1h, below: 1}
+)"};
+    watchman.run_to(1);
+    watchman.add({request(2)});
+    const auto told = watchman.run_to(2 * 3600);
+    REQUIRE(told.size() == 1);
+    CHECK(told.front().value == 0.0);
+    CHECK(told.front().at == at(2 + 3600 + 3));
+    watchman.restart(2 * 3600);
+    std::vector<alerts::Notice> later;
+    for (std::int64_t day = 1; day <= 8; ++day) {
+        for (auto& notice : watchman.run_to(day * 86'400)) later.push_back(notice);
+    }
+    REQUIRE_FALSE(later.empty());
+    CHECK(later.back().ended == alerts::Ending::gone);
+    CHECK(later.back().at == at(2 + 7 * 86'400));
+    CHECK(watchman.engine().overview().alerts.empty());
+}
+
+TEST_CASE("a renamed channel leaves or enters the rules that name it") {
+    Watchman watchman{R"(rules:
+  - {name: azure, metric: tokens, where: {channel: "azure-*"}, by: channel, window: 5m, above: 1000}
+)"};
+    watchman.run_to(1);
+    watchman.add(requests(2, 1, 5000, 5));
+    CHECK(watchman.run_to(5).empty());
+    watchman.info().channels[5].name = "azure-asia";
+    watchman.engine().set_gateway_info(watchman.info());
+    const auto told = watchman.run_to(6);
+    REQUIRE(told.size() == 1);
+    CHECK(told.front().key.front().display == "5 (azure-asia)");
+    watchman.info().channels[5].name = "openai";
+    watchman.engine().set_gateway_info(watchman.info());
+    CHECK(reasons(watchman.run_to(7)) == std::vector{Reason::resolved});
+}
+
+TEST_CASE("a rule that names channels waits until their names are known") {
+    Mirror mirror;
+    alerts::Engine engine{rules_from(R"(rules:
+  - {name: azure, metric: tokens, where: {channel: "azure-*"}, window: 5m, above: 1000}
+)"), mirror.store(), mirror.database()};
+    engine.restore(at(0));
+    engine.feed(mirror.append(requests(1, 1, 5000), at(1)));
+    CHECK(engine.advance(at(5)).empty());
+    CHECK(engine.overview().warming == 1);
+    sync::GatewayInfo info;
+    info.channels[3].name = "azure-eu";
+    engine.set_gateway_info(info);
+    const auto step = engine.advance(at(6));
+    REQUIRE(step.notices.size() == 1);
+    CHECK(step.notices.front().reason == Reason::first_look);
+}
+
+TEST_CASE("cost follows the gateway's price of a dollar") {
+    Watchman watchman{"rules: [{name: bill, metric: cost, window: 5m, above: 2}]"};
+    watchman.run_to(1);
+    auto entry = request(2);
+    entry.quota = 900'000;
+    watchman.add({entry});
+    CHECK(watchman.run_to(5).empty());
+    watchman.info().quota_per_unit = 300'000;
+    watchman.engine().set_gateway_info(watchman.info());
+    const auto told = watchman.run_to(6);
+    REQUIRE(told.size() == 1);
+    CHECK(told.front().value == 3.0);
+}
+
+TEST_CASE("no more series are told than max_series, the largest first") {
+    Watchman watchman{R"(rules:
+  - {name: burn, metric: tokens, by: token, window: 5m, above: 10, max_series: 2}
+)"};
+    watchman.run_to(1);
+    std::vector<sync::LogEntry> rows;
+    for (int i = 1; i <= 5; ++i) {
+        auto entry = request(2);
+        entry.token = i;
+        entry.token_name = "k" + std::to_string(i);
+        entry.prompt_tokens = 1000 * i;
+        rows.push_back(entry);
+    }
+    watchman.add(rows);
+    const auto told = watchman.run_to(2);
+    REQUIRE(told.size() == 2);
+    CHECK(told[0].key.front().display == "k5 (alice)");
+    CHECK(told[1].key.front().display == "k4 (alice)");
+    CHECK(told[0].more == 0);
+    CHECK(told[1].more == 3);
+    CHECK(watchman.engine().overview().alerts.size() == 5);
+}
+
+TEST_CASE("a late row of the past counts where it belongs, and one too old counts nowhere") {
+    Watchman watchman{"rules: [{name: burn, metric: tokens, window: 1m, above: 1000}]"};
+    watchman.run_to(100);
+    watchman.add(requests(30, 1, 5000));
+    CHECK(watchman.run_to(101).empty());
+    watchman.add(requests(60, 1, 5000));
+    CHECK(reasons(watchman.run_to(102)) == std::vector{Reason::first});
+    const auto over = watchman.run_to(200);
+    REQUIRE(over.size() == 1);
+    CHECK(over.front().at == at(120));
+}
+
+TEST_CASE("a clock that jumps ahead is followed for a day, one set back goes on from there") {
+    Watchman watchman{"rules: [{name: burn, metric: tokens, window: 1m, above: 1000}]"};
+    watchman.run_to(10);
+    CHECK(watchman.run_to(40 * 86'400).empty());
+    CHECK(watchman.engine().time() == at(40 * 86'400));
+    watchman.run_to(20);
+    CHECK(watchman.engine().time() == at(20));
+    watchman.add(requests(21, 1, 5000));
+    CHECK(reasons(watchman.run_to(21)) == std::vector{Reason::first});
+    watchman.run_to(1);  // too little to be more than a correction: waited for
+    CHECK(watchman.engine().time() == at(21));
+}

@@ -1,0 +1,137 @@
+#pragma once
+
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "alerts/engine.h"
+#include "alerts/rule_loader.h"
+#include "alerts/state_store.h"
+#include "base/database.h"
+#include "support/temp_dir.h"
+#include "sync/store.h"
+
+namespace quotafuse::tests {
+
+/// 2026-01-05 00:00:00 UTC, a Monday.
+inline constexpr std::int64_t kMonday = 1'767'571'200;
+
+inline base::Second at(std::int64_t seconds_after_monday) {
+    return base::from_unix(kMonday + seconds_after_monday);
+}
+
+/// One answered request of 100 tokens on channel 3.
+inline sync::LogEntry request(std::int64_t seconds_after_monday) {
+    sync::LogEntry entry;
+    entry.created_at = kMonday + seconds_after_monday;
+    entry.kind = sync::Kind::consume;
+    entry.user = 7;
+    entry.token = 12;
+    entry.channel = 3;
+    entry.username = "alice";
+    entry.token_name = "k1";
+    entry.model = "gpt-4o";
+    entry.group = "default";
+    entry.quota = 500;
+    entry.prompt_tokens = 60;
+    entry.completion_tokens = 40;
+    entry.latency_ms = 1000;
+    return entry;
+}
+
+inline sync::LogEntry failure(std::int64_t seconds_after_monday, int status = 500) {
+    auto entry = request(seconds_after_monday);
+    entry.kind = sync::Kind::error;
+    entry.quota = entry.prompt_tokens = entry.completion_tokens = 0;
+    entry.status = status;
+    return entry;
+}
+
+inline std::vector<alerts::Rule> rules_from(const std::string& text) {
+    alerts::LoadContext context;
+    context.ceiling = alerts::ActionMode::live;
+    base::yaml::Diagnostics diagnostics;
+    auto rules = alerts::parse_rules("test.yaml", text, context, diagnostics);
+    if (diagnostics.ok()) return rules;
+    throw std::runtime_error(diagnostics.lines().front());
+}
+
+/// A store on a file of its own, to which rows are appended with ascending ids.
+class Mirror {
+public:
+    Mirror() { open(); }
+
+    std::vector<sync::Row> append(std::vector<sync::LogEntry> entries, base::Second seen) {
+        for (auto& entry : entries) entry.id = ++last_id_;
+        return store_->append({std::move(entries), {last_id_, {}}}, seen);
+    }
+    /// As after a restart: everything anew but the file.
+    void open() {
+        store_.reset();
+        database_.reset();
+        database_ = std::make_unique<base::Database>(
+            folder_.file("store.db"),
+            std::vector<base::Schema>{sync::Store::schema(), alerts::schema()});
+        store_ = std::make_unique<sync::Store>(*database_);
+    }
+    sync::Store& store() { return *store_; }
+    base::Database& database() { return *database_; }
+
+private:
+    TempDir folder_;
+    std::int64_t last_id_ = 0;
+    std::unique_ptr<base::Database> database_;
+    std::unique_ptr<sync::Store> store_;
+};
+
+/// The pipeline's part in small: rows in, steps saved, notices kept.
+class Watchman {
+public:
+    explicit Watchman(std::string rules, std::int64_t start = 0) : rules_(std::move(rules)) {
+        info_.channels[3].name = "azure-eu";
+        info_.channels[4].name = "azure-us";
+        info_.channels[5].name = "openai";
+        boot(start);
+    }
+
+    void add(std::vector<sync::LogEntry> entries) {
+        engine_->feed(mirror_.append(std::move(entries), engine_->time()));
+    }
+    /// Evaluates up to a second and saves; returns the notices of it.
+    std::vector<alerts::Notice> run_to(std::int64_t second) {
+        auto step = engine_->advance(at(second));
+        if (!step.empty()) save(step);
+        return std::move(step.notices);
+    }
+    void save(const alerts::Step& step) {
+        base::WriteTransaction transaction{mirror_.database()};
+        engine_->save(step);
+        transaction.commit();
+    }
+    void restart(std::int64_t start) {
+        engine_.reset();
+        mirror_.open();
+        boot(start);
+    }
+    void change_rules(std::string rules) { rules_ = std::move(rules); }
+    alerts::Engine& engine() { return *engine_; }
+    Mirror& mirror() { return mirror_; }
+    sync::GatewayInfo& info() { return info_; }
+
+private:
+    void boot(std::int64_t start) {
+        engine_ = std::make_unique<alerts::Engine>(rules_from(rules_), mirror_.store(),
+                                                   mirror_.database());
+        engine_->set_gateway_info(info_);
+        engine_->restore(at(start));
+    }
+
+    std::string rules_;
+    sync::GatewayInfo info_;
+    Mirror mirror_;
+    std::unique_ptr<alerts::Engine> engine_;
+};
+
+}  // namespace quotafuse::tests

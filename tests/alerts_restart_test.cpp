@@ -1,0 +1,166 @@
+#include <SQLiteCpp/Statement.h>
+#include <doctest/doctest.h>
+
+#include <random>
+#include <set>
+
+#include "alerts_fixture.h"
+
+using namespace quotafuse;
+using namespace quotafuse::tests;
+
+namespace {
+
+const std::string kRules = R"(rules:
+  - name: burn
+    metric: tokens
+    by: [channel]
+    window: 2m
+    above: 3000
+    clear: 2000
+    for: 5s
+    keep_firing_for: 10s
+    cooldown: 3m
+    action: {disable_channel: {mode: live}}
+  - {name: by-token, metric: requests, by: [token, model], window: 1m, above: 8, resolved: false, cooldown: 2m}
+  - {name: failing, metric: error_rate, by: [channel], window: 2m, above: 30, min_requests: 5, for: 3s}
+  - {name: quiet, metric: requests, by: [channel], window: 1m, below: 2, keep_firing_for: 5s}
+  - name: hours
+    metric: tokens
+    window: 1m
+    above: 4000
+    active_hours: {between: ["00:10-00:20", "00:30-00:35"]}
+)";
+
+constexpr std::int64_t kEnd = 3000;
+
+/// Rows of every second, in bursts, so that alerts come and go.
+std::vector<std::vector<sync::LogEntry>> history(unsigned seed) {
+    std::mt19937 random{seed};
+    std::vector<std::vector<sync::LogEntry>> seconds(kEnd + 1);
+    for (std::int64_t t = 1; t <= kEnd; ++t) {
+        const auto burst = (t / 150) % 3 == 0;
+        for (auto n = random() % (burst ? 3 : 30) == 0 ? 3 : 0; n > 0; --n) {
+            auto entry = random() % 3 == 0 ? failure(t) : request(t);
+            entry.channel = 3 + static_cast<std::int64_t>(random() % 3);
+            entry.token = 1 + static_cast<std::int64_t>(random() % 2);
+            entry.token_name = "k" + std::to_string(entry.token);
+            if (entry.kind == sync::Kind::consume) {
+                entry.prompt_tokens = static_cast<std::int64_t>(random() % 900);
+            }
+            seconds[static_cast<std::size_t>(t)].push_back(entry);
+        }
+    }
+    return seconds;
+}
+
+std::string line_of(const alerts::Notice& notice) {
+    return fmt::format("{} {} {} {} [{}] {} peak {} for {} {} {} more {} series {}",
+                       base::unix_seconds(notice.at) - kMonday, notice.event_id, notice.rule,
+                       reason_name(notice.reason), alerts::describe(notice.key),
+                       notice.value.value_or(-1), notice.peak, notice.duration.count(),
+                       notice.ended ? ending_name(*notice.ended) : "", notice.action ? "acts" : "",
+                       notice.more, notice.series.size());
+}
+
+/// Plays a history; before each second, with the given chance, the program dies and starts again, with
+/// or without having saved what it decided last.
+std::vector<std::string> play(unsigned seed, unsigned restarts_per_thousand) {
+    const auto rows = history(seed);
+    Watchman watchman{kRules};
+    std::mt19937 random{seed + 1};
+    std::vector<std::string> told;
+    for (std::int64_t t = 1; t <= kEnd; ++t) {
+        watchman.add(rows[static_cast<std::size_t>(t)]);
+        if (random() % 1000 < restarts_per_thousand) watchman.restart(t - 1);
+        if (random() % 1000 < restarts_per_thousand) {
+            watchman.engine().advance(at(t));  // decided, but never saved: it is decided again
+            watchman.restart(t);
+        }
+        for (const auto& notice : watchman.run_to(t)) told.push_back(line_of(notice));
+    }
+    return told;
+}
+
+int count_events(Watchman& watchman) {
+    SQLite::Statement count{watchman.mirror().database().handle(), "SELECT count(*) FROM alert_event"};
+    REQUIRE(count.executeStep());
+    return count.getColumn(0).getInt();
+}
+
+}  // namespace
+
+TEST_CASE("restarts at random moments change no notice") {
+    for (unsigned seed = 1; seed <= 4; ++seed) {
+        const auto undisturbed = play(seed, 0);
+        REQUIRE(undisturbed.size() > 20);
+        CHECK(play(seed, 30) == undisturbed);
+    }
+}
+
+TEST_CASE("every notice has an id of its own") {
+    for (unsigned seed = 1; seed <= 4; ++seed) {
+        std::set<std::string> ids;
+        const auto told = play(seed, 0);
+        for (const auto& line : told) {
+            const auto from = line.find(' ') + 1;
+            ids.insert(line.substr(from, 13));
+        }
+        CHECK(ids.size() == told.size());
+    }
+}
+
+TEST_CASE("a step can be saved again after a failure, and a failed one leaves nothing") {
+    Watchman watchman{kRules};
+    watchman.run_to(5);
+    auto entry = request(6);
+    entry.prompt_tokens = 9000;
+    watchman.add({entry});
+    auto step = watchman.engine().advance(at(20));
+    REQUIRE(step.notices.size() == 1);
+    {
+        base::WriteTransaction transaction{watchman.mirror().database()};
+        watchman.engine().save(step);
+    }  // rolled back
+    CHECK(count_events(watchman) == 0);
+    watchman.save(step);
+    watchman.save(step);
+    CHECK(count_events(watchman) == 3);  // burn fires and is told, hours fires and is not
+    watchman.restart(20);
+    CHECK(watchman.run_to(30).empty());
+    CHECK(watchman.engine().overview().firing == 1);
+}
+
+TEST_CASE("after more than a day the engine goes on from now") {
+    Watchman watchman{kRules};
+    watchman.run_to(5);
+    watchman.restart(5 + 86'400);
+    CHECK(watchman.engine().time() == at(5));
+    watchman.restart(6 + 2 * 86'400);
+    CHECK(watchman.engine().time() == at(6 + 2 * 86'400));
+}
+
+TEST_CASE("a checkpoint spares a restart the quiet time before it") {
+    Watchman watchman{kRules};
+    watchman.run_to(5);
+    watchman.engine().advance(at(500));
+    watchman.save(watchman.engine().checkpoint());
+    watchman.restart(501);
+    CHECK(watchman.engine().time() == at(500));
+}
+
+TEST_CASE("rules that are gone are forgotten, and come back as new ones") {
+    const std::string rule = "rules: [{name: burn, metric: tokens, window: 5m, above: 10}]";
+    Watchman watchman{rule};
+    watchman.run_to(1);
+    watchman.add({request(2)});
+    REQUIRE(watchman.run_to(2).size() == 1);
+    watchman.change_rules("rules: []");
+    watchman.restart(3);
+    watchman.save(watchman.engine().checkpoint());
+    watchman.change_rules(rule);
+    watchman.restart(4);
+    const auto told = watchman.run_to(10);
+    REQUIRE(told.size() == 1);
+    CHECK(told.front().reason == alerts::Reason::first_look);
+}

@@ -1,0 +1,118 @@
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include "circuit_breaker/settings.h"
+
+using namespace quotafuse;
+using namespace quotafuse::circuit_breaker;
+using namespace std::chrono_literals;
+
+namespace {
+
+Settings read(const std::string& text, std::vector<std::string>& faults) {
+    base::yaml::Diagnostics diagnostics;
+    const auto document = base::yaml::parse("q.yaml", text, diagnostics);
+    REQUIRE(document);
+    auto settings = read_settings("q.yaml", document->root, diagnostics);
+    faults = diagnostics.lines();
+    return settings;
+}
+
+using Texts = std::vector<std::string>;
+
+std::string joined(const Texts& lines) {
+    std::string text;
+    for (const auto& line : lines) text += line + "\n";
+    return text;
+}
+
+}  // namespace
+
+TEST_CASE("the breaker's section is read, and careful where it says nothing") {
+    Texts faults;
+    const auto careful = read("{}", faults);
+    CHECK(faults == Texts{});
+    CHECK(careful.mode == Mode::shadow);
+    CHECK(careful.max_open == 3);
+    CHECK(careful.max_per_hour == 6);
+    CHECK(careful.cache_lag == 90s);
+    CHECK_FALSE(careful.dsn);
+
+    const auto full = read(
+        "{dsn: 'fuse:pw@tcp(db:3306)/new-api', mode: live, max_open: 1, max_per_hour: 2,\n"
+        " protect: {channels: [1, 7]}, cache_lag: 11m}",
+        faults);
+    CHECK(faults == Texts{});
+    REQUIRE(full.dsn);
+    CHECK(full.dsn->database == "new-api");
+    CHECK(full.mode == Mode::live);
+    CHECK(full.max_open == 1);
+    CHECK(full.max_per_hour == 2);
+    CHECK(full.protected_channels == std::set<std::int64_t>{1, 7});
+    CHECK(full.cache_lag == 660s);
+
+    CHECK_FALSE(read("{dsn: '', mode: 'off'}", faults).dsn);
+    CHECK(faults == Texts{});
+}
+
+TEST_CASE("every fault of the breaker's section is told with its place") {
+    Texts faults;
+    read(
+        "mode: live\n"
+        "max_open: 0\n"
+        "max_per_hour: many\n"
+        "protect: {channels: [1, azure, -3], chanels: []}\n"
+        "cache_lag: 90\n"
+        "max_opne: 3\n",
+        faults);
+    CHECK(joined(faults) ==
+          "q.yaml:1:7: mode live needs breaker.dsn: the account that may disable channels "
+          "(`quotafuse grants` prints what it must be granted)\n"
+          "q.yaml:2:11: max_open must be a whole number from 1 to 1000, not '0'\n"
+          "q.yaml:3:15: max_per_hour must be a whole number from 1 to 1000, not 'many'\n"
+          "q.yaml:4:25: a channel id is a whole number above 0\n"
+          "q.yaml:4:32: a channel id is a whole number above 0\n"
+          "q.yaml:4:37: unknown key 'chanels' in protect; did you mean 'channels'?\n"
+          "q.yaml:5:12: cache_lag must be a duration with its unit, such as 90s, 5m or 1h30m, not "
+          "'90'\n"
+          "q.yaml:6:1: unknown key 'max_opne' in breaker; did you mean 'max_open'?\n");
+    read("{dsn: 'postgres://a:secret@b/c', mode: livid, protect: {channels: 3}}", faults);
+    CHECK(joined(faults) ==
+          "q.yaml:1:7: dsn: PostgreSQL gateways are not supported: quotafuse reads MySQL, MariaDB "
+          "and "
+          "the gateway's own SQLite file\n"
+          "q.yaml:1:40: mode must be one of off, shadow, live, not 'livid'; did you mean 'live'?\n"
+          "q.yaml:1:67: channels must be a list of channel ids, not '3'\n");
+}
+
+TEST_CASE("protected channels and the limits hold back a trip, in shadow mode as well") {
+    Settings settings;
+    settings.mode = Mode::live;
+    settings.protected_channels = {7};
+    for (const auto mode : {Mode::shadow, Mode::live}) {
+        const TripRequest request{.trip_id = "t", .channel = 3, .reason = "", .mode = mode};
+        CHECK(guard_policy(settings, 2, 5, request) == std::nullopt);
+        CHECK(guard_policy(settings, 3, 0, request) ==
+              "3 channels are already off by quotafuse (breaker.max_open is 3)");
+        CHECK(guard_policy(settings, 0, 6, request) ==
+              "6 trips in the last hour (breaker.max_per_hour is 6)");
+        auto guarded = request;
+        guarded.channel = 7;
+        CHECK(guard_policy(settings, 0, 0, guarded) ==
+              "channel 7 is protected (breaker.protect.channels)");
+    }
+    settings.max_open = settings.max_per_hour = 1;
+    const TripRequest request{.trip_id = "t", .channel = 3, .reason = "", .mode = Mode::live};
+    CHECK(guard_policy(settings, 1, 0, request) ==
+          "1 channel is already off by quotafuse (breaker.max_open is 1)");
+    CHECK(guard_policy(settings, 0, 1, request) ==
+          "1 trip in the last hour (breaker.max_per_hour is 1)");
+    settings.mode = Mode::off;
+    CHECK(guard_policy(settings, 0, 0, request) == "the breaker is off");
+}
+
+TEST_CASE("of two modes the stricter holds") {
+    CHECK(stricter(Mode::live, Mode::shadow) == Mode::shadow);
+    CHECK(stricter(Mode::off, Mode::live) == Mode::off);
+    CHECK(stricter(Mode::live, Mode::live) == Mode::live);
+}
