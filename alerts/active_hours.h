@@ -22,8 +22,8 @@ struct ActiveHours {
     bool operator==(const ActiveHours&) const = default;
 };
 
-/// Whether t lies in one of the ranges, each on the days that it starts on. A local time that exists
-/// twice means the first, one that does not exist the instant to which the clock jumps.
+/// Whether t lies in one of the ranges, each on the days that it starts on. A local time that
+/// exists twice means the first, one that does not exist the instant to which the clock jumps.
 bool active(base::Second t, const ActiveHours& hours, const base::TimeZone& zone);
 
 }  // namespace quotafuse::alerts

@@ -73,8 +73,12 @@ void Judge::repair_clock() {
 void Judge::move() {
     switch (state().phase) {
         case Phase::inactive:
-        case Phase::pending: start(); return;
-        case Phase::firing: watch(); return;
+        case Phase::pending:
+            start();
+            return;
+        case Phase::firing:
+            watch();
+            return;
     }
     std::abort();
 }
@@ -161,7 +165,8 @@ void Judge::speak() {
     }
 }
 
-/// The breaker waits neither for a cooldown nor for room in the list, and what it is asked is always told.
+/// The breaker waits neither for a cooldown nor for room in the list, and what it is asked is
+/// always told.
 void Judge::act() {
     auto& s = state();
     if (!rule_.action || s.acted || s.first_look || s.clear_since) return;
@@ -195,45 +200,69 @@ void Judge::tell(Reason reason) {
 
 std::string_view phase_name(Phase phase) {
     switch (phase) {
-        case Phase::inactive: return "inactive";
-        case Phase::pending: return "pending";
-        case Phase::firing: return "firing";
+        case Phase::inactive:
+            return "inactive";
+        case Phase::pending:
+            return "pending";
+        case Phase::firing:
+            return "firing";
     }
     std::abort();
 }
 
 std::string_view ending_name(Ending ending) {
     switch (ending) {
-        case Ending::recovered: return "recovered";
-        case Ending::no_traffic: return "no traffic";
-        case Ending::gone: return "gone";
+        case Ending::recovered:
+            return "recovered";
+        case Ending::no_traffic:
+            return "no traffic";
+        case Ending::gone:
+            return "gone";
     }
     std::abort();
 }
 
 std::string_view reason_name(Reason reason) {
     switch (reason) {
-        case Reason::first: return "first";
-        case Reason::reminder: return "reminder";
-        case Reason::resolved: return "resolved";
-        case Reason::first_look: return "first look";
-        case Reason::hours_began: return "hours began";
-        case Reason::action: return "action";
-        case Reason::inactive: return "inactive";
-        case Reason::few_requests: return "few requests";
-        case Reason::pending: return "pending";
-        case Reason::firing: return "firing";
-        case Reason::clearing: return "clearing";
-        case Reason::cooldown: return "cooldown";
-        case Reason::outside_hours: return "outside hours";
-        case Reason::max_series: return "max series";
-        case Reason::not_told: return "not told";
-        case Reason::resolved_off: return "resolved off";
+        case Reason::first:
+            return "first";
+        case Reason::reminder:
+            return "reminder";
+        case Reason::resolved:
+            return "resolved";
+        case Reason::first_look:
+            return "first look";
+        case Reason::hours_began:
+            return "hours began";
+        case Reason::action:
+            return "action";
+        case Reason::inactive:
+            return "inactive";
+        case Reason::few_requests:
+            return "few requests";
+        case Reason::pending:
+            return "pending";
+        case Reason::firing:
+            return "firing";
+        case Reason::clearing:
+            return "clearing";
+        case Reason::cooldown:
+            return "cooldown";
+        case Reason::outside_hours:
+            return "outside hours";
+        case Reason::max_series:
+            return "max series";
+        case Reason::not_told:
+            return "not told";
+        case Reason::resolved_off:
+            return "resolved off";
     }
     std::abort();
 }
 
-bool is_told(Reason reason) { return reason <= Reason::action; }
+bool is_told(Reason reason) {
+    return reason <= Reason::action;
+}
 
 bool is_breached(std::optional<double> value, const Rule& rule) {
     if (!value) return false;

@@ -44,11 +44,11 @@ bool is_told(Reason reason);
 /// What is remembered of one series of one rule. Times are engine seconds.
 struct AlertState {
     Phase phase = Phase::inactive;
-    base::Second since{};       // pending: over the limit since
-    bool first_look = false;    // what is pending or firing was found by the rule's first evaluation
+    base::Second since{};     // pending: over the limit since
+    bool first_look = false;  // what is pending or firing was found by the rule's first evaluation
     std::optional<base::Second> mute_until;  // end of the cooldown
     // The episode that fires, or fired last:
-    base::Second began{};                     // over the limit since; an episode's id with rule and key
+    base::Second began{};  // over the limit since; an episode's id with rule and key
     std::optional<base::Second> clear_since;  // firing: at or under `clear` since
     std::optional<base::Second> over_at;      // its end, where the resolution is still to be told
     Ending ending = Ending::recovered;        // how it ended
@@ -70,14 +70,14 @@ struct Facts {
     bool gone = false;          // the series is no more
     bool first_look = false;    // the rule's very first evaluation
     bool in_hours = true;
-    bool room = true;           // fewer than max_series are firing and told
+    bool room = true;  // fewer than max_series are firing and told
 };
 
 struct Decision {
     AlertState state;
     Reason reason = Reason::inactive;
-    bool act = false;               // the action is to be asked for, now
-    std::optional<Ending> ended;    // the episode ended now
+    bool act = false;             // the action is to be asked for, now
+    std::optional<Ending> ended;  // the episode ended now
 };
 
 inline constexpr std::chrono::hours kLongestReminder{12};

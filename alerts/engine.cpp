@@ -98,7 +98,9 @@ Step Engine::take_step() {
     return std::exchange(unsaved_, {});
 }
 
-void Engine::save(const Step& step) { save_state(database_, step); }
+void Engine::save(const Step& step) {
+    save_state(database_, step);
+}
 
 void Engine::step_to(base::Second t) {
     if (windows_void_) warm_up();

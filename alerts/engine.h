@@ -48,11 +48,13 @@ inline constexpr std::chrono::hours kLongestCatchUp{24};
 /// A clock set back by less is waited for; by more, evaluation goes on from where the clock is now.
 inline constexpr std::chrono::seconds kPatience{60};
 
-/// All rules over one store: a function of rows and time, without a clock of its own. Pipeline thread only.
+/// All rules over one store: a function of rows and time, without a clock of its own. Pipeline
+/// thread only.
 ///
-/// One tick: store.append, feed, advance; then, unless the step is empty, one transaction with save() and
-/// what follows from the notices. A step that could not be saved is kept and saved before the next advance.
-/// feed() comes directly after the append: nothing else may be called between the two.
+/// One tick: store.append, feed, advance; then, unless the step is empty, one transaction with
+/// save() and what follows from the notices. A step that could not be saved is kept and saved
+/// before the next advance. feed() comes directly after the append: nothing else may be called
+/// between the two.
 class Engine {
 public:
     /// `store` and `database` must outlive it.
@@ -60,23 +62,23 @@ public:
     Engine(const Engine&) = delete;
     Engine& operator=(const Engine&) = delete;
 
-    /// Once, before the rest: reads the stored states and fills the windows. The engine time goes on from
-    /// the stored one if that is at most kLongestCatchUp before `start`, else it is `start`.
-    /// Throws SQLite::Exception.
+    /// Once, before the rest: reads the stored states and fills the windows. The engine time goes
+    /// on from the stored one if that is at most kLongestCatchUp before `start`, else it is
+    /// `start`. Throws SQLite::Exception.
     void restore(base::Second start);
 
     /// Rows that append() returned.
     void feed(const std::vector<sync::Row>& rows);
-    /// Names of channels and the quota of a dollar. Until its first call rules that name channels are
-    /// not evaluated. May throw SQLite::Exception; the next advance() then makes up for it.
+    /// Names of channels and the quota of a dollar. Until its first call rules that name channels
+    /// are not evaluated. May throw SQLite::Exception; the next advance() then makes up for it.
     void set_gateway_info(const sync::GatewayInfo& info);
 
-    /// Evaluates every second after the last one up to t, each once and in order. Nothing happens where t
-    /// has been reached. Throws SQLite::Exception when the store cannot be read; what was decided until
-    /// then is in the step of the next call, which goes on from there.
+    /// Evaluates every second after the last one up to t, each once and in order. Nothing happens
+    /// where t has been reached. Throws SQLite::Exception when the store cannot be read; what was
+    /// decided until then is in the step of the next call, which goes on from there.
     Step advance(base::Second t);
-    /// All that is not saved yet, the engine time included: for a clean stop, a reload, or now and then,
-    /// so that a restart has less to evaluate again.
+    /// All that is not saved yet, the engine time included: for a clean stop, a reload, or now and
+    /// then, so that a restart has less to evaluate again.
     Step checkpoint();
     /// Writes a step within the caller's open transaction. Throws SQLite::Exception.
     void save(const Step& step);

@@ -66,7 +66,9 @@ std::optional<Sums> Filter::count(const sync::Row& row) {
     if (!std::all_of(rows_.begin(), rows_.end(), chosen)) return std::nullopt;
     Sums sums;
     switch (row.kind) {
-        case sync::Kind::consume: count_consumed(row, sums); break;
+        case sync::Kind::consume:
+            count_consumed(row, sums);
+            break;
         case sync::Kind::error: {
             if (row.channel_test) return std::nullopt;
             sums.requests = 1;
@@ -86,7 +88,8 @@ std::optional<Sums> Filter::count(const sync::Row& row) {
             break;
         }
         case sync::Kind::test:
-        case sync::Kind::other: return std::nullopt;
+        case sync::Kind::other:
+            return std::nullopt;
     }
     sums.rows = 1;
     return sums;
@@ -105,15 +108,24 @@ bool Filter::holds(Memo& memo, const sync::Row& row) const {
         });
     };
     switch (memo.condition.dimension) {
-        case Dimension::channel: return holds_number(memo, row.channel);
-        case Dimension::status: return holds_number(memo, row.status);
-        case Dimension::token: return by_id(row.token, row.token_name);
-        case Dimension::user: return by_id(row.user, row.username);
-        case Dimension::model: return holds_text(memo, row.model);
-        case Dimension::group: return holds_text(memo, row.group);
-        case Dimension::route: return holds_text(memo, row.route);
-        case Dimension::code: return holds_text(memo, row.error_code);
-        case Dimension::ip: return holds_text(memo, row.ip);
+        case Dimension::channel:
+            return holds_number(memo, row.channel);
+        case Dimension::status:
+            return holds_number(memo, row.status);
+        case Dimension::token:
+            return by_id(row.token, row.token_name);
+        case Dimension::user:
+            return by_id(row.user, row.username);
+        case Dimension::model:
+            return holds_text(memo, row.model);
+        case Dimension::group:
+            return holds_text(memo, row.group);
+        case Dimension::route:
+            return holds_text(memo, row.route);
+        case Dimension::code:
+            return holds_text(memo, row.error_code);
+        case Dimension::ip:
+            return holds_text(memo, row.ip);
     }
     std::abort();
 }
@@ -154,7 +166,8 @@ bool Filter::use_names(const std::map<std::int64_t, sync::Channel>& channels) {
     bool changed = false;
     for (auto& memo : rows_) {
         if (!uses_names(memo.condition)) continue;
-        // Only channels that were asked about can have rows in a sum; the others may still be decided.
+        // Only channels that were asked about can have rows in a sum; the others may still be
+        // decided.
         const auto former = std::exchange(memo.by_number, {});
         for (const auto& [id, was] : former) changed = holds_number(memo, id) != was || changed;
     }

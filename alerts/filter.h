@@ -13,8 +13,8 @@
 
 namespace quotafuse::alerts {
 
-/// Which rows a rule looks at and what each of them counts for. Decides each text once and remembers it by
-/// its id. Belongs to the pipeline's thread; `texts` must outlive it.
+/// Which rows a rule looks at and what each of them counts for. Decides each text once and
+/// remembers it by its id. Belongs to the pipeline's thread; `texts` must outlive it.
 class Filter {
 public:
     /// With `of_attempts` the conditions on status and code choose errors, not rows.
@@ -23,16 +23,18 @@ public:
     /// What the row adds to its series; empty for one that the filter leaves out.
     std::optional<Sums> count(const sync::Row& row);
 
-    /// Whether a condition names channels by name, so that nothing can be said before names are known.
+    /// Whether a condition names channels by name, so that nothing can be said before names are
+    /// known.
     bool needs_names() const { return needs_names_; }
-    /// Learns the channels' names. True when that changes which channels match: sums made before are void.
+    /// Learns the channels' names. True when that changes which channels match: sums made before
+    /// are void.
     bool use_names(const std::map<std::int64_t, sync::Channel>& channels);
 
 private:
     /// A condition and what it said of the values met so far.
     struct Memo {
         Condition condition;
-        std::vector<std::int8_t> by_text;                // by TextId: 0 not yet asked, 1 yes, 2 no
+        std::vector<std::int8_t> by_text;  // by TextId: 0 not yet asked, 1 yes, 2 no
         std::unordered_map<std::int64_t, bool> by_number;  // channels and statuses
     };
 

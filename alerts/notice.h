@@ -38,19 +38,20 @@ struct Notice {
     base::Severity severity = base::Severity::warning;
     Metric metric = Metric::requests;
     std::string unit;
-    std::vector<KeyName> key;  // empty for a rule without `by`, and for a first look at several series
+    std::vector<KeyName>
+        key;  // empty for a rule without `by`, and for a first look at several series
     std::optional<double> value;
     double threshold = 0;
     double clear = 0;
     bool below = false;
     std::chrono::seconds window{0};
-    base::Second since{};  // over the limit since
-    base::Second at{};     // the engine second of this notice
+    base::Second since{};              // over the limit since
+    base::Second at{};                 // the engine second of this notice
     std::chrono::seconds duration{0};  // from `since` to now, or to its end
     double peak = 0;
-    std::optional<Ending> ended;  // of a resolved one
-    std::int64_t requests = 0;    // that stand behind the value
-    std::string summary;          // the rule's own text, rendered; may be empty
+    std::optional<Ending> ended;         // of a resolved one
+    std::int64_t requests = 0;           // that stand behind the value
+    std::string summary;                 // the rule's own text, rendered; may be empty
     std::vector<std::string> notifiers;  // empty: all
     base::TimeZone zone;                 // for its times
     std::optional<Action> action;

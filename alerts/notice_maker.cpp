@@ -27,7 +27,8 @@ Notice NoticeMaker::make(const SeriesKey& key, std::vector<KeyName> names, const
     notice.window = rule_.window;
     notice.since = state.began;
     notice.at = facts.at;
-    // A resolution that waited for the active hours tells how long it fired, not how long it waited.
+    // A resolution that waited for the active hours tells how long it fired, not how long it
+    // waited.
     notice.duration = (over ? former.over_at.value_or(facts.at) : facts.at) - state.began;
     notice.peak = state.peak;
     if (over) notice.ended = state.ending;
@@ -42,8 +43,8 @@ Notice NoticeMaker::make(const SeriesKey& key, std::vector<KeyName> names, const
 Notice NoticeMaker::summarise(std::vector<Notice> found) const {
     if (found.size() == 1) return std::move(found.front());
     auto notice = found.front();
-    notice.event_id =
-        base32(stable_hash(fmt::format("{}\nfirst look\n{}", rule_.name, base::unix_seconds(notice.at))));
+    notice.event_id = base32(
+        stable_hash(fmt::format("{}\nfirst look\n{}", rule_.name, base::unix_seconds(notice.at))));
     notice.key.clear();
     notice.summary.clear();
     for (auto& one : found) notice.series.push_back({std::move(one.key), one.value});

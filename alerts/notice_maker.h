@@ -18,10 +18,12 @@ public:
     /// Both must outlive it.
     NoticeMaker(const Rule& rule, const sync::Texts& texts) : rule_(rule), texts_(texts) {}
 
-    /// `former` is the state before the decision, which no longer knows when a resolved episode ended.
+    /// `former` is the state before the decision, which no longer knows when a resolved episode
+    /// ended.
     Notice make(const SeriesKey& key, std::vector<KeyName> names, const Facts& facts,
                 const AlertState& former, const Decision& decision) const;
-    /// One notice for what the first look found: the notices of its series, largest first, at least one.
+    /// One notice for what the first look found: the notices of its series, largest first, at least
+    /// one.
     Notice summarise(std::vector<Notice> found) const;
 
     /// The notice of an episode; 0 stands for the episode itself.

@@ -1,8 +1,8 @@
 #include "alerts/rule.h"
 
-#include <fmt/format.h>
-
 #include <cstdlib>
+
+#include <fmt/format.h>
 
 #include "alerts/stable_hash.h"
 
@@ -10,9 +10,10 @@ namespace quotafuse::alerts {
 
 const std::vector<std::string_view>& metric_names() {
     static const std::vector<std::string_view> kNames{
-        "requests",          "attempts",     "errors", "client_errors", "error_rate",
-        "tokens",            "prompt_tokens", "completion_tokens", "cache_tokens", "quota",
-        "cost",              "rpm",          "tpm",    "latency_avg"};
+        "requests",     "attempts",   "errors",        "client_errors",
+        "error_rate",   "tokens",     "prompt_tokens", "completion_tokens",
+        "cache_tokens", "quota",      "cost",          "rpm",
+        "tpm",          "latency_avg"};
     return kNames;
 }
 
@@ -25,17 +26,24 @@ std::string_view metric_unit(Metric metric) {
         case Metric::requests:
         case Metric::attempts:
         case Metric::errors:
-        case Metric::client_errors: return "";
-        case Metric::error_rate: return "percent";
+        case Metric::client_errors:
+            return "";
+        case Metric::error_rate:
+            return "percent";
         case Metric::tokens:
         case Metric::prompt_tokens:
         case Metric::completion_tokens:
-        case Metric::cache_tokens: return "tokens";
-        case Metric::quota: return "quota";
-        case Metric::cost: return "USD";
+        case Metric::cache_tokens:
+            return "tokens";
+        case Metric::quota:
+            return "quota";
+        case Metric::cost:
+            return "USD";
         case Metric::rpm:
-        case Metric::tpm: return "per minute";
-        case Metric::latency_avg: return "ms";
+        case Metric::tpm:
+            return "per minute";
+        case Metric::latency_avg:
+            return "ms";
     }
     std::abort();
 }

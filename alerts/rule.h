@@ -15,8 +15,20 @@ namespace quotafuse::alerts {
 
 /// What a rule measures over its window. In the order of metric_names().
 enum class Metric {
-    requests, attempts, errors, client_errors, error_rate, tokens, prompt_tokens, completion_tokens,
-    cache_tokens, quota, cost, rpm, tpm, latency_avg,
+    requests,
+    attempts,
+    errors,
+    client_errors,
+    error_rate,
+    tokens,
+    prompt_tokens,
+    completion_tokens,
+    cache_tokens,
+    quota,
+    cost,
+    rpm,
+    tpm,
+    latency_avg,
 };
 const std::vector<std::string_view>& metric_names();
 std::string_view metric_name(Metric metric);
@@ -72,9 +84,9 @@ struct Rule {
     std::vector<Dimension> by;  // at most 4
     std::chrono::seconds window{0};
     bool below = false;
-    double limit = 0;  // fires at value > limit, with `below` at value < limit
-    double clear = 0;  // is over at value ≤ clear, with `below` at value ≥ clear
-    std::chrono::seconds hold{0};         // `for`
+    double limit = 0;              // fires at value > limit, with `below` at value < limit
+    double clear = 0;              // is over at value ≤ clear, with `below` at value ≥ clear
+    std::chrono::seconds hold{0};  // `for`
     std::chrono::seconds keep_firing{0};  // `keep_firing_for`
     std::int64_t min_requests = 0;
     std::chrono::seconds eval_delay{3};
@@ -87,12 +99,13 @@ struct Rule {
     std::optional<RuleAction> action;
 };
 
-/// How far behind the engine time a rule looks: 0 for `above` on sums and counts, which late rows can
-/// only raise, else its eval_delay.
+/// How far behind the engine time a rule looks: 0 for `above` on sums and counts, which late rows
+/// can only raise, else its eval_delay.
 std::chrono::seconds delay_of(const Rule& rule);
 
-/// Equal for rules that ask the same question: metric, filter, grouping, window, limit and delay. A rule
-/// whose fingerprint changed starts anew. Stored, so it is the same on every host and in every version.
+/// Equal for rules that ask the same question: metric, filter, grouping, window, limit and delay. A
+/// rule whose fingerprint changed starts anew. Stored, so it is the same on every host and in every
+/// version.
 std::uint64_t fingerprint(const Rule& rule);
 
 }  // namespace quotafuse::alerts

@@ -1,10 +1,10 @@
 #include "alerts/rule_loader.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <map>
 #include <optional>
+
+#include <fmt/format.h>
 
 #include "alerts/rule_parts.h"
 #include "alerts/summary.h"
@@ -59,7 +59,8 @@ public:
         read_limit();
         read_durations();
         read_min_requests();
-        rule_.max_series = static_cast<std::size_t>(map_.integer("max_series", 1, 10'000).value_or(200));
+        rule_.max_series =
+            static_cast<std::size_t>(map_.integer("max_series", 1, 10'000).value_or(200));
         read_zone();
         rule_.hours = read_active_hours(map_);
         rule_.resolved = map_.boolean("resolved").value_or(true);
@@ -76,6 +77,12 @@ private:
     void fault(std::string_view key, std::string text) {
         const auto* const node = node_.find(key);
         map_.error(node == nullptr ? node_.place : node->place, std::move(text));
+    }
+
+    /// For keys that a typed reader asks for: require() would make them known twice.
+    void need(std::string_view key) {
+        if (node_.kind != Node::Kind::map || node_.find(key) != nullptr) return;
+        map_.error(node_.place, fmt::format("a rule needs the key '{}'", key));
     }
 
     void read_name();
@@ -99,7 +106,7 @@ private:
 };
 
 void RuleReader::read_name() {
-    map_.require("name");
+    need("name");
     const auto name = map_.text("name");
     if (!name) return;
     rule_.name = *name;
@@ -109,7 +116,7 @@ void RuleReader::read_name() {
 }
 
 void RuleReader::read_metric() {
-    map_.require("metric");
+    need("metric");
     const auto metric = map_.choice("metric", metric_names());
     has_metric_ = metric.has_value();
     if (metric) rule_.metric = static_cast<Metric>(*metric);
@@ -154,7 +161,7 @@ std::optional<std::chrono::seconds> RuleReader::duration(std::string_view key,
 }
 
 void RuleReader::read_durations() {
-    map_.require("window");
+    need("window");
     rule_.window = duration("window", 1min, 30 * kDay).value_or(1h);
     rule_.hold = duration("for", 0s, kDay).value_or(0s);
     rule_.keep_firing = duration("keep_firing_for", 0s, 7 * kDay).value_or(0s);
@@ -194,11 +201,13 @@ void RuleReader::read_notify() {
 void RuleReader::check_metric() {
     if (!has_metric_) return;
     if (rule_.metric == Metric::error_rate) {
-        if (!rule_.below && rule_.limit >= 100) fault("above", "error_rate is never above 100 percent");
+        if (!rule_.below && rule_.limit >= 100)
+            fault("above", "error_rate is never above 100 percent");
         for (const auto dimension : rule_.by) {
             if (dimension != Dimension::status && dimension != Dimension::code) continue;
-            fault("by", fmt::format("error_rate cannot be grouped by {}: attempts that succeed have none",
-                                    dimension_name(dimension)));
+            fault("by",
+                  fmt::format("error_rate cannot be grouped by {}: attempts that succeed have none",
+                              dimension_name(dimension)));
         }
     }
     if (rule_.metric != Metric::error_rate && rule_.metric != Metric::errors) return;
@@ -207,9 +216,10 @@ void RuleReader::check_metric() {
         for (const auto& term : condition.terms) {
             if (term.negated || !term.id) continue;
             if (*term.id != 400 && *term.id != 404 && *term.id != 413 && *term.id != 422) continue;
-            fault("where", fmt::format("status {} is the client's doing and counts in client_errors, "
-                                       "never in {}",
-                                       *term.id, metric_name(rule_.metric)));
+            fault("where",
+                  fmt::format("status {} is the client's doing and counts in client_errors, "
+                              "never in {}",
+                              *term.id, metric_name(rule_.metric)));
         }
     }
 }
@@ -218,12 +228,14 @@ void RuleReader::check_action() {
     if (!rule_.action) return;
     if (!names_channel(rule_.by) &&
         std::none_of(rule_.where.begin(), rule_.where.end(), is_one_channel)) {
-        fault("action", "disable_channel needs to know which: channel in by, or one channel's id in "
-                        "where.channel");
+        fault("action",
+              "disable_channel needs to know which: channel in by, or one channel's id in "
+              "where.channel");
     }
     if (has_metric_ && rule_.metric == Metric::error_rate && rule_.min_requests < kLeastForAction) {
-        fault("min_requests", fmt::format("min_requests must be at least {} where a ratio has an action",
-                                          kLeastForAction));
+        fault("min_requests",
+              fmt::format("min_requests must be at least {} where a ratio has an action",
+                          kLeastForAction));
     }
 }
 
@@ -273,9 +285,9 @@ private:
             const auto here = fmt::format("{}:{}:{}", file, name->place.line, name->place.column);
             const auto [former, fresh] = places_.emplace(rule.name, here);
             if (!fresh) {
-                diagnostics_.error(file, name->place,
-                                   fmt::format("a rule named '{}' is already at {}", rule.name,
-                                               former->second));
+                diagnostics_.error(
+                    file, name->place,
+                    fmt::format("a rule named '{}' is already at {}", rule.name, former->second));
             }
         }
         rules_.push_back(std::move(rule));

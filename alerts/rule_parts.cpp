@@ -1,10 +1,10 @@
 #include "alerts/rule_parts.h"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
 #include <algorithm>
 #include <charconv>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "alerts/series_key.h"
 #include "base/text.h"
@@ -44,9 +44,10 @@ std::optional<Term> read_term(Mapping& where, Dimension dimension, const Node& n
     Term term;
     std::string_view text = node.text;
     if (node.kind != Node::Kind::scalar || (text.empty() && !node.quoted)) {
-        where.error(node.place, fmt::format("{}: a value is missing here; one that begins with ! or * "
-                                            "must stand in quotes",
-                                            dimension_name(dimension)));
+        where.error(node.place,
+                    fmt::format("{}: a value is missing here; one that begins with ! or * "
+                                "must stand in quotes",
+                                dimension_name(dimension)));
         return std::nullopt;
     }
     if (text.starts_with('!')) {
@@ -88,9 +89,10 @@ std::optional<ActiveHours::Range> read_range(Mapping& hours, const Node& node) {
     const auto from = parts.size() == 2 ? time_of_day(base::trim(parts[0])) : std::nullopt;
     const auto to = parts.size() == 2 ? time_of_day(base::trim(parts[1])) : std::nullopt;
     if (!from || !to) {
-        hours.error(node.place, fmt::format("between takes ranges such as \"22:00-06:00\" (00:00 to "
-                                            "24:00), not {}",
-                                            node.describe()));
+        hours.error(node.place,
+                    fmt::format("between takes ranges such as \"22:00-06:00\" (00:00 to "
+                                "24:00), not {}",
+                                node.describe()));
         return std::nullopt;
     }
     if (*from == *to) {
@@ -102,7 +104,8 @@ std::optional<ActiveHours::Range> read_range(Mapping& hours, const Node& node) {
 
 /// Marks the days of "mon" or "mon-fri"; a range may go over the end of the week.
 void mark_days(Mapping& hours, const Node& node, std::array<bool, 7>& days) {
-    static const std::vector<std::string_view> kDays{"mon", "tue", "wed", "thu", "fri", "sat", "sun"};
+    static const std::vector<std::string_view> kDays{"mon", "tue", "wed", "thu",
+                                                     "fri", "sat", "sun"};
     const auto parts = base::split(node.text, '-');
     const auto first = index_of(base::trim(parts.front()), kDays);
     const auto last = index_of(base::trim(parts.back()), kDays);
@@ -135,8 +138,8 @@ std::vector<const Node*> read_list(Mapping& map, std::string_view key) {
     } else if (node->kind == Node::Kind::list) {
         for (const auto& item : node->items) items.push_back(&item);
     } else {
-        map.error(node->place,
-                  fmt::format("{} must be a text or a list of texts, not {}", key, node->describe()));
+        map.error(node->place, fmt::format("{} must be a text or a list of texts, not {}", key,
+                                           node->describe()));
     }
     return items;
 }

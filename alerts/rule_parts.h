@@ -10,8 +10,8 @@
 
 namespace quotafuse::alerts {
 
-/// The parts of a rule that are maps or lists of their own. Each reads one key of the rule, tells its
-/// faults with their places, and returns what could be read.
+/// The parts of a rule that are maps or lists of their own. Each reads one key of the rule, tells
+/// its faults with their places, and returns what could be read.
 
 Where read_where(base::yaml::Mapping& rule);
 std::vector<Dimension> read_by(base::yaml::Mapping& rule);

@@ -6,9 +6,13 @@
 namespace quotafuse::alerts {
 namespace {
 
-bool at_rest(const AlertState& state) { return state.phase == Phase::inactive && !state.over_at; }
+bool at_rest(const AlertState& state) {
+    return state.phase == Phase::inactive && !state.over_at;
+}
 
-bool counts_as_told(const AlertState& state) { return state.phase == Phase::firing && state.told; }
+bool counts_as_told(const AlertState& state) {
+    return state.phase == Phase::firing && state.told;
+}
 
 /// The peak moves with every row; it is saved along with the next real change, from which a restart
 /// evaluates again.

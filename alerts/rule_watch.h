@@ -21,8 +21,9 @@ namespace quotafuse::alerts {
 /// A `below` series without a row for this long is no more.
 inline constexpr std::chrono::hours kGoneAfter{7 * 24};
 
-/// One rule at work: its series, and which of them have to be looked at. A series is looked at when its
-/// rows changed, while it is not at rest, or when one of its times is due. Pipeline thread only.
+/// One rule at work: its series, and which of them have to be looked at. A series is looked at when
+/// its rows changed, while it is not at rest, or when one of its times is due. Pipeline thread
+/// only.
 class RuleWatch {
 public:
     /// Everything by reference must outlive it.
@@ -35,9 +36,11 @@ public:
     bool restore(const SeriesRecord& record);
     void restore_looked() { looked_ = true; }
 
-    /// Decides about the second t, to which the window has been moved, and adds to `step` what came of it.
+    /// Decides about the second t, to which the window has been moved, and adds to `step` what came
+    /// of it.
     void evaluate(base::Second t, double quota_per_unit, Step& step);
-    /// After the window was filled anew with other channels: `below` series that are not in it are gone.
+    /// After the window was filled anew with other channels: `below` series that are not in it are
+    /// gone.
     void drop_absent();
 
     /// Adds every series that is not as stored.

@@ -1,22 +1,31 @@
 #include "alerts/series_key.h"
 
 #include <cstdlib>
+
 #include <nlohmann/json.hpp>
 
 namespace quotafuse::alerts {
 
 KeyPart part_of(const sync::Row& row, Dimension dimension) {
     switch (dimension) {
-        case Dimension::channel: return {row.channel, 0};
-        case Dimension::model: return {0, row.model};
+        case Dimension::channel:
+            return {row.channel, 0};
+        case Dimension::model:
+            return {0, row.model};
         case Dimension::token:
             return row.token != 0 ? KeyPart{row.token, 0} : KeyPart{-row.user, row.token_name};
-        case Dimension::user: return {row.user, 0};
-        case Dimension::group: return {0, row.group};
-        case Dimension::route: return {0, row.route};
-        case Dimension::status: return {row.status, 0};
-        case Dimension::code: return {0, row.error_code};
-        case Dimension::ip: return {0, row.ip};
+        case Dimension::user:
+            return {row.user, 0};
+        case Dimension::group:
+            return {0, row.group};
+        case Dimension::route:
+            return {0, row.route};
+        case Dimension::status:
+            return {row.status, 0};
+        case Dimension::code:
+            return {0, row.error_code};
+        case Dimension::ip:
+            return {0, row.ip};
     }
     std::abort();
 }

@@ -17,8 +17,9 @@ namespace quotafuse::alerts {
 
 inline constexpr std::size_t kMostDimensions = 4;
 
-/// The value of one dimension: `number` is the id of a channel, token or user, or the status; `text` is
-/// that of the others. A gateway without token ids names a token by its owner: −user and the token's name.
+/// The value of one dimension: `number` is the id of a channel, token or user, or the status;
+/// `text` is that of the others. A gateway without token ids names a token by its owner: −user and
+/// the token's name.
 struct KeyPart {
     std::int64_t number = 0;
     sync::TextId text = 0;

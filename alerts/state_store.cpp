@@ -1,7 +1,6 @@
 #include "alerts/state_store.h"
 
 #include <SQLiteCpp/Statement.h>
-
 #include <nlohmann/json.hpp>
 
 namespace quotafuse::alerts {
@@ -134,15 +133,19 @@ void write_all_series(SQLite::Database& db, const std::vector<SeriesRecord>& rec
 void write_rules(SQLite::Database& db, const std::vector<RuleRecord>& rules) {
     SQLite::Statement put{db, "INSERT OR REPLACE INTO rule_state VALUES(?, ?, ?)"};
     for (const auto& rule : rules) {
-        Binder{put}.add(rule.rule).add(static_cast<std::int64_t>(rule.fingerprint)).add(rule.looked_at);
+        Binder{put}
+            .add(rule.rule)
+            .add(static_cast<std::int64_t>(rule.fingerprint))
+            .add(rule.looked_at);
         put.exec();
         put.reset();
     }
 }
 
 void write_events(SQLite::Database& db, const std::vector<Event>& events) {
-    SQLite::Statement put{db, "INSERT OR REPLACE INTO alert_event(id, what, at, rule, series, reason, "
-                              "value) VALUES(?, ?, ?, ?, ?, ?, ?)"};
+    SQLite::Statement put{db,
+                          "INSERT OR REPLACE INTO alert_event(id, what, at, rule, series, reason, "
+                          "value) VALUES(?, ?, ?, ?, ?, ?, ?)"};
     for (const auto& event : events) {
         Binder{put}
             .add(event.id)
@@ -159,7 +162,9 @@ void write_events(SQLite::Database& db, const std::vector<Event>& events) {
 
 }  // namespace
 
-base::Schema schema() { return {"alerts", {kMigration1}}; }
+base::Schema schema() {
+    return {"alerts", {kMigration1}};
+}
 
 SavedState load_state(base::Database& database) {
     auto& db = database.handle();

@@ -16,9 +16,10 @@ struct SeriesRecord {
     std::string key;  // see to_json(SeriesKey)
     bool forgotten = false;
     AlertState state;
-    base::Second first_seen{};             // when history of it begins; counts for `below`
-    std::optional<base::Second> last_row;  // a `below` series without rows in its window: the last one
-    std::vector<std::string> names;        // what the parts of the key were called
+    base::Second first_seen{};  // when history of it begins; counts for `below`
+    std::optional<base::Second>
+        last_row;                    // a `below` series without rows in its window: the last one
+    std::vector<std::string> names;  // what the parts of the key were called
 };
 
 /// That a rule with this fingerprint has had its first look.
@@ -39,8 +40,8 @@ struct Event {
     std::optional<double> value;
 };
 
-/// What the evaluation of one or more seconds changed: to be saved whole and in one transaction with
-/// what follows from its notices. Can be saved again after a failure.
+/// What the evaluation of one or more seconds changed: to be saved whole and in one transaction
+/// with what follows from its notices. Can be saved again after a failure.
 struct Step {
     base::Second time{};  // the engine time it leads to
     bool changes_state = false;

@@ -1,8 +1,8 @@
 #include "alerts/summary.h"
 
-#include <fmt/format.h>
-
 #include <cmath>
+
+#include <fmt/format.h>
 
 #include "base/text.h"
 
@@ -43,15 +43,17 @@ std::string grouped(double value) {
 
 std::vector<std::string> variables_of(std::string_view text) {
     std::vector<std::string> names;
-    walk(text, [](std::string_view) {}, [&](std::string_view name) { names.emplace_back(name); });
+    walk(
+        text, [](std::string_view) {}, [&](std::string_view name) { names.emplace_back(name); });
     return names;
 }
 
 std::string render(std::string_view text,
                    const std::function<std::string(std::string_view)>& value) {
     std::string result;
-    walk(text, [&](std::string_view piece) { result += piece; },
-         [&](std::string_view name) { result += value(name); });
+    walk(
+        text, [&](std::string_view piece) { result += piece; },
+        [&](std::string_view name) { result += value(name); });
     return result;
 }
 

@@ -8,8 +8,9 @@
 
 namespace quotafuse::alerts {
 
-/// What the rows of a series add up to: the parts of every metric. Addition and subtraction wrap, so that
-/// absurd values of a broken row are no undefined behaviour and are gone when the row leaves.
+/// What the rows of a series add up to: the parts of every metric. Addition and subtraction wrap,
+/// so that absurd values of a broken row are no undefined behaviour and are gone when the row
+/// leaves.
 struct Sums {
     std::int64_t rows = 0;  // that matched, counted in a metric or not
     std::int64_t requests = 0;
@@ -28,8 +29,8 @@ struct Sums {
     bool operator==(const Sums&) const = default;
 };
 
-/// The metric's value in its unit; empty where a ratio has no rows to stand on. `quota_per_unit` is the
-/// gateway's quota for one dollar, > 0.
+/// The metric's value in its unit; empty where a ratio has no rows to stand on. `quota_per_unit` is
+/// the gateway's quota for one dollar, > 0.
 std::optional<double> value_of(Metric metric, const Sums& sums, std::chrono::seconds window,
                                double quota_per_unit);
 

@@ -30,8 +30,9 @@ WindowSpec window_of(const Rule& rule);
 /// Above this many series a window gives up: its sums are dropped and its rules are in error.
 inline constexpr std::size_t kMostSeries = 100'000;
 
-/// The sums of one rolling window, series by series, over the rows with head − length < created_at ≤ head.
-/// They change only by what enters and leaves; rows themselves are not kept. Pipeline thread only.
+/// The sums of one rolling window, series by series, over the rows with head − length < created_at
+/// ≤ head. They change only by what enters and leaves; rows themselves are not kept. Pipeline
+/// thread only.
 class Window {
 public:
     struct Series {
@@ -49,8 +50,8 @@ public:
 
     /// Empty and at `head`; every series that it had counts as changed.
     void reset(base::Second head);
-    /// A stored row that was not there before. One from the future waits in the store until the head
-    /// gets there; one older than the window is ignored, and so is its leaving.
+    /// A stored row that was not there before. One from the future waits in the store until the
+    /// head gets there; one older than the window is ignored, and so is its leaving.
     void feed(const sync::Row& row);
 
     /// The series' sums; zeros for one without rows.
@@ -79,11 +80,11 @@ private:
     bool overflowed_ = false;
 };
 
-/// All windows of an engine, moved together. What enters is read from the store when the head reaches it
-/// and what leaves is read back by one trailing reader for each length, so memory does not grow with rows.
-/// This needs every stored row fed before the next advance(), and none fed twice. Windows live as long as
-/// the set. Every call that reads may throw what the store throws; the windows are then void until
-/// warm_up().
+/// All windows of an engine, moved together. What enters is read from the store when the head
+/// reaches it and what leaves is read back by one trailing reader for each length, so memory does
+/// not grow with rows. This needs every stored row fed before the next advance(), and none fed
+/// twice. Windows live as long as the set. Every call that reads may throw what the store throws;
+/// the windows are then void until warm_up().
 class WindowSet {
 public:
     using Visit = std::function<void(const sync::Row&)>;
@@ -92,10 +93,12 @@ public:
 
     /// The window of this spec, a new one (empty until warm_up) if there is none.
     Window& share(const WindowSpec& spec);
-    /// Fills every window anew for the engine time t with one pass over the store. Calls `visit` for each row.
+    /// Fills every window anew for the engine time t with one pass over the store. Calls `visit`
+    /// for each row.
     void warm_up(base::Second t, const Visit& visit);
     void feed(const sync::Row& row);
-    /// Moves every head to t − its delay; t is not before the former t. Calls `visit` for each row that enters.
+    /// Moves every head to t − its delay; t is not before the former t. Calls `visit` for each row
+    /// that enters.
     void advance(base::Second t, const Visit& visit);
     /// Fills one window anew where it stands.
     void rebuild(Window& window);

@@ -2,6 +2,7 @@
 
 #include <SQLiteCpp/Savepoint.h>
 #include <SQLiteCpp/Statement.h>
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
@@ -182,8 +183,9 @@ void Audit::release(const OpenTrip& trip, const std::string& why, base::Second n
 Audit::Counts Audit::counts(base::Second now) {
     SQLite::Statement open{
         database_.handle(),
-        std::string{"SELECT count(DISTINCT channel) FROM (SELECT channel FROM ("} + kOpen +
-            ") UNION ALL SELECT channel FROM breaker_intents WHERE mode = 'live')"};
+        fmt::format("SELECT count(DISTINCT channel) FROM (SELECT channel FROM ({}) "
+                    "UNION ALL SELECT channel FROM breaker_intents WHERE mode = 'live')",
+                    kOpen)};
     SQLite::Statement recent{
         database_.handle(),
         "SELECT (SELECT count(DISTINCT trip) FROM breaker_audit WHERE at > ? AND "

@@ -84,9 +84,6 @@ Message Messages::alert(const Notice& notice, const TripResult* trip) const {
     message.severity = notice.severity;
     message.title = title(notice);
     if (!notice.summary.empty()) message.lines.push_back(notice.summary);
-    for (const auto& part : notice.key) {
-        message.facts.push_back({std::string{dimension(part.dimension)}, part.display});
-    }
     add_numbers(notice, message);
     add_times(notice, message);
     for (const auto& one : notice.series) {

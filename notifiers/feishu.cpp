@@ -104,8 +104,10 @@ json card(const Message& message) {
 
     auto elements = json::array();
     if (!text.empty()) elements.push_back({{"tag", "markdown"}, {"content", text}});
-    elements.push_back({{"tag", "hr"}});
-    elements.push_back({{"tag", "markdown"}, {"content", escape(message.footer)}});
+    if (!message.footer.empty()) {
+        elements.push_back({{"tag", "hr"}});
+        elements.push_back({{"tag", "markdown"}, {"content", escape(message.footer)}});
+    }
     return {{"msg_type", "interactive"},
             {"card",
              {{"schema", "2.0"},

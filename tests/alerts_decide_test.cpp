@@ -1,8 +1,8 @@
-#include <doctest/doctest.h>
-
 #include <random>
 #include <string>
 #include <vector>
+
+#include <doctest/doctest.h>
 
 #include "alerts/decide.h"
 
@@ -31,7 +31,8 @@ public:
         return decision;
     }
     /// So many seconds with one value; what was told, with the second it was told in.
-    std::vector<std::pair<std::int64_t, Reason>> hold(std::optional<double> value, std::int64_t seconds) {
+    std::vector<std::pair<std::int64_t, Reason>> hold(std::optional<double> value,
+                                                      std::int64_t seconds) {
         std::vector<std::pair<std::int64_t, Reason>> told;
         for (std::int64_t i = 0; i < seconds; ++i) {
             const auto reason = second(value).reason;
@@ -151,7 +152,8 @@ TEST_CASE("a firing after a told resolution is told, within the cooldown too") {
     CHECK(play.second(1).reason == Reason::resolved);
 }
 
-TEST_CASE("where resolutions are not told the cooldown mutes, and what still fires at its end is told") {
+TEST_CASE(
+    "where resolutions are not told the cooldown mutes, and what still fires at its end is told") {
     auto rule = above(10);
     rule.resolved = false;
     rule.cooldown = 100s;
@@ -175,7 +177,8 @@ TEST_CASE("a jump of the clock leaves at most one cooldown") {
     CHECK(play.hold(11, 3601) == Told{{now + 3600, Reason::reminder}});
 }
 
-TEST_CASE("outside the active hours nobody is told, and at their start what still fires is announced") {
+TEST_CASE(
+    "outside the active hours nobody is told, and at their start what still fires is announced") {
     Play play{above(10)};
     play.facts().in_hours = false;
     CHECK(play.second(11).reason == Reason::outside_hours);
@@ -193,7 +196,8 @@ TEST_CASE("outside the active hours nobody is told, and at their start what stil
     CHECK(play.second(1).reason == Reason::not_told);
 }
 
-TEST_CASE("an action is asked for once in an episode, in the active hours, whatever the cooldown says") {
+TEST_CASE(
+    "an action is asked for once in an episode, in the active hours, whatever the cooldown says") {
     auto rule = above(10);
     rule.resolved = false;
     rule.action = alerts::RuleAction{};
@@ -283,7 +287,8 @@ TEST_CASE("the life cycle equals that of a small reference over random histories
         rule.clear = 6;
         rule.hold = std::chrono::seconds{random() % 4};
         rule.keep_firing = std::chrono::seconds{random() % 4};
-        Reference reference{{}, rule.hold.count(), rule.keep_firing.count(), rule.limit, rule.clear};
+        Reference reference{
+            {}, rule.hold.count(), rule.keep_firing.count(), rule.limit, rule.clear};
         Play play{rule};
         std::vector<bool> is;
         double value = 8;
@@ -299,7 +304,8 @@ TEST_CASE("the life cycle equals that of a small reference over random histories
     CHECK(fired > 1000);
 }
 
-TEST_CASE("every resolution follows a notice of its episode, and every notice of it has its own number") {
+TEST_CASE(
+    "every resolution follows a notice of its episode, and every notice of it has its own number") {
     std::mt19937 random{7};
     for (int round = 0; round < 200; ++round) {
         auto rule = above(10);

@@ -40,7 +40,9 @@ const std::string kBurn = R"(rules:
 
 }  // namespace
 
-TEST_CASE("a series over its limit is told in the second in which its row counts, with all that explains it") {
+TEST_CASE(
+    "a series over its limit is told in the second in which its row counts, with all that explains "
+    "it") {
     Watchman watchman{kBurn};
     CHECK(watchman.run_to(10).empty());
     watchman.add(requests(11, 2, 600));
@@ -98,7 +100,8 @@ TEST_CASE("40 minutes of data do not look at a clock hour") {
     Watchman watchman{R"(rules:
   - {name: burn, metric: requests, window: 1h, above: 39}
   - {name: quiet, metric: requests, window: 1h, below: 1000}
-)", 2390};
+)",
+                      2390};
     std::vector<alerts::Notice> told;
     for (std::int64_t minute = 40; minute < 80; ++minute) {
         watchman.add({request(minute * 60)});
@@ -118,7 +121,9 @@ TEST_CASE("40 minutes of data do not look at a clock hour") {
     CHECK(told[1].reason == Reason::resolved);
 }
 
-TEST_CASE("what a new rule finds at its first look is one summary, and trips nothing until it has cleared") {
+TEST_CASE(
+    "what a new rule finds at its first look is one summary, and trips nothing until it has "
+    "cleared") {
     const std::string two_series = R"(rules:
   - name: burn
     metric: tokens
@@ -169,7 +174,8 @@ TEST_CASE("what a new rule finds at its first look is one summary, and trips not
     }
 }
 
-TEST_CASE("a night rule in Shanghai speaks at night, and announces in the evening what began by day") {
+TEST_CASE(
+    "a night rule in Shanghai speaks at night, and announces in the evening what began by day") {
     Watchman watchman{R"(rules:
   - name: night
     metric: tokens
@@ -177,9 +183,11 @@ TEST_CASE("a night rule in Shanghai speaks at night, and announces in the evenin
     above: 100
     timezone: Asia/Shanghai
     active_hours: {between: ["22:00-06:00"]}
-)", 12 * 3600};
+)",
+                      12 * 3600};
     const auto burn_at = [&](std::int64_t hour, std::int64_t minute) {
-        const auto second = (hour * 60 + minute) * 60 - 8 * 3600;  // Shanghai's clock on that Monday
+        const auto second =
+            (hour * 60 + minute) * 60 - 8 * 3600;  // Shanghai's clock on that Monday
         watchman.run_to(second - 1);
         watchman.add(requests(second, 1, 500));
         const auto told = reasons(watchman.run_to(second));
@@ -233,10 +241,7 @@ TEST_CASE("a silent key counts as 0, fires, and after a week without a row is go
     CHECK(told.front().value == 0.0);
     CHECK(told.front().at == at(2 + 3600 + 3));
     watchman.restart(2 * 3600);
-    std::vector<alerts::Notice> later;
-    for (std::int64_t day = 1; day <= 8; ++day) {
-        for (auto& notice : watchman.run_to(day * 86'400)) later.push_back(notice);
-    }
+    const auto later = watchman.run_to(7 * 86'400 + 60);
     REQUIRE_FALSE(later.empty());
     CHECK(later.back().ended == alerts::Ending::gone);
     CHECK(later.back().at == at(2 + 7 * 86'400));
@@ -264,7 +269,8 @@ TEST_CASE("a rule that names channels waits until their names are known") {
     Mirror mirror;
     alerts::Engine engine{rules_from(R"(rules:
   - {name: azure, metric: tokens, where: {channel: "azure-*"}, window: 5m, above: 1000}
-)"), mirror.store(), mirror.database()};
+)"),
+                          mirror.store(), mirror.database()};
     engine.restore(at(0));
     engine.feed(mirror.append(requests(1, 1, 5000), at(1)));
     CHECK(engine.advance(at(5)).empty());

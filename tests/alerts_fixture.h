@@ -74,6 +74,7 @@ public:
         database_ = std::make_unique<base::Database>(
             folder_.file("store.db"),
             std::vector<base::Schema>{sync::Store::schema(), alerts::schema()});
+        database_->set_durable(false);  // no test here cuts the power
         store_ = std::make_unique<sync::Store>(*database_);
     }
     sync::Store& store() { return *store_; }

@@ -1,9 +1,9 @@
+#include <string>
+#include <vector>
+
 #include <doctest/doctest.h>
 #include <stdlib.h>
 #include <time.h>
-
-#include <string>
-#include <vector>
 
 #include "alerts/active_hours.h"
 
@@ -47,8 +47,8 @@ std::vector<Reading> readings(std::int64_t first, std::size_t minutes) {
     return all;
 }
 
-/// By definition: from the first minute whose clock has reached the start, day by day, until the first one
-/// whose clock has reached the end.
+/// By definition: from the first minute whose clock has reached the start, day by day, until the
+/// first one whose clock has reached the end.
 std::vector<bool> brute_force(const std::vector<Reading>& clock, int from, int to,
                               const std::array<bool, 7>& days) {
     std::vector<bool> active(clock.size());
@@ -76,8 +76,8 @@ void compare_a_year(const char* name) {
     REQUIRE(zone);
     constexpr std::int64_t kNewYear = 1'767'225'600;  // 2026-01-01 00:00 UTC
     const auto clock = readings(kNewYear, 366 * 1440);
-    const ActiveHours::Range ranges[] = {
-        {22h, 6h}, {9h, 18h}, {1h + 30min, 2h + 30min}, {2h, 3h}, {23h, 2h + 15min}, {0h, 24h}};
+    const ActiveHours::Range ranges[] = {{22h, 6h}, {9h, 18h},         {1h + 30min, 2h + 30min},
+                                         {2h, 3h},  {23h, 2h + 15min}, {0h, 24h}};
     const std::array<bool, 7> workdays{true, true, true, true, true, false, false};
     for (const auto& range : ranges) {
         const ActiveHours hours{workdays, {range}};
@@ -85,7 +85,9 @@ void compare_a_year(const char* name) {
                                           static_cast<int>(range.to / 1min), workdays);
         std::size_t differences = 0;
         // The first and last two days lack their neighbours in the brute force.
-        for (std::size_t i = 2 * 1440; i + 2 * 1440 < clock.size(); ++i) {
+        // Every range begins and ends on a quarter of an hour: its first and last minute show each
+        // change.
+        for (std::size_t i = 2 * 1440; i + 2 * 1440 < clock.size(); i += i % 15 == 0 ? 14 : 1) {
             const auto t = base::from_unix(kNewYear + static_cast<std::int64_t>(i) * 60);
             const bool is = alerts::active(t, hours, *zone);
             if (is != expected[i]) ++differences;
@@ -97,7 +99,7 @@ void compare_a_year(const char* name) {
 
 }  // namespace
 
-TEST_CASE("active hours agree with the C library's clock in every minute of a year") {
+TEST_CASE("active hours agree with the C library's clock in every quarter of an hour of a year") {
     compare_a_year("Asia/Shanghai");
     compare_a_year("Europe/Berlin");
     compare_a_year("Australia/Lord_Howe");  // its summer time is half an hour

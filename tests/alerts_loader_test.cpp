@@ -1,6 +1,6 @@
-#include <doctest/doctest.h>
-
 #include <fstream>
+
+#include <doctest/doctest.h>
 
 #include "alerts/rule_loader.h"
 #include "alerts/summary.h"
@@ -18,7 +18,9 @@ struct Lines {
         for (const auto& line : lines) text += line + "\n";
     }
     bool operator==(const Lines&) const = default;
-    friend std::ostream& operator<<(std::ostream& out, const Lines& lines) { return out << '\n' << lines.text; }
+    friend std::ostream& operator<<(std::ostream& out, const Lines& lines) {
+        return out << '\n' << lines.text;
+    }
 };
 
 namespace {
@@ -45,7 +47,8 @@ std::vector<alerts::Rule> load(const std::string& text) {
 
 /// The faults of a rule that is well but for these keys.
 Lines faults_with(const std::string& keys) {
-    return faults("rules:\n  - name: a\n    metric: tokens\n    window: 1h\n    above: 10\n" + keys);
+    return faults("rules:\n  - name: a\n    metric: tokens\n    window: 1h\n    above: 10\n" +
+                  keys);
 }
 
 }  // namespace
@@ -81,9 +84,11 @@ rules:
     CHECK(rule.severity == base::Severity::critical);
     CHECK(rule.metric == Metric::tokens);
     REQUIRE(rule.where.size() == 4);
-    CHECK(rule.where[0] == alerts::Condition{Dimension::channel, {{false, 3, ""}, {false, {}, "azure-*"}}});
+    CHECK(rule.where[0] ==
+          alerts::Condition{Dimension::channel, {{false, 3, ""}, {false, {}, "azure-*"}}});
     CHECK(rule.where[2] == alerts::Condition{Dimension::token, {{true, {}, "internal-*"}}});
-    CHECK(rule.where[3] == alerts::Condition{Dimension::status, {{false, 429, ""}, {false, {}, "5??"}}});
+    CHECK(rule.where[3] ==
+          alerts::Condition{Dimension::status, {{false, 429, ""}, {false, {}, "5??"}}});
     CHECK(rule.by == std::vector{Dimension::channel, Dimension::model});
     CHECK(rule.window == std::chrono::hours{1});
     CHECK_FALSE(rule.below);
@@ -95,7 +100,8 @@ rules:
     CHECK(rule.max_series == 50);
     CHECK(rule.hours.days == std::array{true, true, true, true, true, false, true});
     REQUIRE(rule.hours.ranges.size() == 2);
-    CHECK(rule.hours.ranges[0] == alerts::ActiveHours::Range{std::chrono::hours{22}, std::chrono::hours{6}});
+    CHECK(rule.hours.ranges[0] ==
+          alerts::ActiveHours::Range{std::chrono::hours{22}, std::chrono::hours{6}});
     CHECK(rule.zone.name() == "Asia/Shanghai");
     CHECK(rule.cooldown == std::chrono::hours{2});
     CHECK_FALSE(rule.resolved);
@@ -104,8 +110,9 @@ rules:
 }
 
 TEST_CASE("what a rule leaves out has its default") {
-    const auto rules = load("rules:\n  - {name: a, metric: error_rate, window: 5m, above: 30}\n"
-                            "  - {name: b, metric: tokens, window: 1h, below: 5, enabled: false}\n");
+    const auto rules = load(
+        "rules:\n  - {name: a, metric: error_rate, window: 5m, above: 30}\n"
+        "  - {name: b, metric: tokens, window: 1h, below: 5, enabled: false}\n");
     REQUIRE(rules.size() == 2);
     CHECK(rules[0].min_requests == 20);
     CHECK(rules[0].severity == base::Severity::warning);
@@ -140,53 +147,64 @@ TEST_CASE("every fault of a file is told at once, with its place and what is all
     inhibited_by: [b]
   - just text
 )") == Lines{
-        "a.yaml:2:11: name must be 1 to 100 letters, digits, - and _, not 'burn rate'",
-        "a.yaml:3:13: metric must be one of requests, attempts, errors, client_errors, error_rate, tokens, "
-        "prompt_tokens, completion_tokens, cache_tokens, quota, cost, rpm, tpm, latency_avg, not 'token'; "
-        "did you mean 'tokens'?",
-        "a.yaml:4:5: unknown key 'widnow' in a rule; did you mean 'window'?",
-        "a.yaml:5:13: window must be a duration with its unit, such as 90s, 5m or 1h30m, not '3600'",
-        "a.yaml:6:12: above must be a number, not 'lots'",
-        "a.yaml:7:15: severity must be one of info, warning, critical, not 'fatal'",
-        "a.yaml:10:13: window must be from 1m to 30d, not '10s'",
-        "a.yaml:12:12: a rule takes above or below, not both",
-        "a.yaml:13:10: for must be a duration with its unit, such as 90s, 5m or 1h30m, not '2'",
-        "a.yaml:14:14: there is no notifier 'ops-telegramm'; did you mean 'ops-telegram'?",
-        "a.yaml:14:29: there is no notifier 'pager'; known are ops-telegram, ops-feishu",
-        "a.yaml:15:10: by cannot group by 'chanel'; did you mean 'channel'?",
-        "a.yaml:15:25: by names model twice",
-        "a.yaml:16:15: this host knows no time zone 'Asia/Shanghigh'; one is Asia/Shanghai",
-        "a.yaml:17:27: days takes mon, tue, wed, thu, fri, sat, sun and ranges such as mon-fri, not "
-        "'mon-fry'",
-        "a.yaml:17:47: between takes ranges such as \"22:00-06:00\" (00:00 to 24:00), not '22:00-6:00'",
-        "a.yaml:17:61: this range is empty; the whole day is \"00:00-24:00\"",
-        "a.yaml:17:77: unknown key 'zone' in active_hours; known are days, between",
-        "a.yaml:18:5: unknown key 'inhibited_by' in a rule; known are name, enabled, summary, severity, "
-        "metric, where, by, above, below, clear, window, for, keep_firing_for, eval_delay, cooldown, "
-        "min_requests, max_series, timezone, active_hours, resolved, notify, action",
-        "a.yaml:19:5: a rule must be a map of keys and values, not 'just text'",
-    });
+           "a.yaml:2:11: name must be 1 to 100 letters, digits, - and _, not 'burn rate'",
+           "a.yaml:3:13: metric must be one of requests, attempts, errors, client_errors, "
+           "error_rate, tokens, "
+           "prompt_tokens, completion_tokens, cache_tokens, quota, cost, rpm, tpm, latency_avg, "
+           "not 'token'; "
+           "did you mean 'tokens'?",
+           "a.yaml:4:5: unknown key 'widnow' in a rule; did you mean 'window'?",
+           "a.yaml:5:13: window must be a duration with its unit, such as 90s, 5m or 1h30m, not "
+           "'3600'",
+           "a.yaml:6:12: above must be a number, not 'lots'",
+           "a.yaml:7:15: severity must be one of info, warning, critical, not 'fatal'",
+           "a.yaml:10:13: window must be from 1m to 30d, not '10s'",
+           "a.yaml:12:12: a rule takes above or below, not both",
+           "a.yaml:13:10: for must be a duration with its unit, such as 90s, 5m or 1h30m, not '2'",
+           "a.yaml:14:14: there is no notifier 'ops-telegramm'; did you mean 'ops-telegram'?",
+           "a.yaml:14:29: there is no notifier 'pager'; known are ops-telegram, ops-feishu",
+           "a.yaml:15:10: by cannot group by 'chanel'; did you mean 'channel'?",
+           "a.yaml:15:25: by names model twice",
+           "a.yaml:16:15: this host knows no time zone 'Asia/Shanghigh'; one is Asia/Shanghai",
+           "a.yaml:17:27: days takes mon, tue, wed, thu, fri, sat, sun and ranges such as mon-fri, "
+           "not "
+           "'mon-fry'",
+           "a.yaml:17:47: between takes ranges such as \"22:00-06:00\" (00:00 to 24:00), not the "
+           "quoted text '22:00-6:00'",
+           "a.yaml:17:61: this range is empty; the whole day is \"00:00-24:00\"",
+           "a.yaml:17:77: unknown key 'zone' in active_hours; known are days, between",
+           "a.yaml:18:5: unknown key 'inhibited_by' in a rule; known are name, enabled, summary, "
+           "severity, "
+           "metric, where, by, above, below, clear, window, for, keep_firing_for, eval_delay, "
+           "cooldown, "
+           "min_requests, max_series, timezone, active_hours, resolved, notify, action",
+           "a.yaml:19:5: a rule must be a map of keys and values, not 'just text'",
+       });
 }
 
 TEST_CASE("a rule without what it needs says what that is") {
-    CHECK(faults("rules: [{enabled: yes}]") == Lines{
-        "a.yaml:1:9: a rule needs the key 'name'",
-        "a.yaml:1:9: a rule needs the key 'metric'",
-        "a.yaml:1:9: a rule needs one of the keys 'above' and 'below'",
-        "a.yaml:1:9: a rule needs the key 'window'",
-        "a.yaml:1:19: enabled must be true or false, not 'yes'",
-    });
-    CHECK(faults("rule: []") == Lines{
-        "a.yaml:1:1: a rule file needs the key 'rules'",
-        "a.yaml:1:1: unknown key 'rule' in a rule file; did you mean 'rules'?",
-    });
-    CHECK(faults("rules: {name: a}") == Lines{"a.yaml:1:8: rules must be a list of rules, not a map"});
+    CHECK(faults("rules: [{enabled: yes}]") ==
+          Lines{
+              "a.yaml:1:9: a rule needs the key 'name'",
+              "a.yaml:1:9: a rule needs the key 'metric'",
+              "a.yaml:1:9: a rule needs one of the keys 'above' and 'below'",
+              "a.yaml:1:9: a rule needs the key 'window'",
+              "a.yaml:1:19: enabled must be true or false, not 'yes'",
+          });
+    CHECK(faults("rule: []") ==
+          Lines{
+              "a.yaml:1:1: a rule file needs the key 'rules'",
+              "a.yaml:1:1: unknown key 'rule' in a rule file; did you mean 'rules'?",
+          });
+    CHECK(faults("rules: {name: a}") ==
+          Lines{"a.yaml:1:8: rules must be a list of rules, not a map"});
     CHECK(faults("# nothing yet\n") == Lines{});
     CHECK(faults("rules:\n") == Lines{});
 }
 
 TEST_CASE("limits that can never fire or never clear are refused") {
-    CHECK(faults_with("    clear: 11\n") == Lines{"a.yaml:6:12: clear (11) must not be over above (10)"});
+    CHECK(faults_with("    clear: 11\n") ==
+          Lines{"a.yaml:6:12: clear (11) must not be over above (10)"});
     CHECK(faults("rules: [{name: a, metric: rpm, window: 1h, below: 10, clear: 9}]") ==
           Lines{"a.yaml:1:62: clear (9) must not be under below (10)"});
     CHECK(faults("rules: [{name: a, metric: rpm, window: 1h, above: -1}]") ==
@@ -194,17 +212,23 @@ TEST_CASE("limits that can never fire or never clear are refused") {
     CHECK(faults("rules: [{name: a, metric: error_rate, window: 1h, above: 100}]") ==
           Lines{"a.yaml:1:58: error_rate is never above 100 percent"});
     CHECK(faults("rules: [{name: a, metric: error_rate, by: [status], window: 1h, above: 1}]") ==
-          Lines{"a.yaml:1:43: error_rate cannot be grouped by status: attempts that succeed have none"});
-    CHECK(faults("rules: [{name: a, metric: errors, where: {status: [404, 500]}, window: 1h, above: 1}]") ==
-          Lines{"a.yaml:1:42: status 404 is the client's doing and counts in client_errors, never in "
-                "errors"});
-    CHECK(faults_with("    cooldown: 1500ms\n") == Lines{"a.yaml:6:15: cooldown must be whole seconds"});
+          Lines{"a.yaml:1:43: error_rate cannot be grouped by status: attempts that succeed have "
+                "none"});
+    CHECK(
+        faults("rules: [{name: a, metric: errors, where: {status: [404, 500]}, window: 1h, above: "
+               "1}]") ==
+        Lines{"a.yaml:1:42: status 404 is the client's doing and counts in client_errors, never in "
+              "errors"});
+    CHECK(faults_with("    cooldown: 1500ms\n") ==
+          Lines{"a.yaml:6:15: cooldown must be whole seconds"});
 }
 
 TEST_CASE("conditions that say nothing are refused") {
-    CHECK(faults_with("    where: {token: !internal-* , model: [], user: \"!\", status: [5xx, bad]}\n") ==
+    CHECK(faults_with(
+              "    where: {token: !internal-* , model: [], user: \"!\", status: [5xx, bad]}\n") ==
           Lines{
-              "a.yaml:6:20: token: a value is missing here; one that begins with ! or * must stand in quotes",
+              "a.yaml:6:20: token: a value is missing here; one that begins with ! or * must stand "
+              "in quotes",
               "a.yaml:6:51: ! must be followed by what it leaves out",
               "a.yaml:6:70: a status is a number or a class such as 5xx, not 'bad'",
           });
@@ -213,16 +237,20 @@ TEST_CASE("conditions that say nothing are refused") {
 }
 
 TEST_CASE("an action has to know its channel and needs enough requests behind a ratio") {
-    const Lines unclear{"a.yaml:6:13: disable_channel needs to know which: channel in by, or one channel's id "
-                        "in where.channel"};
+    const Lines unclear{
+        "a.yaml:6:13: disable_channel needs to know which: channel in by, or one channel's id "
+        "in where.channel"};
     CHECK(faults_with("    action: {disable_channel: {}}\n") == unclear);
-    CHECK(faults_with("    action: {disable_channel: {}}\n    where: {channel: [3, 4]}\n") == unclear);
-    CHECK(faults_with("    action: {disable_channel: {}}\n    where: {channel: \"!3\"}\n") == unclear);
+    CHECK(faults_with("    action: {disable_channel: {}}\n    where: {channel: [3, 4]}\n") ==
+          unclear);
+    CHECK(faults_with("    action: {disable_channel: {}}\n    where: {channel: \"!3\"}\n") ==
+          unclear);
     CHECK(faults_with("    action: {disable_channel: {}}\n    where: {channel: 3}\n") == Lines{});
     CHECK(faults_with("    by: channel\n    action: {always: true}\n") ==
           Lines{"a.yaml:7:13: action needs the key 'disable_channel'"});
     CHECK(faults_with("    by: channel\n    action: {disable_channel: {mode: live}}\n") ==
-          Lines{"a.yaml:7:38: warning: mode is live, but breaker.mode is shadow: nothing will be disabled"});
+          Lines{"a.yaml:7:38: warning: mode is live, but breaker.mode is shadow: nothing will be "
+                "disabled"});
     CHECK(faults("rules:\n  - name: a\n    metric: error_rate\n    by: channel\n    window: 5m\n"
                  "    above: 30\n    min_requests: 4\n    action: {disable_channel: {}}\n") ==
           Lines{"a.yaml:7:19: min_requests must be at least 5 where a ratio has an action"});
@@ -231,7 +259,8 @@ TEST_CASE("an action has to know its channel and needs enough requests behind a 
 TEST_CASE("a summary with a variable that there is not is refused") {
     CHECK(faults_with("    by: channel\n    summary: \"{{channel}} {{vlaue}} {{model}}\"\n") ==
           Lines{"a.yaml:7:14: unknown variable {{vlaue}}; did you mean 'value'?",
-                "a.yaml:7:14: unknown variable {{model}}; known are value, rule, window, threshold, channel"});
+                "a.yaml:7:14: unknown variable {{model}}; known are value, rule, window, "
+                "threshold, channel"});
 }
 
 TEST_CASE("a name that comes twice is told with both places, over all files") {
@@ -245,15 +274,18 @@ TEST_CASE("a name that comes twice is told with both places, over all files") {
     const auto b = write("b.yaml", rule);
     base::yaml::Diagnostics diagnostics;
     CHECK(alerts::load_rules({a, b}, context(), diagnostics).empty());
-    CHECK(Lines{diagnostics.lines()} == Lines{b + ":2:12: a rule named 'burn' is already at " + a + ":2:12"});
+    CHECK(Lines{diagnostics.lines()} ==
+          Lines{b + ":2:12: a rule named 'burn' is already at " + a + ":2:12"});
 }
 
-TEST_CASE("two rules that ask the same have one fingerprint, and every part of the question changes it") {
+TEST_CASE(
+    "two rules that ask the same have one fingerprint, and every part of the question changes it") {
     const auto print = [](const std::string& keys) {
         return fingerprint(load("rules: [{name: a, " + keys + "}]").front());
     };
     const auto base_print = print("metric: tokens, window: 1h, above: 5");
-    CHECK(base_print == print("metric: tokens, window: 60m, above: 5, cooldown: 2h, severity: info"));
+    CHECK(base_print ==
+          print("metric: tokens, window: 60m, above: 5, cooldown: 2h, severity: info"));
     for (const auto* const other :
          {"metric: quota, window: 1h, above: 5", "metric: tokens, window: 2h, above: 5",
           "metric: tokens, window: 1h, above: 6", "metric: tokens, window: 1h, below: 5",
@@ -275,6 +307,6 @@ TEST_CASE("values are written for people") {
     CHECK(alerts::format_value(999, Metric::requests) == "999");
     CHECK(alerts::format_value(std::nullopt, Metric::error_rate) == "no value");
     CHECK(alerts::render("{{a}} and {{ b }} and {{open", [](std::string_view name) {
-        return "<" + std::string{name} + "{{a}}>";
-    }) == "<a{{a}}> and <b{{a}}> and {{open");
+              return "<" + std::string{name} + "{{a}}>";
+          }) == "<a{{a}}> and <b{{a}}> and {{open");
 }

@@ -1,8 +1,8 @@
-#include <doctest/doctest.h>
-
 #include <algorithm>
 #include <map>
 #include <random>
+
+#include <doctest/doctest.h>
 
 #include "alerts/window.h"
 #include "alerts_fixture.h"
@@ -21,7 +21,7 @@ sync::LogEntry random_entry(std::mt19937& random, std::int64_t now) {
     const auto when = below(10);
     auto entry = request(when < 6 ? now : when < 9 ? now - below(400) : now + below(40));
     const sync::Kind kinds[] = {sync::Kind::consume, sync::Kind::consume, sync::Kind::error,
-                                sync::Kind::refund, sync::Kind::other, sync::Kind::test};
+                                sync::Kind::refund,  sync::Kind::other,   sync::Kind::test};
     const int statuses[] = {400, 429, 500, 503};
     entry.kind = kinds[below(6)];
     entry.channel = 1 + below(4);
@@ -94,7 +94,8 @@ void ignore(const sync::Row&) {}
 
 }  // namespace
 
-TEST_CASE("every window equals the sum over all rows at every second, however late or early rows come") {
+TEST_CASE(
+    "every window equals the sum over all rows at every second, however late or early rows come") {
     using namespace std::chrono_literals;
     for (unsigned seed = 1; seed <= 5; ++seed) {
         std::mt19937 random{seed};
@@ -115,8 +116,8 @@ TEST_CASE("every window equals the sum over all rows at every second, however la
             now += tick % 97 == 96 ? 200 : 1;
             windows.advance(at(now), ignore);
             for (const auto& window : windows.windows()) {
-                const auto expected = brute_force(entries, at(now) - window->spec().delay,
-                                                  window->spec().length);
+                const auto expected =
+                    brute_force(entries, at(now) - window->spec().delay, window->spec().length);
                 const auto is = sums_of(*window, mirror.store().texts());
                 REQUIRE(is == expected);
             }
@@ -162,8 +163,8 @@ TEST_CASE("a condition on the status chooses errors and never thins the attempts
     gone.stream_end = sync::StreamEnd::client_gone;
     auto blocked = failure(1, 500);
     blocked.error_code = "prompt_blocked";
-    mirror.append({request(1), failure(1, 500), failure(1, 503), failure(1, 429), failure(1, 404), gone,
-                   blocked},
+    mirror.append({request(1), failure(1, 500), failure(1, 503), failure(1, 429), failure(1, 404),
+                   gone, blocked},
                   at(1));
     windows.advance(at(10), ignore);
     const auto rate = windows.windows()[0]->sums({});
@@ -202,9 +203,10 @@ TEST_CASE("values are matched by id, name and pattern, and ! takes away") {
         return map;
     }();
     const auto matching = [&](const std::string& where) {
-        const auto rule = rules_from("rules: [{name: a, metric: tokens, window: 1m, above: 1, where: " +
-                                     where + "}]")
-                              .front();
+        const auto rule =
+            rules_from("rules: [{name: a, metric: tokens, window: 1m, above: 1, where: " + where +
+                       "}]")
+                .front();
         alerts::Filter filter{rule.where, false, mirror.store().texts()};
         filter.use_names(channels);
         std::vector<std::int64_t> matched;

@@ -79,6 +79,12 @@ public:
         }
     }
 
+    bool is_reset_within(milliseconds time) const {
+        pollfd watched{socket_.get(), 0,
+                       0};  // no event asked for: only errors and resets are reported
+        return ::poll(&watched, 1, static_cast<int>(time.count())) > 0;
+    }
+
 private:
     void open(int family, const sockaddr* address, socklen_t size) {
         socket_ = FileDescriptor{::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0)};
@@ -345,6 +351,14 @@ TEST_CASE(
     CHECK(client.send("GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n" + headers + "\r\n"));
     CHECK(error_status(client.receive_all()) == 431);
     CHECK(error_status(ask(run.port, std::string(1'000'000, '\n'))) == 431);
+}
+
+TEST_CASE("a client that still sends after its refusal is not reset, so that it can read why") {
+    const Running run;
+    const RawClient client{run.port};
+    REQUIRE(client.send("GET / HTTP/1.1\r\nX: " + std::string(300'000, 'x')));
+    CHECK(error_status(client.receive_all()) == 431);
+    CHECK_FALSE(client.is_reset_within(100ms));
 }
 
 TEST_CASE("a client that sends byte by byte is told that time is up, however busily it sends") {

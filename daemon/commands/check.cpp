@@ -21,7 +21,8 @@ void print_summary(const Config& config) {
     std::cout << fmt::format("gateway        {}\n", config.source.main ? config.source.main->describe() : "not configured yet: set SQL_DSN in secrets.env, or source.dsn");
     if (config.source.logs) std::cout << fmt::format("logs           {}\n", config.source.logs->describe());
     std::cout << fmt::format("store          {}\n", config.store);
-    std::cout << fmt::format("rules          {} in {}\n", config.rules.size(), config.rule_files.empty() ? "the built-in copy" : plural(config.rule_files.size(), "file"));
+    const bool builtin = config.file.empty() && config.rule_files.empty();
+    std::cout << fmt::format("rules          {} in {}\n", config.rules.size(), builtin ? "the built-in copy" : plural(config.rule_files.size(), "file"));
     std::vector<std::string> names;
     for (const auto& notifier : config.notifiers) names.push_back(notifier.name);
     std::cout << fmt::format("notifiers      {}\n", names.empty() ? "none: alerts will only be seen on the status page" : fmt::format("{}", fmt::join(names, ", ")));

@@ -12,7 +12,7 @@ Config load_or_fail(const Arguments& arguments) {
     auto config = load_config(arguments.config, base::Environment::of_process(), diagnostics);
     for (const auto& line : diagnostics.lines()) std::cerr << line << '\n';
     if (!diagnostics.ok()) {
-        throw base::Failure(base::ExitCode::config, "the configuration has faults; nothing was started");
+        throw base::Failure(base::ExitCode::config, "the configuration has faults");
     }
     return config;
 }

@@ -80,7 +80,7 @@ function table(columns, rows) {
 }
 
 const severityKind = { critical: "bad", warning: "warn" };
-const stateKind = { firing: "bad", error: "bad", pending: "warn", warming: "warn", inactive: "ok", ok: "ok", unreachable: "bad",
+const stateKind = { firing: "bad", error: "bad", pending: "warn", warming: "warn", inactive: "ok", ok: "ok", unreachable: "bad", denied: "bad", schema: "bad", rejected: "bad",
   "catching-up": "warn", live: "ok", tripped: "bad", failed: "bad", refused: "warn", restored: "ok" };
 
 function paintReadiness() {
@@ -183,7 +183,7 @@ function paintTrips() {
   }
   const columns = [{ name: text("channel") }, { name: text("result") }, { name: text("why") }, { name: text("time"), kind: "number" }];
   paint(content("trips"), [table(columns, recent.map((trip) => [
-    `#${trip.channel} ${trip.name ?? ""}`, chip(trip.result, stateKind[trip.result]), trip.why ?? text("unknown"), when(trip.at)]))]);
+    `#${trip.channel} ${trip.name ?? ""}`, chip(trip.result, stateKind[trip.result]), trip.why || trip.reason || text("unknown"), when(trip.at)]))]);
 }
 
 function paintProcess() {

@@ -23,7 +23,8 @@ const english = {
     inactive: "quiet", pending: "pending", firing: "firing", warming: "warming up", disabled: "switched off", error: "in error",
     resolved: "resolved", stale: "stale", ok: "connected", "catching-up": "catching up", unreachable: "unreachable", starting: "starting",
     info: "info", warning: "warning", critical: "critical", shadow: "shadow", live: "live", off: "off",
-    tripped: "disabled", would_trip: "would have disabled", "would-trip": "would have disabled", refused: "refused", restored: "restored", failed: "failed",
+    tripped: "disabled", would_trip: "would have disabled", refused: "refused", restored: "restored", failed: "failed", already_off: "was off already",
+    lost_race: "somebody was faster", denied: "access denied", schema: "tables do not fit", rejected: "request rejected", unknown: "unknown",
   },
 };
 
@@ -51,7 +52,8 @@ const chinese = {
     inactive: "正常", pending: "待确认", firing: "触发中", warming: "预热中", disabled: "已关闭", error: "出错",
     resolved: "已恢复", stale: "数据陈旧", ok: "已连接", "catching-up": "追赶中", unreachable: "无法连接", starting: "启动中",
     info: "提示", warning: "警告", critical: "严重", shadow: "演练", live: "实战", off: "关闭",
-    tripped: "已禁用", would_trip: "本应禁用", "would-trip": "本应禁用", refused: "已拒绝", restored: "已恢复", failed: "失败",
+    tripped: "已禁用", would_trip: "本应禁用", refused: "已拒绝", restored: "已恢复", failed: "失败", already_off: "此前已关闭",
+    lost_race: "已被他人抢先", denied: "访问被拒", schema: "表结构不符", rejected: "请求被拒", unknown: "未知",
   },
 };
 

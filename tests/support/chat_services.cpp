@@ -52,7 +52,7 @@ ChatService::ChatService(Judge judge) : impl_(std::make_unique<Impl>()) {
     impl_->judge = std::move(judge);
     impl_->server.new_task_queue = [] {
         return new httplib::ThreadPool(2);
-    };  // the server deletes it
+    };                                    // the server deletes it
     impl_->server.set_tcp_nodelay(true);  // its answers go out in two pieces
     impl_->server.Post(".*", [impl = impl_.get()](const httplib::Request& request,
                                                   httplib::Response& response) {
