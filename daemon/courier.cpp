@@ -6,12 +6,31 @@
 #include <cstdlib>
 
 namespace quotafuse::daemon {
+namespace {
+
+/// What was delivered or given up is kept this long, for those who ask what was said.
+constexpr base::Seconds kMemory{30 * 86400};
+constexpr base::Seconds kPruneInterval{3600};
+
+}  // namespace
 
 Courier::Courier(notifiers::Outbox& outbox, notifiers::Dispatcher& dispatcher, notifiers::Pacing& pacing,
                  std::vector<std::string> notifiers, const base::Clock& clock, const base::Log& log)
-    : outbox_(outbox), dispatcher_(dispatcher), pacing_(pacing), names_(std::move(notifiers)), clock_(clock), log_(log) {}
+    : outbox_(outbox), dispatcher_(dispatcher), pacing_(pacing), names_(std::move(notifiers)), clock_(clock), log_(log), next_prune_(clock.mono()) {}
+
+void Courier::start() {
+    const auto left = outbox_.retire_all_but(names_, clock_.now());
+    if (left > 0) log_.warning(fmt::format("outbox: {} messages waited for notifiers that are not configured any more; they are kept as dead letters", left));
+}
+
+void Courier::prune() {
+    if (clock_.mono() < next_prune_) return;
+    outbox_.prune(clock_.now() - kMemory);
+    next_prune_ = clock_.mono() + kPruneInterval;
+}
 
 void Courier::pump() {
+    prune();
     for (const auto& name : names_) {
         if (!dispatcher_.idle(name) || !pacing_.ready(name)) continue;
         auto delivery = outbox_.next(name, clock_.now());

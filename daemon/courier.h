@@ -19,6 +19,8 @@ public:
     Courier(notifiers::Outbox& outbox, notifiers::Dispatcher& dispatcher, notifiers::Pacing& pacing,
             std::vector<std::string> notifiers, const base::Clock& clock, const base::Log& log);
 
+    /// Once, before the rest: gives up what waits for notifiers that are gone.
+    void start();
     /// Starts what is due at every notifier that is free. Throws SQLite::Exception; then nothing was started
     /// that is not on record.
     void pump();
@@ -28,12 +30,15 @@ public:
     bool busy() const;
 
 private:
+    void prune();
+
     notifiers::Outbox& outbox_;
     notifiers::Dispatcher& dispatcher_;
     notifiers::Pacing& pacing_;
     std::vector<std::string> names_;
     const base::Clock& clock_;
     const base::Log& log_;
+    base::MonoTime next_prune_;
     std::map<std::string, std::string> trouble_;  // notifier → the last error that the log heard of
 };
 

@@ -52,6 +52,7 @@ void Pipeline::turn() {
 void Pipeline::start() {
     rooms_.engine.restore(clock_.now());
     rooms_.announcer.resume();
+    rooms_.courier.start();
     started_ = true;
 }
 

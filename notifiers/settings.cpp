@@ -215,8 +215,8 @@ private:
 
 std::vector<Settings> load_settings(const std::string& file, const yaml::Node& map,
                                     yaml::Diagnostics& diagnostics) {
+    const yaml::Mapping tells_what_is_no_map{file, map, "notifiers", diagnostics};
     std::vector<Settings> all;
-    yaml::Mapping{file, map, "notifiers", diagnostics};  // tells when it is no map
     for (const auto& member : map.members) {
         if (auto settings = Entry{file, member, diagnostics}.read())
             all.push_back(std::move(*settings));

@@ -31,7 +31,7 @@ void fill_gateway(MariaDb& server, const std::string& database) {
     const auto session = sync::make_session(*sync::parse_dsn(server.dsn("root", "", database)).dsn, options);
     constexpr auto kFlavour = demo::Flavour::new_api_2026;
     demo::create_gateway(*session, kFlavour, demo::LogIndexes::none);
-    demo::RowGenerator generator{5, kFlavour, demo::DemoGateway{}};
+    demo::RowGenerator generator{5, kFlavour, demo::DemoGateway::of_story()};
     std::vector<demo::LogInsert> rows;
     const auto now = static_cast<std::int64_t>(std::time(nullptr));
     generator.history(now - 7 * 86400, now, kRows, [&](demo::LogInsert&& row) { rows.push_back(std::move(row)); });

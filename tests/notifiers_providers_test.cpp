@@ -207,7 +207,9 @@ TEST_CASE("the Telegram of these tests refuses broken HTML as tdlib does") {
         {"a<br/>b", R"(Unsupported start tag \"br/\" at byte offset 1)"},
         {"<i>x</i", "Unclosed end tag at byte offset 4"},
         {"磁盘<b>满</b> < 5%", R"(Unsupported start tag \"\" at byte offset 17)"}};
-    for (const auto& [html, error] : table) {
+    for (const auto& row : table) {
+        const auto& html = row.first;
+        const auto& error = row.second;
         CAPTURE(html);
         const auto body = R"({"chat_id":5,"parse_mode":"HTML","text":")" + html + "\"}";
         const auto judged = judge({"POST", "/bot1:a/sendMessage", "application/json", body});
