@@ -42,11 +42,9 @@ void Announcer::advance(base::Second t) {
 void Announcer::checkpoint() {
     if (!unsaved_.empty()) write(unsaved_);
     unsaved_ = {};
-    const auto step = rooms_.engine.checkpoint();
-    if (step.empty()) return;
-    base::WriteTransaction transaction{rooms_.database};
-    rooms_.engine.save(step);
-    transaction.commit();
+    unsaved_ = rooms_.engine.checkpoint();
+    if (!unsaved_.empty()) write(unsaved_);
+    unsaved_ = {};
 }
 
 /// One transaction: the new state, what people are to be told, what the breaker is asked for.
@@ -102,6 +100,8 @@ std::optional<TripRequest> Announcer::request_of(const alerts::Notice& notice) c
     const auto mode = effective_mode(notice.action->mode, config_);
     if (mode == circuit_breaker::Mode::off) return std::nullopt;
     TripRequest request;
+    // A notice comes from rows, so the gateway has been read and its program is known.
+    request.gateway = rooms_.intake.state().gateway.value_or(sync::Gateway::new_api);
     request.trip_id = notice.event_id;
     request.channel = notice.action->channel;
     request.reason = reason_text(notice);

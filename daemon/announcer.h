@@ -11,6 +11,7 @@
 #include "circuit_breaker/audit.h"
 #include "circuit_breaker/breaker.h"
 #include "daemon/config.h"
+#include "daemon/intake.h"
 #include "daemon/messages.h"
 #include "notifiers/outbox.h"
 #include "sync/store.h"
@@ -30,6 +31,7 @@ public:
         notifiers::Outbox& outbox;
         circuit_breaker::Audit& audit;
         circuit_breaker::Breaker& breaker;
+        const Intake& intake;
     };
     Announcer(Rooms rooms, const Config& config, const base::Clock& clock, const base::Log& log);
 

@@ -43,7 +43,7 @@ Daemon::Daemon(const Config& config, const base::Clock& clock, const base::Log& 
       dispatcher_(make_providers(), [this](notifiers::Dispatcher::Result result) { mailbox_.post(std::move(result)); }),
       breaker_(make_breaker(seed)),
       intake_(database_, store_, engine_, config.source.log_source()->describe(), clock, log),
-      announcer_({database_, store_, engine_, outbox_, audit_, *breaker_}, config, clock, log),
+      announcer_({database_, store_, engine_, outbox_, audit_, *breaker_, intake_}, config, clock, log),
       courier_(outbox_, dispatcher_, pacing_, notifier_names(config), clock, log),
       server_(parse_listen_address(config.listen), board_, clock, log),
       socket_(config.control_socket, {{"status", [this](const std::string&) { return board_.status_json(); }}}, clock, log),

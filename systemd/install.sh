@@ -60,6 +60,7 @@ build_as_owner() {
 install_binary() {
     # Not written in place: a running daemon keeps the file it was started from.
     install -o root -g root -m 0755 build/release/quotafuse "$BINARY.new"
+    strip --strip-debug "$BINARY.new"
     mv "$BINARY.new" "$BINARY"
 }
 

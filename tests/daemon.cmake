@@ -16,6 +16,6 @@ quotafuse_test(daemon
 target_compile_definitions(daemon_test PRIVATE
   QUOTAFUSE_ETC="${CMAKE_SOURCE_DIR}/etc" QUOTAFUSE_BAD_CONFIGS="${CMAKE_CURRENT_SOURCE_DIR}/bad_configs")
 
-quotafuse_test(end_to_end
+quotafuse_test(end_to_end THREADS
   SOURCES daemon_end_to_end_test.cpp daemon_catch_up_test.cpp
   LINK quotafuse_demo quotafuse_mariadb quotafuse_chat_services quotafuse_program)

@@ -1,7 +1,9 @@
 #include <algorithm>
+#include <stdexcept>
 
 #include <doctest/doctest.h>
 
+#include "base/yaml.h"
 #include "daemon/demo/demo.h"
 #include "daemon/demo/scenario.h"
 
@@ -13,10 +15,19 @@ namespace {
 
 constexpr std::int64_t kNow = 1'767'000'000;
 
-// What the demo's rules say.
-constexpr double kErrorRate = 25;
-constexpr double kUsdIn10m = 30;
-constexpr std::int64_t kTokensIn5m = 4'000'000;
+/// The `above` of one of the demo's rules.
+double limit_of(const std::string& rule) {
+    base::yaml::Diagnostics diagnostics;
+    const auto rules = base::yaml::parse("rules.yaml", demo_rules_yaml(), diagnostics);
+    for (const auto& node : rules.value().root.find("rules")->items) {
+        if (node.find("name")->text == rule) return std::stod(node.find("above")->text);
+    }
+    throw std::invalid_argument("no rule " + rule);
+}
+
+const double kErrorRate = limit_of("channel-error-rate");
+const double kUsdIn10m = limit_of("key-spend");
+const auto kTokensIn5m = static_cast<std::int64_t>(limit_of("channel-token-burn"));
 
 /// What the demo's rules see in the rows of the story, by second since its start.
 class Watch {

@@ -1,5 +1,6 @@
 #include "daemon/demo/demo.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <iterator>
 
@@ -109,7 +110,7 @@ std::string demo_rules_yaml() {
 rules:
   # A channel that answers one attempt in four with an error is taken out of service.
   - name: channel-error-rate
-    summary: "Channel {{channel}}: {{value}} of its attempts fail"
+    summary: "Error rate of channel {{channel}}: {{value}}"
     severity: critical
     metric: error_rate
     by: [channel]
@@ -122,7 +123,7 @@ rules:
 
   # A channel that burns tokens far above what it ever does: a leaked key, or a loop.
   - name: channel-token-burn
-    summary: "Channel {{channel}} burned {{value}} tokens in {{window}}"
+    summary: "Channel {{channel}} burned {{value}} in {{window}}"
     severity: critical
     metric: tokens
     by: [channel]

@@ -1,6 +1,8 @@
 #include "daemon/demo/scenario.h"
 
+#include <algorithm>
 #include <array>
+#include <iterator>
 
 namespace quotafuse::demo {
 namespace {
