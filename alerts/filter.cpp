@@ -34,7 +34,7 @@ bool uses_names(const Condition& condition) {
 
 void count_latency(const sync::Row& row, Sums& sums) {
     // A retried request's time includes the channels that failed before.
-    if (row.attempts != 1 || row.latency_ms <= 0 || row.task || row.channel_test) return;
+    if (row.attempts != 1 || row.latency_ms < 0 || row.task || row.channel_test) return;
     sums.latency_ms = row.latency_ms;
     sums.latency_rows = 1;
 }

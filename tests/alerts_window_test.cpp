@@ -56,7 +56,7 @@ Sums expected_of(const sync::LogEntry& entry) {
         sums.completion_tokens = entry.completion_tokens;
         sums.cache_tokens = entry.cache_tokens;
         sums.quota = entry.quota;
-        if (entry.attempts == 1 && entry.latency_ms > 0 && !entry.task && !entry.channel_test) {
+        if (entry.attempts == 1 && entry.latency_ms >= 0 && !entry.task && !entry.channel_test) {
             sums.latency_ms = entry.latency_ms;
             sums.latency_rows = 1;
         }
