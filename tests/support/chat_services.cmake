@@ -1,5 +1,5 @@
 # The chat services of the tests (support/chat_services.h): LINK quotafuse_chat_services.
-include_guard()
+include_guard(GLOBAL)
 add_library(quotafuse_chat_services STATIC
   ${CMAKE_CURRENT_LIST_DIR}/chat_services.cpp ${CMAKE_CURRENT_LIST_DIR}/chat_rules.cpp)
 target_include_directories(quotafuse_chat_services PUBLIC ${CMAKE_CURRENT_LIST_DIR}/..)
