@@ -1,6 +1,8 @@
 #include "sync/follower.h"
 
+#include <algorithm>
 #include <limits>
+#include <span>
 
 namespace quotafuse::sync {
 
@@ -23,21 +25,22 @@ Poll Follower::next() {
     auto& entries = poll.batch.entries;
     auto appeared = ask_for_gaps(entries);
 
-    std::vector<std::int64_t> ids;
-    const auto count = source_.fetch(position_.cursor + 1, std::numeric_limits<std::int64_t>::max(),
-                                     options_.batch, [&](const RawRow& raw) {
-                                         entries.push_back(decoder_->decode(raw));
-                                         ids.push_back(entries.back().id);
-                                     });
+    std::vector<Seen> seen;
+    const auto count =
+        source_.fetch(position_.cursor + 1, std::numeric_limits<std::int64_t>::max(),
+                      options_.batch, [&](const RawRow& raw) {
+                          entries.push_back(decoder_->decode(raw));
+                          seen.push_back({entries.back().id, entries.back().created_at});
+                      });
     poll.drained = count < options_.batch;
 
     // Nothing above may throw from here on: the position moves only with a complete poll.
     const auto now = base::unix_seconds(poll.sent);
     auto gaps = close_gaps(position_.gaps, appeared, now);
-    const auto fresh = find_gaps(position_.cursor, ids, now + options_.gap_timeout.count());
+    const auto fresh = find_gaps(position_.cursor, seen, now, options_.gap_timeout.count());
     gaps.insert(gaps.end(), fresh.begin(), fresh.end());
     position_.gaps = close_gaps(gaps, {}, now);
-    if (!ids.empty()) position_.cursor = ids.back();
+    if (!seen.empty()) position_.cursor = seen.back().id;
     poll.batch.position = position_;
     return poll;
 }
@@ -57,18 +60,16 @@ void Follower::find_beginning() {
     begun_ = true;
 }
 
+/// What does not fit into a batch stays a gap and is asked for by the next poll.
 std::vector<std::int64_t> Follower::ask_for_gaps(std::vector<LogEntry>& entries) {
     std::vector<std::int64_t> appeared;
-    for (const auto& gap : position_.gaps) {
-        auto first = gap.first;
-        std::size_t count = options_.batch;
-        while (count == options_.batch && first <= gap.last) {
-            count = source_.fetch(first, gap.last, options_.batch, [&](const RawRow& raw) {
-                entries.push_back(decoder_->decode(raw));
-                appeared.push_back(entries.back().id);
-                first = entries.back().id + 1;
-            });
-        }
+    for (std::span<const Gap> left{position_.gaps}; !left.empty();) {
+        const auto some = left.first(std::min(left.size(), LogSource::kMostRanges));
+        left = left.subspan(some.size());
+        source_.fetch_gaps(some, options_.batch, [&](const RawRow& raw) {
+            entries.push_back(decoder_->decode(raw));
+            appeared.push_back(entries.back().id);
+        });
     }
     return appeared;
 }

@@ -37,6 +37,7 @@ public:
 
 private:
     void find_beginning();
+    /// Appends what has appeared in the gaps; returns its ids, ascending.
     std::vector<std::int64_t> ask_for_gaps(std::vector<LogEntry>& entries);
 
     LogSource& source_;

@@ -5,27 +5,43 @@
 namespace quotafuse::sync {
 namespace {
 
-/// Merging asks for a few ids too many, never for one too few.
+/// Merges the neighbours that are nearest to each other. That asks for a few ids too many, never
+/// for one too few.
 void merge_nearest(std::vector<Gap>& gaps) {
-    while (gaps.size() > kMostGaps) {
-        std::size_t best = 0;
-        for (std::size_t i = 1; i + 1 < gaps.size(); ++i) {
-            if (gaps[i + 1].first - gaps[i].last < gaps[best + 1].first - gaps[best].last) best = i;
-        }
-        gaps[best].last = gaps[best + 1].last;
-        gaps[best].deadline = std::max(gaps[best].deadline, gaps[best + 1].deadline);
-        gaps.erase(gaps.begin() + static_cast<std::ptrdiff_t>(best) + 1);
+    if (gaps.size() <= kMostGaps) return;
+    std::vector<std::int64_t> distances;
+    for (std::size_t i = 1; i < gaps.size(); ++i) {
+        distances.push_back(gaps[i].first - gaps[i - 1].last);
     }
+    auto too_many = gaps.size() - kMostGaps;
+    const auto last_merged = distances.begin() + static_cast<std::ptrdiff_t>(too_many) - 1;
+    std::nth_element(distances.begin(), last_merged, distances.end());
+    const auto near = *last_merged;
+
+    std::vector<Gap> merged{gaps.front()};
+    for (std::size_t i = 1; i < gaps.size(); ++i) {
+        auto& wide = merged.back();
+        if (too_many > 0 && gaps[i].first - gaps[i - 1].last <= near) {
+            wide.last = gaps[i].last;
+            wide.deadline = std::max(wide.deadline, gaps[i].deadline);
+            --too_many;
+        } else {
+            merged.push_back(gaps[i]);
+        }
+    }
+    gaps = std::move(merged);
 }
 
 }  // namespace
 
-std::vector<Gap> find_gaps(std::int64_t cursor, const std::vector<std::int64_t>& ids,
-                           std::int64_t deadline) {
+std::vector<Gap> find_gaps(std::int64_t cursor, const std::vector<Seen>& rows, std::int64_t now,
+                           std::int64_t timeout) {
     std::vector<Gap> gaps;
-    for (const auto id : ids) {
-        if (id > cursor + 1) gaps.push_back({cursor + 1, id - 1, deadline});
-        cursor = id;
+    for (const auto& row : rows) {
+        const bool may_fill = row.created_at >= now - timeout - kMostSkew;
+        if (row.id > cursor + 1 && may_fill)
+            gaps.push_back({cursor + 1, row.id - 1, now + timeout});
+        cursor = row.id;
     }
     return gaps;
 }

@@ -4,9 +4,11 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 
 #include "sync/dialect.h"
 #include "sync/dsn.h"
+#include "sync/gaps.h"
 #include "sync/gateway_session.h"
 
 namespace quotafuse::sync {
@@ -27,6 +29,11 @@ public:
     /// Rows with first ≤ id ≤ last, by id, at most `limit`; returns how many there were.
     virtual std::size_t fetch(std::int64_t first, std::int64_t last, std::size_t limit,
                               const Visit& visit) = 0;
+    /// Rows whose id lies in one of the gaps, by id, at most `limit`, in one statement that
+    /// examines no other row. At most kMostRanges gaps, ascending.
+    static constexpr std::size_t kMostRanges = 200;
+    virtual std::size_t fetch_gaps(std::span<const Gap> gaps, std::size_t limit,
+                                   const Visit& visit) = 0;
     /// The highest id, 0 when the table is empty.
     virtual std::int64_t last_id() = 0;
     virtual void interrupt() noexcept = 0;

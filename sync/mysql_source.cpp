@@ -11,6 +11,16 @@
 namespace quotafuse::sync {
 namespace {
 
+/// "`id` BETWEEN 3 AND 4 OR …", which MySQL reads by primary key alone.
+std::string condition_of(std::span<const Gap> gaps) {
+    std::string condition;
+    for (const auto& gap : gaps) {
+        condition += fmt::format("{}`id` BETWEEN {} AND {}", condition.empty() ? "" : " OR ",
+                                 gap.first, gap.last);
+    }
+    return condition;
+}
+
 class MysqlSource final : public LogSource {
 public:
     MysqlSource(const Dsn& dsn, std::optional<Gateway> forced, const SessionOptions& options)
@@ -39,6 +49,20 @@ public:
                 was_full_ ? stream(first, last, limit, visit) : poll(first, last, limit, visit);
             was_full_ = limit > 1 && count == limit;
             return count;
+        } catch (const sql::SQLException& e) {
+            fail(e);
+        }
+    }
+
+    std::size_t fetch_gaps(std::span<const Gap> gaps, std::size_t limit,
+                           const Visit& visit) override {
+        dialect();
+        try {
+            const std::unique_ptr<sql::Statement> statement{connection_.get().createStatement()};
+            const std::unique_ptr<sql::ResultSet> result{statement->executeQuery(
+                fmt::format("SELECT {} FROM `logs` WHERE {} ORDER BY `id` LIMIT {}",
+                            dialect_->select_list(), condition_of(gaps), limit))};
+            return visit_all(*result, visit);
         } catch (const sql::SQLException& e) {
             fail(e);
         }

@@ -49,6 +49,18 @@ public:
         }
     }
 
+    /// Gap by gap: within the process a statement costs little, while SQLite would answer many
+    /// ranges at once with a scan of the table.
+    std::size_t fetch_gaps(std::span<const Gap> gaps, std::size_t limit,
+                           const Visit& visit) override {
+        std::size_t count = 0;
+        for (const auto& gap : gaps) {
+            if (count == limit) break;
+            count += fetch(gap.first, gap.last, limit - count, visit);
+        }
+        return count;
+    }
+
     std::int64_t last_id() override {
         dialect();
         try {

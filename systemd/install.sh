@@ -99,8 +99,11 @@ task_install() {
 
 stop_units() {
     systemd_runs || return 0
-    systemctl disable --now quotafuse.service 2>/dev/null || say "quotafuse.service was not enabled"
-    systemctl stop 'quotafuse@*.service'
+    local unit
+    for unit in "$UNITS"/multi-user.target.wants/quotafuse{,@*}.service; do
+        [[ ! -L $unit ]] || systemctl disable "${unit##*/}"
+    done
+    systemctl stop quotafuse.service 'quotafuse@*.service'
 }
 
 # Files as shipped go; edited ones stay and are named.

@@ -9,9 +9,16 @@
 using namespace quotafuse::sync;
 
 TEST_CASE("holes above the cursor become gaps, one range whatever its size") {
-    CHECK(find_gaps(10, {11, 12}, 99).empty());
-    CHECK(find_gaps(10, {13, 14, 1'000'014}, 99) ==
-          std::vector<Gap>{{11, 12, 99}, {15, 1'000'013, 99}});
+    const auto holes = [](const std::vector<Seen>& rows) { return find_gaps(10, rows, 1000, 60); };
+    CHECK(holes({{11, 1000}, {12, 1000}}).empty());
+    CHECK(holes({{13, 1000}, {14, 1000}, {1'000'014, 1000}}) ==
+          std::vector<Gap>{{11, 12, 1060}, {15, 1'000'013, 1060}});
+}
+
+TEST_CASE("holes of a history are no gaps") {
+    const auto holes = [](const std::vector<Seen>& rows) { return find_gaps(0, rows, 10'000, 60); };
+    CHECK(holes({{3, 1000}, {6, 9'000}}).empty());
+    CHECK(holes({{3, 1000}, {6, 9'900}}) == std::vector<Gap>{{4, 5, 10'060}});
 }
 
 TEST_CASE("a gap shrinks and splits as ids appear, and is given up after its deadline") {
@@ -58,12 +65,14 @@ TEST_CASE("gaps and rows together are always exactly the ids up to the cursor") 
                     if (visible.contains(id)) appeared.push_back(id);
                 }
             }
-            const std::vector<std::int64_t> fresh{visible.upper_bound(cursor), visible.end()};
+            std::vector<Seen> fresh;
+            for (auto id = visible.upper_bound(cursor); id != visible.end(); ++id)
+                fresh.push_back({*id, 0});
             gaps = close_gaps(gaps, appeared, 0);
-            for (const auto& gap : find_gaps(cursor, fresh, 100)) gaps.push_back(gap);
-            if (!fresh.empty()) cursor = fresh.back();
+            for (const auto& gap : find_gaps(cursor, fresh, 0, 100)) gaps.push_back(gap);
+            if (!fresh.empty()) cursor = fresh.back().id;
             for (const auto id : appeared) CHECK(stored.insert(id).second);
-            for (const auto id : fresh) CHECK(stored.insert(id).second);
+            for (const auto& row : fresh) CHECK(stored.insert(row.id).second);
         }
         CHECK(stored == visible);
         CHECK(gaps.empty());

@@ -61,6 +61,25 @@ TEST_CASE("rows of a gateway on MariaDB are followed by id, with the holes that 
     CHECK(poll.batch.position == Position{6, {}});
 }
 
+TEST_CASE("ids that step by three are followed, and their holes asked for together") {
+    auto& server = tests::shared_mariadb();
+    server.load_ddl("stepping", "newapi_2026");
+    std::string all;
+    for (int i = 1; i <= 100; ++i) all += insert(i * 3, kNow);
+    server.sql(all, "stepping");
+    const auto source = make_source(dsn_of(server.dsn("root", "", "stepping")), {}, {});
+    tests::FakeClock clock{kNow};
+    Follower follower{*source, {}, {}, clock};
+    CHECK(ids_of(follower.next()).size() == 100);
+    server.sql(insert(151, kNow) + insert(304, kNow), "stepping");
+    const auto poll = follower.next();
+    CHECK(ids_of(poll) == std::vector<std::int64_t>{151, 304});
+    for (const auto& gap : poll.batch.position.gaps)
+        CHECK_FALSE((gap.first <= 151 && 151 <= gap.last));
+    clock.advance(std::chrono::seconds{400});
+    CHECK(follower.next().batch.position.gaps.empty());
+}
+
 TEST_CASE("a backlog comes in full batches, and only the last one is drained") {
     auto& server = tests::shared_mariadb();
     server.load_ddl("backlog", "newapi_2025");
@@ -134,6 +153,33 @@ TEST_CASE("the same calls read a gateway's SQLite file") {
     CHECK(info.channels.at(3) == Channel{"azure", 3, 2});
     CHECK(info.quota_per_unit == 1000);
     CHECK(info.auto_enable == false);
+}
+
+TEST_CASE("asking for holes examines no row outside of them") {
+    auto& server = tests::shared_mariadb();
+    server.load_ddl("plans", "newapi_2026");
+    std::string all;
+    for (int id = 1; id <= 3000; ++id) {
+        if (id % 10 > 3) all += insert(id, kNow);
+    }
+    server.sql(all + insert(12, kNow) + insert(500, kNow), "plans");
+    const auto examined = [&] {
+        std::int64_t rows = 0;
+        for (const auto& line : server.sql("SHOW GLOBAL STATUS LIKE 'Handler_read%'")) {
+            rows += std::stoll(line.at(1).value());
+        }
+        return rows;
+    };
+    std::vector<Gap> gaps;
+    for (std::int64_t i = 0; i < 200; ++i) gaps.push_back({i * 10, i * 10 + 3, 0});
+    const auto source = make_source(dsn_of(server.dsn("root", "", "plans")), {}, {});
+    source->dialect();
+    const auto before = examined();
+    std::vector<std::int64_t> found;
+    source->fetch_gaps(gaps, 5000,
+                       [&](const RawRow& raw) { found.push_back(raw.number(Column::id)); });
+    CHECK(found == std::vector<std::int64_t>{12, 500});
+    CHECK(examined() - before < 2 * 200 + 100);  // the rest is SHOW STATUS itself
 }
 
 TEST_CASE("names and options are read in one way for every account that may") {

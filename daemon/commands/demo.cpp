@@ -1,15 +1,18 @@
-#include <fmt/format.h>
-#include <stdlib.h>
+#include "daemon/demo/demo.h"
 
 #include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <span>
+
+#include <fmt/format.h>
+#include <stdlib.h>
 
 #include "base/failure.h"
 #include "daemon/commands/commands.h"
 #include "daemon/daemon.h"
-#include "daemon/demo/demo.h"
+#include "daemon/demo/scenario.h"
 #include "daemon/signals.h"
 
 namespace quotafuse::daemon {
@@ -24,7 +27,8 @@ public:
             return;
         }
         auto pattern = (std::filesystem::temp_directory_path() / "quotafuse-demo-XXXXXX").string();
-        if (::mkdtemp(pattern.data()) == nullptr) throw base::Failure(base::ExitCode::io_error, "no folder can be made in " + pattern);
+        if (::mkdtemp(pattern.data()) == nullptr)
+            throw base::Failure(base::ExitCode::io_error, "no folder can be made in " + pattern);
         path_ = pattern;
     }
     ~Stage() {
@@ -42,7 +46,8 @@ private:
 
 void write_file(const std::string& path, const std::string& text) {
     std::ofstream out{path};
-    if (!(out << text << std::flush)) throw base::Failure(base::ExitCode::io_error, path + " cannot be written");
+    if (!(out << text << std::flush))
+        throw base::Failure(base::ExitCode::io_error, path + " cannot be written");
 }
 
 Config prepare_config(const demo::DemoSetup& setup, const std::string& listen) {
@@ -51,19 +56,41 @@ Config prepare_config(const demo::DemoSetup& setup, const std::string& listen) {
     write_file(setup.folder + "/rules.yaml", demo::demo_rules_yaml());
     base::yaml::Diagnostics diagnostics;
     auto config = load_config({file, true}, base::Environment{}, diagnostics);
-    if (!diagnostics.ok()) throw base::Failure(base::ExitCode::config, fmt::format("{}", fmt::join(diagnostics.lines(), "\n")));
+    if (!diagnostics.ok())
+        throw base::Failure(base::ExitCode::config,
+                            fmt::format("{}", fmt::join(diagnostics.lines(), "\n")));
     return config;
 }
 
 void tell_the_story(const std::string& url, const std::string& folder) {
-    std::cout << fmt::format(
-                     "\nquotafuse demo: a New API gateway on SQLite with half an hour of traffic behind it.\n"
-                     "  status page  {}\n"
-                     "  its files    {} (configuration, rules, the gateway's one-api.db, the mirror)\n"
-                     "In 15 seconds channel 3 begins to fail and a leaked key begins to burn tokens. Watch the alerts come\n"
-                     "and the breaker disable what it may. Ctrl-C ends it.\n\n", url, folder)
-              << std::flush;
+    std::cout
+        << fmt::format(
+               "\nquotafuse demo: a New API gateway on SQLite with half an hour of traffic behind "
+               "it.\n"
+               "  status page  {}\n"
+               "  its files    {} (configuration, rules, the gateway's one-api.db, the mirror)\n"
+               "Watch the alerts come and the breaker disable what it may. Ctrl-C ends it.\n\n",
+               url, folder)
+        << std::flush;
 }
+
+/// Tells each chapter of the story when it begins.
+class Narrator {
+public:
+    explicit Narrator(const base::Clock& clock) : clock_(clock), start_(clock.mono()) {}
+
+    void tell() {
+        while (!left_.empty() && clock_.mono() - start_ >= left_.front().at) {
+            std::cout << fmt::format("· {}\n\n", left_.front().text) << std::flush;
+            left_ = left_.subspan(1);
+        }
+    }
+
+private:
+    const base::Clock& clock_;
+    base::MonoTime start_;
+    std::span<const demo::Chapter> left_ = demo::chapters();
+};
 
 }  // namespace
 
@@ -78,7 +105,9 @@ int demo_command(const Arguments& arguments) {
     tell_the_story(daemon.url(), stage.path());
     const auto traffic = demo::start_traffic(setup, clock, log);
     const auto end = clock.mono() + base::Seconds{arguments.demo_seconds};
+    Narrator narrator{clock};
     for (;;) {
+        narrator.tell();
         if (signals.wait(base::Milliseconds{200}) != 0) break;
         if (arguments.demo_seconds > 0 && clock.mono() >= end) break;
     }

@@ -18,7 +18,7 @@ enum class Flavour : unsigned {
 };
 
 /// The indexes of `logs` beside its primary key: fifteen in 2026, and more than half of what an
-/// insert costs. A million rows go in three times as fast without; a reader by id does not miss
+/// insert costs. A million rows go in about twice as fast without; a reader by id does not miss
 /// them.
 enum class LogIndexes { all, none };
 
