@@ -30,6 +30,7 @@ public:
     Decision run() {
         repair_clock();
         move();
+        settle();
         if (state().phase == Phase::firing) {
             speak();
             act();
@@ -41,6 +42,8 @@ public:
 
 private:
     AlertState& state() { return decision_.state; }
+    bool muted() { return state().mute_until && facts_.at < *state().mute_until; }
+    bool flaps() { return facts_.at - state().former_begins.back() < kFlapSpan; }
 
     void repair_clock();
     void move();
@@ -48,6 +51,7 @@ private:
     void fire();
     void watch();
     void end(Ending ending);
+    void settle();
     void speak();
     void act();
     void say_over();
@@ -68,6 +72,7 @@ void Judge::repair_clock() {
     s.began = std::min(s.began, facts_.at);
     if (s.clear_since) s.clear_since = std::min(*s.clear_since, facts_.at);
     if (s.over_at) s.over_at = std::min(*s.over_at, facts_.at);
+    for (auto& begin : s.former_begins) begin = std::min(begin, facts_.at);
 }
 
 void Judge::move() {
@@ -85,29 +90,33 @@ void Judge::move() {
 
 void Judge::start() {
     auto& s = state();
-    const bool breached = facts_.ready && !facts_.gone && is_breached(facts_.value, rule_);
-    if (!breached || facts_.requests < rule_.min_requests) {
-        decision_.reason = breached ? Reason::few_requests : Reason::inactive;
+    const bool breached = !facts_.gone && is_breached(facts_.value, rule_);
+    if (!breached || !facts_.ready || facts_.requests < rule_.min_requests) {
+        decision_.reason = breached && facts_.ready ? Reason::few_requests : Reason::inactive;
         s.phase = Phase::inactive;
-        s.first_look = false;
+        // What `below` finds at its first look can be judged one window later only.
+        s.first_look = breached && !facts_.ready && (s.first_look || facts_.first_look);
         return;
     }
     decision_.reason = Reason::pending;
     if (s.phase == Phase::inactive) {
         s.phase = Phase::pending;
         s.since = facts_.at;
-        s.first_look = facts_.first_look;
+        s.first_look = s.first_look || facts_.first_look;
     }
     if (facts_.at - s.since >= rule_.hold) fire();
 }
 
 void Judge::fire() {
+    const auto& s = state();
     AlertState next;
     next.phase = Phase::firing;
-    next.since = next.began = state().since;
-    next.first_look = state().first_look;
-    next.mute_until = state().mute_until;
+    next.since = next.began = s.since;
+    next.first_look = s.first_look;
+    next.mute_until = s.mute_until;
     next.peak = *facts_.value;
+    next.former_begins = {s.began, s.former_begins.front()};
+    next.flapping = s.flapping;
     state() = next;
 }
 
@@ -122,9 +131,9 @@ void Judge::watch() {
         return;
     }
     if (!s.clear_since) s.clear_since = facts_.at;
-    if (facts_.at - *s.clear_since >= rule_.keep_firing) {
-        end(facts_.value ? Ending::recovered : Ending::no_traffic);
-    }
+    if (facts_.at - *s.clear_since < rule_.keep_firing) return;
+    if (facts_.deleted) return end(Ending::gone);
+    end(facts_.value ? Ending::recovered : Ending::no_traffic);
 }
 
 void Judge::end(Ending ending) {
@@ -136,7 +145,7 @@ void Judge::end(Ending ending) {
     s.ending = ending;
     // What reminders added to the mute was meant for this episode, not for the next.
     if (s.mute_until) s.mute_until = std::min(*s.mute_until, facts_.at + rule_.cooldown);
-    if (!s.told) {
+    if (!s.told && !s.flapping) {
         decision_.reason = Reason::not_told;
     } else if (!rule_.resolved) {
         decision_.reason = Reason::resolved_off;
@@ -145,15 +154,21 @@ void Judge::end(Ending ending) {
     }
 }
 
+/// People who were told that it flaps are owed one end, when the cooldown is over or it kept still.
+void Judge::settle() {
+    auto& s = state();
+    const bool kept_still = s.over_at && facts_.at - *s.over_at >= kFlapSpan;
+    if (!muted() || kept_still) s.flapping = false;
+}
+
 void Judge::speak() {
     auto& s = state();
-    const bool muted = s.mute_until && facts_.at < *s.mute_until;
     if (s.clear_since) {
         decision_.reason = Reason::clearing;
     } else if (!facts_.in_hours) {
         s.held = s.held || !s.told;
         decision_.reason = Reason::outside_hours;
-    } else if (muted) {
+    } else if (muted()) {
         decision_.reason = s.told ? Reason::firing : Reason::cooldown;
     } else if (s.told) {
         ++s.reminders;
@@ -161,15 +176,19 @@ void Judge::speak() {
     } else if (!facts_.room) {
         decision_.reason = Reason::max_series;
     } else {
-        tell(s.first_look ? Reason::first_look : s.held ? Reason::hours_began : Reason::first);
+        tell(s.first_look ? Reason::first_look
+             : flaps()    ? Reason::flapping
+             : s.held     ? Reason::hours_began
+                          : Reason::first);
+        s.flapping = decision_.reason == Reason::flapping;
     }
 }
 
 /// The breaker waits neither for a cooldown nor for room in the list, and what it is asked is
-/// always told.
+/// always told. Late it is not asked: what fired then may have been over for hours.
 void Judge::act() {
     auto& s = state();
-    if (!rule_.action || s.acted || s.first_look || s.clear_since) return;
+    if (!rule_.action || s.acted || s.first_look || s.clear_since || facts_.late) return;
     if (!facts_.in_hours && !rule_.action->always) return;
     s.acted = true;
     decision_.act = true;
@@ -181,6 +200,10 @@ void Judge::say_over() {
     auto& s = state();
     if (!facts_.in_hours) {
         decision_.reason = Reason::outside_hours;
+        return;
+    }
+    if (s.flapping) {
+        decision_.reason = Reason::cooldown;
         return;
     }
     tell(Reason::resolved);
@@ -234,6 +257,8 @@ std::string_view reason_name(Reason reason) {
             return "first look";
         case Reason::hours_began:
             return "hours began";
+        case Reason::flapping:
+            return "flapping";
         case Reason::action:
             return "action";
         case Reason::inactive:

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -13,7 +14,8 @@ namespace quotafuse::alerts {
 enum class Phase { inactive, pending, firing };
 std::string_view phase_name(Phase phase);
 
-/// How an episode came to its end. `gone`: a `below` series without a row for kGoneAfter.
+/// How an episode came to its end. `gone`: what it was about is no more: the rule no longer chooses
+/// its channel, the channel was deleted, or a `below` series had no row for kGoneAfter.
 enum class Ending { recovered, no_traffic, gone };
 std::string_view ending_name(Ending ending);
 
@@ -25,6 +27,7 @@ enum class Reason {
     resolved,     // it is over
     first_look,   // found over the limit by the very first evaluation of a new or changed rule
     hours_began,  // it has fired since before the active hours
+    flapping,     // the third episode within kFlapSpan: told once for all that follow
     action,       // muted, but the breaker is asked to act
     // not told:
     inactive,       // nothing is wrong
@@ -32,7 +35,7 @@ enum class Reason {
     pending,        // over the limit, but not yet for as long as `for` asks
     firing,         // told before, and no reminder is due
     clearing,       // about to be over: keep_firing_for runs
-    cooldown,       // a notice of this series went out a short time ago
+    cooldown,       // a notice of this series went out a short time ago, or that it flaps
     outside_hours,  // held until the active hours begin
     max_series,     // as many series of this rule as it may tell are firing and told
     not_told,       // over, and nobody was told that it fired
@@ -45,7 +48,7 @@ bool is_told(Reason reason);
 struct AlertState {
     Phase phase = Phase::inactive;
     base::Second since{};     // pending: over the limit since
-    bool first_look = false;  // what is pending or firing was found by the rule's first evaluation
+    bool first_look = false;  // the rule's first evaluation found it, and it has not cleared since
     std::optional<base::Second> mute_until;  // end of the cooldown
     // The episode that fires, or fired last:
     base::Second began{};  // over the limit since; an episode's id with rule and key
@@ -58,6 +61,9 @@ struct AlertState {
     bool acted = false;                       // its action was asked for
     int reminders = 0;                        // how many went out
     int sequence = 0;                         // notices of the episode so far
+    // The episodes before it:
+    std::array<base::Second, 2> former_begins{};  // of the last two, the newer first
+    bool flapping = false;                        // told so: beginnings and ends are muted
     bool operator==(const AlertState&) const = default;
 };
 
@@ -67,8 +73,10 @@ struct Facts {
     std::optional<double> value;
     std::int64_t requests = 0;  // that stand behind the value
     bool ready = true;          // enough history to judge a start
-    bool gone = false;          // the series is no more
+    bool gone = false;          // the series is no more: it ends at once
+    bool deleted = false;       // its channel is no more: it ends when its rows have left
     bool first_look = false;    // the rule's very first evaluation
+    bool late = false;          // evaluated over kLate after it was
     bool in_hours = true;
     bool room = true;  // fewer than max_series are firing and told
 };
@@ -81,6 +89,11 @@ struct Decision {
 };
 
 inline constexpr std::chrono::hours kLongestReminder{12};
+/// What is decided longer after its second is history: it asks for no action. A series that still
+/// fires asks in its first second that is on time.
+inline constexpr std::chrono::seconds kLate{60};
+/// Three episodes of a series within this time flap; so long without one, it flaps no more.
+inline constexpr std::chrono::hours kFlapSpan{1};
 
 /// The one place that decides what becomes of a series and whether somebody is told. Pure.
 Decision decide(const AlertState& state, const Facts& facts, const Rule& rule);

@@ -1,5 +1,6 @@
 #include "alerts/engine.h"
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -71,16 +72,21 @@ void Engine::set_gateway_info(const sync::GatewayInfo& info) {
         if (first) window->touch_all();  // nobody has looked at what changed so far
         if (!stale || first) continue;
         for (const auto& watch : watches_) {
-            if (&watch->window() == window.get()) watch->drop_absent();
+            if (&watch->window() == window.get()) watch->look_at_all();
         }
     }
     windows_void_ = were_void;
 }
 
-Step Engine::advance(base::Second t) {
+Step Engine::advance(base::Second t, base::Second now) {
     if (t + kPatience < time_) jump_to(t);
     if (t - time_ > kLongestCatchUp) jump_to(t - kLongestCatchUp);
-    while (time_ < t) step_to(time_ + std::chrono::seconds{1});
+    const auto until = std::min(t, time_ + kMostSecondsOfStep);
+    while (time_ < until) {
+        const auto next = time_ + std::chrono::seconds{1};
+        step_to(next, now - next > kLate);
+    }
+    if (time_ < t) unsaved_.changes_state = true;
     if (unsaved_.changes_state) return take_step();
     Step nothing;
     nothing.time = time_;
@@ -102,14 +108,14 @@ void Engine::save(const Step& step) {
     save_state(database_, step);
 }
 
-void Engine::step_to(base::Second t) {
+void Engine::step_to(base::Second t, bool late) {
     if (windows_void_) warm_up();
     windows_void_ = true;  // until they have all moved: the store may fail half-way
     windows_.advance(t, [&](const sync::Row& row) { names_.learn(row); });
     windows_void_ = false;
     time_ = t;
     for (const auto& watch : watches_) {
-        if (!is_warming(*watch)) watch->evaluate(t, quota_per_unit_, unsaved_);
+        if (!is_warming(*watch)) watch->evaluate(t, late, quota_per_unit_, unsaved_);
     }
     for (const auto& window : windows_.windows()) window->settle();
 }
@@ -151,6 +157,7 @@ Overview Engine::overview() const {
         }
         if (watch->window().overflowed()) {
             ++view.error;
+            view.errors.push_back(rule.name);
         } else if (is_warming(*watch)) {
             ++view.warming;
         } else if (alerts.empty()) {

@@ -38,13 +38,16 @@ struct Overview {
     std::size_t inactive = 0;
     std::size_t pending = 0;
     std::size_t firing = 0;
-    std::size_t warming = 0;  // waits for the names of channels
-    std::size_t error = 0;    // over kMostSeries series
+    std::size_t warming = 0;          // waits for the names of channels
+    std::size_t error = 0;            // over kMostSeries series
+    std::vector<std::string> errors;  // the names of these rules
     std::vector<Alert> alerts;
 };
 
 /// After an outage so much of what was missed is evaluated second by second.
 inline constexpr std::chrono::hours kLongestCatchUp{24};
+/// So much of it in one call, so that the caller stays responsive.
+inline constexpr std::chrono::seconds kMostSecondsOfStep{300};
 /// A clock set back by less is waited for; by more, evaluation goes on from where the clock is now.
 inline constexpr std::chrono::seconds kPatience{60};
 
@@ -73,10 +76,15 @@ public:
     /// are not evaluated. May throw SQLite::Exception; the next advance() then makes up for it.
     void set_gateway_info(const sync::GatewayInfo& info);
 
-    /// Evaluates every second after the last one up to t, each once and in order. Nothing happens
-    /// where t has been reached. Throws SQLite::Exception when the store cannot be read; what was
+    /// Evaluates every second after the last one up to t, each once and in order, at most
+    /// kMostSecondsOfStep of them: where the step's time is before t there is more to do, and the
+    /// step is to be saved, so that a kill does not start over. Nothing happens where t has been
+    /// reached. `now` is the caller's wall clock: seconds over kLate before it ask for no action
+    /// (see Notice::late). Throws SQLite::Exception when the store cannot be read; what was
     /// decided until then is in the step of the next call, which goes on from there.
-    Step advance(base::Second t);
+    Step advance(base::Second t, base::Second now);
+    /// The same for a driver whose clock stands at t.
+    Step advance(base::Second t) { return advance(t, t); }
     /// All that is not saved yet, the engine time included: for a clean stop, a reload, or now and
     /// then, so that a restart has less to evaluate again.
     Step checkpoint();
@@ -88,7 +96,7 @@ public:
     Overview overview() const;
 
 private:
-    void step_to(base::Second t);
+    void step_to(base::Second t, bool late);
     void jump_to(base::Second t);
     void warm_up();
     Step take_step();

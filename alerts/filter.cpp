@@ -95,6 +95,12 @@ std::optional<Sums> Filter::count(const sync::Row& row) {
     return sums;
 }
 
+bool Filter::allows_channel(std::int64_t channel) {
+    return std::all_of(rows_.begin(), rows_.end(), [&](Memo& memo) {
+        return memo.condition.dimension != Dimension::channel || holds_number(memo, channel);
+    });
+}
+
 bool Filter::is_clients_doing(const sync::Row& row) {
     if (prompt_blocked_ < 0) prompt_blocked_ = texts_.find("prompt_blocked");
     return row.status == 400 || row.status == 404 || row.status == 413 || row.status == 422 ||

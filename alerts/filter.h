@@ -26,6 +26,8 @@ public:
     /// Whether a condition names channels by name, so that nothing can be said before names are
     /// known.
     bool needs_names() const { return needs_names_; }
+    /// Whether the conditions on channels hold for this one.
+    bool allows_channel(std::int64_t channel);
     /// Learns the channels' names. True when that changes which channels match: sums made before
     /// are void.
     bool use_names(const std::map<std::int64_t, sync::Channel>& channels);

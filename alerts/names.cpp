@@ -25,6 +25,11 @@ void Names::use_channels(const std::map<std::int64_t, sync::Channel>& channels) 
     for (const auto& [id, channel] : channels) channels_.emplace(id, channel.name);
 }
 
+bool Names::is_deleted(std::int64_t channel) const {
+    // Rows without a channel have 0; and before the first reading nothing is known.
+    return channel > 0 && !channels_.empty() && !channels_.contains(channel);
+}
+
 void Names::learn(const sync::Row& row) {
     if (row.token > 0 && row.token_name != 0) tokens_[row.token] = {row.token_name, row.username};
     if (row.user > 0 && row.username != 0) users_[row.user] = row.username;

@@ -32,6 +32,8 @@ public:
     explicit Names(const sync::Texts& texts) : texts_(texts) {}
 
     void use_channels(const std::map<std::int64_t, sync::Channel>& channels);
+    /// Whether the gateway had no such channel when its channels were last read.
+    bool is_deleted(std::int64_t channel) const;
     void learn(const sync::Row& row);
     /// `former` is what the part was called before, for an id whose rows are not in memory.
     KeyName name(Dimension dimension, const KeyPart& part, const std::string& former) const;

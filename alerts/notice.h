@@ -57,6 +57,7 @@ struct Notice {
     std::optional<Action> action;
     std::vector<SeriesValue> series;  // of a first look: the largest, at most max_series
     std::size_t more = 0;             // further series of the rule that fire and are not told
+    bool late = false;  // decided over kLate after `at`: history, and without an action
 };
 
 }  // namespace quotafuse::alerts

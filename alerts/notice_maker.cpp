@@ -37,6 +37,7 @@ Notice NoticeMaker::make(const SeriesKey& key, std::vector<KeyName> names, const
     notice.notifiers = rule_.notify;
     notice.zone = rule_.zone;
     if (decision.act) notice.action = action_for(key);
+    notice.late = facts.late;
     return notice;
 }
 

@@ -93,6 +93,7 @@ private:
     void read_zone();
     void read_notify();
     void check_metric();
+    void refuse_choice_of_errors();
     void check_action();
     void check_summary();
     std::optional<std::chrono::seconds> duration(std::string_view key, std::chrono::seconds least,
@@ -210,6 +211,7 @@ void RuleReader::check_metric() {
                               dimension_name(dimension)));
         }
     }
+    if (rule_.metric == Metric::attempts) refuse_choice_of_errors();
     if (rule_.metric != Metric::error_rate && rule_.metric != Metric::errors) return;
     for (const auto& condition : rule_.where) {
         if (condition.dimension != Dimension::status) continue;
@@ -221,6 +223,21 @@ void RuleReader::check_metric() {
                               "never in {}",
                               *term.id, metric_name(rule_.metric)));
         }
+    }
+}
+
+/// Status and code choose which attempts are errors, of which `attempts` counts none in particular.
+void RuleReader::refuse_choice_of_errors() {
+    for (const auto& condition : rule_.where) {
+        if (condition.dimension != Dimension::status && condition.dimension != Dimension::code) {
+            continue;
+        }
+        const auto name = dimension_name(condition.dimension);
+        map_.error(
+            node_.find("where")->find(name)->place,
+            fmt::format("attempts are counted whatever their {}; where.{} works with errors, "
+                        "client_errors, error_rate and requests",
+                        name, name));
     }
 }
 

@@ -137,6 +137,10 @@ std::vector<const Node*> read_list(Mapping& map, std::string_view key) {
         items.push_back(node);
     } else if (node->kind == Node::Kind::list) {
         for (const auto& item : node->items) items.push_back(&item);
+        if (items.empty()) {
+            map.error(node->place,
+                      fmt::format("{} is an empty list: name at least one, or leave it out", key));
+        }
     } else {
         map.error(node->place, fmt::format("{} must be a text or a list of texts, not {}", key,
                                            node->describe()));

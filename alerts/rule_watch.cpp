@@ -29,16 +29,16 @@ RuleWatch::RuleWatch(const Rule& rule, Window& window, const Names& names, const
 bool RuleWatch::restore(const SeriesRecord& record) {
     const auto key = key_from_json(record.key, rule_.by.size(), texts_);
     if (!key) return false;
-    series_[*key] = {record.state, record.first_seen, record.last_row, record.names, {}, false};
+    series_[*key] = {record.state, record.first_seen, record.last_row, record.names, {}};
     if (!at_rest(record.state)) restless_.insert(*key);
     if (counts_as_told(record.state)) ++told_;
     due_.emplace(base::Second{}, *key);  // its own times are found at the first look
     return true;
 }
 
-void RuleWatch::evaluate(base::Second t, double quota_per_unit, Step& step) {
+void RuleWatch::evaluate(base::Second t, bool late, double quota_per_unit, Step& step) {
     if (window_.overflowed()) return;
-    auto looks = look(t, quota_per_unit);
+    auto looks = look(t, late, quota_per_unit);
     // The worst come first, so that they are the ones told where there is room for some only.
     std::sort(looks.begin(), looks.end(), [&](const Look& a, const Look& b) {
         const auto rank = [&](const Look& one) {
@@ -74,7 +74,7 @@ std::vector<SeriesKey> RuleWatch::keys_to_look_at(base::Second t) {
     return keys;
 }
 
-std::vector<RuleWatch::Look> RuleWatch::look(base::Second t, double quota_per_unit) {
+std::vector<RuleWatch::Look> RuleWatch::look(base::Second t, bool late, double quota_per_unit) {
     std::vector<Look> looks;
     for (const auto& key : keys_to_look_at(t)) {
         const auto sums = window_.sums(key);
@@ -88,8 +88,11 @@ std::vector<RuleWatch::Look> RuleWatch::look(base::Second t, double quota_per_un
         look.facts.value = value;
         look.facts.requests = weight_of(rule_.metric, sums);
         look.facts.ready = !rule_.below || window_.head() - series->first_seen >= rule_.window;
-        look.facts.gone = is_gone(*series, t);
+        const auto channel = channel_of(key);
+        look.facts.gone = is_gone(key, *series, t);
+        look.facts.deleted = channel && names_.is_deleted(*channel);
         look.facts.first_look = !looked_;
+        look.facts.late = late;
         looks.push_back(look);
     }
     if (looks.empty()) return looks;
@@ -113,7 +116,6 @@ RuleWatch::Series* RuleWatch::find_or_begin(const SeriesKey& key, std::optional<
 
 void RuleWatch::see_rows(const SeriesKey& key, Series& series) {
     if (window_.find(key) != nullptr) {
-        series.absent = false;
         series.last_row.reset();
     } else if (!series.last_row) {
         series.last_row = window_.head() - rule_.window;  // it left just now
@@ -121,18 +123,21 @@ void RuleWatch::see_rows(const SeriesKey& key, Series& series) {
     }
 }
 
-bool RuleWatch::is_gone(const Series& series, base::Second t) const {
-    if (!rule_.below) return false;
-    const bool quiet = series.last_row && t - *series.last_row >= kGoneAfter;
-    return series.absent || (quiet && !rule_.by.empty());
+bool RuleWatch::is_gone(const SeriesKey& key, const Series& series, base::Second t) const {
+    const auto channel = channel_of(key);
+    if (channel && !window_.filter().allows_channel(*channel)) return true;
+    return rule_.below && !rule_.by.empty() && series.last_row &&
+           t - *series.last_row >= kGoneAfter;
 }
 
-void RuleWatch::drop_absent() {
-    if (!rule_.below || rule_.by.empty()) return;
-    for (auto& [key, series] : series_) {
-        series.absent = window_.find(key) == nullptr;
-        if (series.absent) due_.emplace(base::Second{}, key);
-    }
+std::optional<std::int64_t> RuleWatch::channel_of(const SeriesKey& key) const {
+    const auto at = std::find(rule_.by.begin(), rule_.by.end(), Dimension::channel);
+    if (at == rule_.by.end()) return std::nullopt;
+    return key.parts[static_cast<std::size_t>(at - rule_.by.begin())].number;
+}
+
+void RuleWatch::look_at_all() {
+    for (const auto& [key, series] : series_) due_.emplace(base::Second{}, key);
 }
 
 void RuleWatch::judge(const Look& look, Step& step, std::vector<Notice>& notices) {
@@ -166,10 +171,12 @@ void RuleWatch::keep_track(const SeriesKey& key, const Series& series, const Ale
         return;
     }
     restless_.erase(key);
-    const bool muted = state.mute_until && *state.mute_until > t;
-    if (muted) due_.emplace(*state.mute_until, key);
-    if (!rule_.below || is_gone(series, t)) {
-        if (muted) return;  // its cooldown is worth remembering
+    // Its cooldown is worth remembering, and that it fired, should it flap.
+    const auto remember_until =
+        std::max(state.mute_until.value_or(base::Second{}), state.began + kFlapSpan);
+    if (remember_until > t) due_.emplace(remember_until, key);
+    if (!rule_.below || is_gone(key, series, t)) {
+        if (remember_until > t) return;
         unsaved_.insert(key);
         series_.erase(key);
         return;

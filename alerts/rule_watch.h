@@ -37,11 +37,10 @@ public:
     void restore_looked() { looked_ = true; }
 
     /// Decides about the second t, to which the window has been moved, and adds to `step` what came
-    /// of it.
-    void evaluate(base::Second t, double quota_per_unit, Step& step);
-    /// After the window was filled anew with other channels: `below` series that are not in it are
-    /// gone.
-    void drop_absent();
+    /// of it. `late`: see kLate.
+    void evaluate(base::Second t, bool late, double quota_per_unit, Step& step);
+    /// After the rule has come to choose other channels: every series is due, those at rest too.
+    void look_at_all();
 
     /// Adds every series that is not as stored.
     void collect_unsaved(Step& step);
@@ -61,7 +60,6 @@ private:
         std::optional<base::Second> last_row;
         std::vector<std::string> names;
         std::optional<double> value;
-        bool absent = false;  // no longer chosen by the rule
     };
     /// A series that is looked at in this second.
     struct Look {
@@ -70,7 +68,7 @@ private:
     };
 
     std::vector<SeriesKey> keys_to_look_at(base::Second t);
-    std::vector<Look> look(base::Second t, double quota_per_unit);
+    std::vector<Look> look(base::Second t, bool late, double quota_per_unit);
     Series* find_or_begin(const SeriesKey& key, std::optional<double> value);
     void see_rows(const SeriesKey& key, Series& series);
     void judge(const Look& look, Step& step, std::vector<Notice>& notices);
@@ -79,7 +77,8 @@ private:
     void note(const SeriesKey& key, const Facts& facts, const AlertState& former,
               const Decision& decision, Step& step) const;
     void hand_over(std::vector<Notice> notices, Step& step) const;
-    bool is_gone(const Series& series, base::Second t) const;
+    bool is_gone(const SeriesKey& key, const Series& series, base::Second t) const;
+    std::optional<std::int64_t> channel_of(const SeriesKey& key) const;
     std::vector<KeyName> name_key(const SeriesKey& key,
                                   const std::vector<std::string>& former) const;
 

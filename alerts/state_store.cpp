@@ -22,6 +22,13 @@ CREATE INDEX alert_event_by_time ON alert_event(at);
 CREATE TABLE engine_state(one INTEGER PRIMARY KEY CHECK(one = 1), time INTEGER NOT NULL);
 )sql";
 
+// Whether a series flaps.
+constexpr auto kMigration2 = R"sql(
+ALTER TABLE alert_state ADD COLUMN former_begin INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE alert_state ADD COLUMN former_begin_2 INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE alert_state ADD COLUMN flapping INTEGER NOT NULL DEFAULT 0;
+)sql";
+
 /// Binds arguments one after the other.
 class Binder {
 public:
@@ -62,7 +69,8 @@ std::vector<std::string> names_from(const std::string& json) {
 
 constexpr auto kColumns =
     "rule, series, names, phase, since, first_look, mute_until, began, clear_since, over_at, "
-    "ending, peak, told, held, acted, reminders, sequence, first_seen, last_row";
+    "ending, peak, told, held, acted, reminders, sequence, first_seen, last_row, "
+    "former_begin, former_begin_2, flapping";
 
 SeriesRecord read_series(SQLite::Statement& query) {
     SeriesRecord record;
@@ -86,6 +94,8 @@ SeriesRecord read_series(SQLite::Statement& query) {
     state.sequence = query.getColumn(16).getInt();
     record.first_seen = second_at(query, 17);
     record.last_row = optional_second_at(query, 18);
+    state.former_begins = {second_at(query, 19), second_at(query, 20)};
+    state.flapping = query.getColumn(21).getInt() != 0;
     return record;
 }
 
@@ -110,14 +120,17 @@ void write_series(SQLite::Statement& put, const SeriesRecord& record) {
         .add(state.reminders)
         .add(state.sequence)
         .add(record.first_seen)
-        .add(record.last_row);
+        .add(record.last_row)
+        .add(state.former_begins[0])
+        .add(state.former_begins[1])
+        .add(state.flapping);
     put.exec();
     put.reset();
 }
 
 void write_all_series(SQLite::Database& db, const std::vector<SeriesRecord>& records) {
     SQLite::Statement put{db, std::string{"INSERT OR REPLACE INTO alert_state("} + kColumns +
-                                  ") VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"};
+                                  ") VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"};
     SQLite::Statement forget{db, "DELETE FROM alert_state WHERE rule = ? AND series = ?"};
     for (const auto& record : records) {
         if (record.forgotten) {
@@ -163,7 +176,7 @@ void write_events(SQLite::Database& db, const std::vector<Event>& events) {
 }  // namespace
 
 base::Schema schema() {
-    return {"alerts", {kMigration1}};
+    return {"alerts", {kMigration1, kMigration2}};
 }
 
 SavedState load_state(base::Database& database) {

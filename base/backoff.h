@@ -22,7 +22,6 @@ public:
             std::uniform_int_distribution<std::int64_t>{bound / 10, bound}(random_)};
     }
     void reset() { failures_ = 0; }
-    unsigned failures() const { return failures_; }
 
 private:
     std::chrono::milliseconds first_;

@@ -69,8 +69,4 @@ void Database::set_durable(bool durable) {
     db_.exec(durable ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
 }
 
-SQLite::Database open_read_only(const std::string& path) {
-    return open(path, SQLite::OPEN_READONLY);
-}
-
 }  // namespace quotafuse::base

@@ -43,8 +43,4 @@ public:
         : SQLite::Transaction(db.handle(), SQLite::TransactionBehavior::IMMEDIATE) {}
 };
 
-/// A connection that cannot write, for pages and commands. Throws Failure(io_error) when there is
-/// no such file.
-SQLite::Database open_read_only(const std::string& path);
-
 }  // namespace quotafuse::base

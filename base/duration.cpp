@@ -2,6 +2,7 @@
 
 #include <array>
 #include <charconv>
+#include <cstdint>
 #include <utility>
 
 namespace quotafuse::base {
@@ -73,24 +74,6 @@ std::string format_duration(std::chrono::seconds duration) {
         left %= size;
     }
     return text.empty() ? "0s" : text;
-}
-
-std::optional<std::int64_t> parse_size(std::string_view text) {
-    static constexpr std::array<Unit, 7> kSizes{{{"", 1},
-                                                 {"KB", 1000},
-                                                 {"MB", 1'000'000},
-                                                 {"GB", 1'000'000'000},
-                                                 {"KiB", 1LL << 10},
-                                                 {"MiB", 1LL << 20},
-                                                 {"GiB", 1LL << 30}}};
-    const auto number = leading_number(text);
-    if (!number) return std::nullopt;
-    for (const auto& [letters, size] : kSizes) {
-        if (number->rest != letters) continue;
-        if (number->value > INT64_MAX / size) return std::nullopt;
-        return number->value * size;
-    }
-    return std::nullopt;
 }
 
 }  // namespace quotafuse::base

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <chrono>
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,8 +16,5 @@ std::optional<std::chrono::milliseconds> parse_duration_ms(std::string_view text
 
 /// The shortest text that parse_duration reads back as the same: 5400 s is "1h30m", 0 is "0s".
 std::string format_duration(std::chrono::seconds duration);
-
-/// Reads "5GB", "512MiB", "20000": bytes. KB, MB, GB are powers of 1000; KiB, MiB, GiB of 1024.
-std::optional<std::int64_t> parse_size(std::string_view text);
 
 }  // namespace quotafuse::base

@@ -50,6 +50,7 @@ void Environment::add_file(const std::string& path) {
     if (::access(path.c_str(), F_OK) != 0) return;
     std::ifstream in{path};
     if (!in) throw Failure(ExitCode::config, fmt::format("{}: {}", path, std::strerror(errno)));
+    std::map<std::string, std::string> found;
     std::string line;
     for (int number = 1; std::getline(in, line); ++number) {
         const auto text = trim(line);
@@ -61,8 +62,9 @@ void Environment::add_file(const std::string& path) {
                 fmt::format("{}:{}:1: expected NAME=value (no 'export', no space before =)", path,
                             number));
         }
-        values_.emplace(text.substr(0, equals), unquote(trim(text.substr(equals + 1))));
+        found[std::string{text.substr(0, equals)}] = unquote(trim(text.substr(equals + 1)));
     }
+    values_.merge(found);  // what is set already stays
 }
 
 Expanded expand(std::string_view text, const Environment& environment) {
@@ -83,7 +85,6 @@ Expanded expand(std::string_view text, const Environment& environment) {
                 return result;
             }
             const auto value = environment.get(std::string{name}).value_or("");
-            result.used = true;
             if (!value.empty()) {
                 result.text += value;
             } else if (split_at != std::string_view::npos) {

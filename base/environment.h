@@ -17,8 +17,9 @@ public:
 
     std::optional<std::string> get(const std::string& name) const;
     /// Adds KEY=VALUE lines of a file in systemd's EnvironmentFile= form (comments, blank lines,
-    /// one pair of quotes around a value). What is already set wins, as in a unit. A missing file
-    /// adds nothing; one that cannot be read or parsed throws Failure(config) with file:line.
+    /// one pair of quotes around a value, the last of two equal names counts). What is already set
+    /// wins. A missing file adds nothing; one that cannot be read or parsed throws Failure(config)
+    /// with file:line.
     void add_file(const std::string& path);
 
 private:
@@ -29,7 +30,6 @@ private:
 struct Expanded {
     std::string text;
     std::string error;  // empty when all is well: "SQL_DSN is not set"
-    bool used = false;  // a variable took part, so the result may be secret
 };
 /// An unset or empty ${NAME} is an error; ${NAME:-x} then stands for x, which may be empty.
 Expanded expand(std::string_view text, const Environment& environment);

@@ -122,7 +122,12 @@ private:
     }
 
     void add(Node node, YAML::anchor_t anchor) {
-        if (anchor != 0) anchors_[anchor] = node;
+        if (anchor != 0) {
+            nodes_ += count_nodes(node) -
+                      1;  // nested anchors copy what is inside of them again and again
+            limit(node.place);
+            anchors_[anchor] = node;
+        }
         if (open_.empty()) {
             root_ = std::move(node);
         } else if (auto& parent = open_.back(); parent.node.kind == Node::Kind::list) {
@@ -304,7 +309,7 @@ Mapping::Mapping(std::string file, const Node& node, std::string what, Diagnosti
 }
 
 const Node* Mapping::find(std::string_view key) {
-    known_.emplace_back(key);
+    if (std::find(known_.begin(), known_.end(), key) == known_.end()) known_.emplace_back(key);
     return node_.find(key);
 }
 

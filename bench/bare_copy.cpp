@@ -1,3 +1,6 @@
+#include <filesystem>
+#include <memory>
+
 #include <SQLiteCpp/Database.h>
 #include <SQLiteCpp/Statement.h>
 #include <cppconn/connection.h>
@@ -5,9 +8,6 @@
 #include <cppconn/statement.h>
 #include <fmt/format.h>
 #include <mysql_driver.h>
-
-#include <filesystem>
-#include <memory>
 
 #include "base/clock.h"
 #include "bench/catch_up.h"
@@ -20,7 +20,8 @@ constexpr int kTexts = 7;
 constexpr int kRowsOfTransaction = 5000;  // as the follower's batches
 constexpr auto kColumns =
     "`id`, `created_at`, `type`, `user_id`, `channel_id`, `token_id`, `quota`, `prompt_tokens`, "
-    "`completion_tokens`, `use_time`, `is_stream`, `username`, `token_name`, `model_name`, `group`, `ip`, "
+    "`completion_tokens`, `use_time`, `is_stream`, `username`, `token_name`, `model_name`, "
+    "`group`, `ip`, "
     "`request_id`, `other`";
 
 std::unique_ptr<sql::Connection> connect(const sync::Dsn& dsn) {
@@ -34,7 +35,8 @@ std::unique_ptr<sql::Connection> connect(const sync::Dsn& dsn) {
 }
 
 void copy_row(const sql::ResultSet& row, SQLite::Statement& insert) {
-    for (int i = 1; i <= kNumbers; ++i) insert.bind(i, static_cast<std::int64_t>(row.getInt64(static_cast<unsigned>(i))));
+    for (int i = 1; i <= kNumbers; ++i)
+        insert.bind(i, static_cast<std::int64_t>(row.getInt64(static_cast<unsigned>(i))));
     for (int i = kNumbers + 1; i <= kNumbers + kTexts; ++i) {
         const auto text = row.getString(static_cast<unsigned>(i));
         insert.bind(i, text.asStdString());
@@ -53,10 +55,10 @@ Copied bare_copy(const sync::Dsn& dsn, const std::string& path) {
         db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL");
         db.exec(fmt::format("CREATE TABLE logs({})", kColumns));
         SQLite::Statement insert{db, fmt::format("INSERT INTO logs VALUES(?{})", [] {
-            std::string marks;
-            for (int i = 1; i < kNumbers + kTexts; ++i) marks += ", ?";
-            return marks;
-        }())};
+                                     std::string marks;
+                                     for (int i = 1; i < kNumbers + kTexts; ++i) marks += ", ?";
+                                     return marks;
+                                 }())};
         const auto connection = connect(dsn);
         const auto start = clock.mono();
         const std::unique_ptr<sql::Statement> statement{connection->createStatement()};

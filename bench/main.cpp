@@ -1,11 +1,12 @@
-// Measures what the design budgets, side by side in one run: quote the ratios, not the absolute figures.
-
-#include <CLI/CLI.hpp>
-#include <fmt/format.h>
+// Measures what the design budgets, side by side in one run: quote the ratios, not the absolute
+// figures.
 
 #include <algorithm>
 #include <ctime>
 #include <iostream>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
 
 #include "bench/catch_up.h"
 #include "daemon/demo/gateway.h"
@@ -55,7 +56,9 @@ double median(std::vector<double> values) {
     return values[values.size() / 2];
 }
 
-double speed(const bench::Copied& copied) { return static_cast<double>(copied.rows) / copied.seconds; }
+double speed(const bench::Copied& copied) {
+    return static_cast<double>(copied.rows) / copied.seconds;
+}
 
 /// P1 and P6: in turns, so that a machine whose speed drifts does not decide.
 void measure_catch_up(const sync::Dsn& dsn, int rounds) {
@@ -71,11 +74,18 @@ void measure_catch_up(const sync::Dsn& dsn, int rounds) {
         ours.push_back(speed(mirror));
         ratios.push_back(ours.back() / bare.back());
         bytes_of_row = static_cast<double>(mirror.bytes) / static_cast<double>(mirror.rows);
-        std::cout << fmt::format("  round {}: bare copy {:.0f} rows/s, catch-up {:.0f} rows/s, {:.0f} %\n", round + 1, bare.back(), ours.back(), 100 * ratios.back())
+        std::cout << fmt::format(
+                         "  round {}: bare copy {:.0f} rows/s, catch-up {:.0f} rows/s, {:.0f} %\n",
+                         round + 1, bare.back(), ours.back(), 100 * ratios.back())
                   << std::flush;
     }
-    std::cout << fmt::format("P1  catch-up {:.0f} rows/s, bare copy loop {:.0f} rows/s: {:.0f} % (budget: at least 60 %)\n", median(ours), median(bare), 100 * median(ratios));
-    std::cout << fmt::format("P6  store {:.0f} bytes a row, rollups not yet among them (budget: at most 120)\n", bytes_of_row);
+    std::cout << fmt::format(
+        "P1  catch-up {:.0f} rows/s, bare copy loop {:.0f} rows/s: {:.0f} % (budget: at least 60 "
+        "%)\n",
+        median(ours), median(bare), 100 * median(ratios));
+    std::cout << fmt::format(
+        "P6  store {:.0f} bytes a row, rollups not yet among them (budget: at most 120)\n",
+        bytes_of_row);
 }
 
 }  // namespace
@@ -84,11 +94,16 @@ int main(int argc, char** argv) {
     CLI::App app{"quotafuse-bench: what the design budgets, measured"};
     std::size_t rows = 1'000'000;
     int rounds = 3;
-    app.add_option("--rows", rows, "rows in the gateway's log")->capture_default_str()->check(CLI::Range(1000, 20'000'000));
-    app.add_option("--rounds", rounds, "how often each is measured; the median counts")->capture_default_str()->check(CLI::Range(1, 50));
+    app.add_option("--rows", rows, "rows in the gateway's log")
+        ->capture_default_str()
+        ->check(CLI::Range(1000, 20'000'000));
+    app.add_option("--rounds", rounds, "how often each is measured; the median counts")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 50));
     CLI11_PARSE(app, argc, argv);
     try {
-        std::cout << fmt::format("filling a MariaDB of its own with {} rows …\n", rows) << std::flush;
+        std::cout << fmt::format("filling a MariaDB of its own with {} rows …\n", rows)
+                  << std::flush;
         tests::MariaDb server;
         const auto dsn = fill_gateway(server, rows);
         measure_catch_up(dsn, rounds);

@@ -26,8 +26,16 @@ struct TripRequest {
     sync::Gateway gateway = sync::Gateway::new_api;
     Mode mode = Mode::shadow;
     bool even_if_last = false;  // trip also where models then have no channel left
-    /// Asked for before a restart: it may have been carried out although nobody recorded it.
+    /// Asked for before a restart, then in live mode: it may have been carried out although nobody
+    /// recorded it, whatever the mode is now.
     bool resumed = false;
+};
+
+/// What the limits count, without the request that is judged.
+struct Counts {
+    std::int64_t open = 0;              // channels that are off by our hand, or soon will be
+    std::int64_t live_last_hour = 0;    // trips, also such of which nobody knows whether they were
+    std::int64_t shadow_last_hour = 0;  // trips that would have been
 };
 
 /// Requests that the channel served in the last 24 h. Group is empty where the gateway does not log

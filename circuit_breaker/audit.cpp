@@ -2,7 +2,6 @@
 
 #include <SQLiteCpp/Savepoint.h>
 #include <SQLiteCpp/Statement.h>
-#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
@@ -12,35 +11,44 @@ namespace {
 
 using Kind = TripResult::Kind;
 
+// open: 1 in the one entry of a trip that counts while the channel is off by our hand, or may be.
 constexpr const char* kTables = R"(
 CREATE TABLE breaker_intents(
     trip TEXT PRIMARY KEY, channel INTEGER NOT NULL, reason TEXT NOT NULL, mode TEXT NOT NULL,
-    gateway TEXT NOT NULL, even_if_last INTEGER NOT NULL, asked_at INTEGER NOT NULL
+    gateway TEXT NOT NULL, even_if_last INTEGER NOT NULL, asked_at INTEGER NOT NULL,
+    notifiers TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE breaker_audit(
     id INTEGER PRIMARY KEY, at INTEGER NOT NULL, trip TEXT NOT NULL, channel INTEGER NOT NULL,
     channel_name TEXT NOT NULL, mode TEXT NOT NULL, step TEXT NOT NULL, reason TEXT NOT NULL,
     why TEXT NOT NULL, status_written INTEGER NOT NULL, dark TEXT NOT NULL, unused_dark TEXT NOT NULL,
-    before TEXT NOT NULL, after TEXT NOT NULL,
+    before TEXT NOT NULL, after TEXT NOT NULL, open INTEGER NOT NULL,
     UNIQUE(trip, step)
 );
 CREATE INDEX breaker_audit_at ON breaker_audit(at);
+CREATE INDEX breaker_audit_open ON breaker_audit(open) WHERE open = 1;
 )";
-
-constexpr const char* kOpen = R"(
-SELECT trip, channel, channel_name, at, status_written, reason FROM breaker_audit a
-WHERE step IN ('tripped', 'unknown')
-  AND NOT EXISTS (SELECT 1 FROM breaker_audit r WHERE r.trip = a.trip AND r.step = 'released')
-  AND NOT EXISTS (SELECT 1 FROM breaker_audit t WHERE t.trip = a.trip AND t.step = 'tripped' AND t.id > a.id)
-ORDER BY id)";
 
 constexpr const char* kInsert = R"(
 INSERT OR IGNORE INTO breaker_audit(at, trip, channel, channel_name, mode, step, reason, why,
-    status_written, dark, unused_dark, before, after)
-VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?))";
+    status_written, dark, unused_dark, before, after, open)
+VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?6 IN ('tripped', 'unknown') AND NOT EXISTS(
+    SELECT 1 FROM breaker_audit WHERE trip = ?2 AND step IN ('tripped', 'released'))))";
+
+constexpr const char* kClose = R"(
+UPDATE breaker_audit SET open = 0
+WHERE trip = ?1 AND step <> ?2 AND open = 1 AND ?2 IN ('tripped', 'released'))";
 
 std::string to_text(const std::vector<std::string>& list) {
     return nlohmann::json(list).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+std::vector<std::string> from_text(const std::string& text) {
+    std::vector<std::string> list;
+    for (const auto& item : nlohmann::json::parse(text, nullptr, false)) {
+        if (item.is_string()) list.push_back(item.get<std::string>());
+    }
+    return list;
 }
 
 void insert(SQLite::Database& db, const TripResult& result, std::string_view step,
@@ -61,6 +69,10 @@ void insert(SQLite::Database& db, const TripResult& result, std::string_view ste
     statement.bind(12, result.before);
     statement.bind(13, result.after);
     statement.exec();
+    SQLite::Statement close{db, kClose};
+    close.bind(1, request.trip_id);
+    close.bind(2, std::string{step});
+    close.exec();
 }
 
 Mode mode_from(const std::string& name) {
@@ -90,11 +102,12 @@ base::Schema Audit::schema() {
     return {"circuit_breaker", {kTables}};
 }
 
-void Audit::intend(const TripRequest& request, base::Second now) {
+void Audit::intend(const TripRequest& request, const std::vector<std::string>& notifiers,
+                   base::Second now) {
     SQLite::Statement statement{
         database_.handle(),
         "INSERT OR IGNORE INTO breaker_intents(trip, channel, reason, mode, "
-        "even_if_last, asked_at, gateway) VALUES(?, ?, ?, ?, ?, ?, ?)"};
+        "even_if_last, asked_at, gateway, notifiers) VALUES(?, ?, ?, ?, ?, ?, ?, ?)"};
     statement.bind(1, request.trip_id);
     statement.bind(2, request.channel);
     statement.bind(3, base::valid_utf8(request.reason));
@@ -102,6 +115,7 @@ void Audit::intend(const TripRequest& request, base::Second now) {
     statement.bind(5, request.even_if_last ? 1 : 0);
     statement.bind(6, static_cast<std::int64_t>(base::unix_seconds(now)));
     statement.bind(7, std::string{sync::gateway_name(request.gateway)});
+    statement.bind(8, to_text(notifiers));
     statement.exec();
 }
 
@@ -124,24 +138,28 @@ void Audit::record(const TripResult& result, base::Second now) {
 
 std::vector<Audit::Pending> Audit::pending_intents() {
     SQLite::Statement query{database_.handle(),
-                            "SELECT trip, channel, reason, mode, even_if_last, asked_at, gateway "
-                            "FROM breaker_intents ORDER BY asked_at, trip"};
+                            "SELECT trip, channel, reason, mode, even_if_last, asked_at, gateway, "
+                            "notifiers FROM breaker_intents ORDER BY asked_at, trip"};
     std::vector<Pending> pending;
     while (query.executeStep()) {
+        const auto mode = mode_from(query.getColumn(3).getString());
         pending.push_back({.request = {.trip_id = query.getColumn(0).getString(),
                                        .channel = query.getColumn(1).getInt64(),
                                        .reason = query.getColumn(2).getString(),
                                        .gateway = gateway_from(query.getColumn(6).getString()),
-                                       .mode = mode_from(query.getColumn(3).getString()),
+                                       .mode = mode,
                                        .even_if_last = query.getColumn(4).getInt() != 0,
-                                       .resumed = true},
-                           .asked_at = base::from_unix(query.getColumn(5).getInt64())});
+                                       .resumed = mode == Mode::live},
+                           .asked_at = base::from_unix(query.getColumn(5).getInt64()),
+                           .notifiers = from_text(query.getColumn(7).getString())});
     }
     return pending;
 }
 
 std::vector<Audit::OpenTrip> Audit::open_trips() {
-    SQLite::Statement query{database_.handle(), kOpen};
+    SQLite::Statement query{database_.handle(),
+                            "SELECT trip, channel, channel_name, at, status_written, reason "
+                            "FROM breaker_audit WHERE open = 1 ORDER BY id"};
     std::vector<OpenTrip> open;
     while (query.executeStep()) {
         open.push_back({.trip_id = query.getColumn(0).getString(),
@@ -180,21 +198,22 @@ void Audit::release(const OpenTrip& trip, const std::string& why, base::Second n
     insert(database_.handle(), result, "released", now);
 }
 
-Audit::Counts Audit::counts(base::Second now) {
-    SQLite::Statement open{
+Counts Audit::counts(base::Second now) {
+    SQLite::Statement query{
         database_.handle(),
-        fmt::format("SELECT count(DISTINCT channel) FROM (SELECT channel FROM ({}) "
-                    "UNION ALL SELECT channel FROM breaker_intents WHERE mode = 'live')",
-                    kOpen)};
-    SQLite::Statement recent{
-        database_.handle(),
-        "SELECT (SELECT count(DISTINCT trip) FROM breaker_audit WHERE at > ? AND "
-        "step IN ('tripped', 'would_trip', 'unknown')) + "
-        "(SELECT count(*) FROM breaker_intents)"};
-    recent.bind(1, static_cast<std::int64_t>(base::unix_seconds(now) - 3600));
-    open.executeStep();
-    recent.executeStep();
-    return {open.getColumn(0).getInt64(), recent.getColumn(0).getInt64()};
+        "SELECT (SELECT count(DISTINCT channel) FROM"
+        "    (SELECT channel FROM breaker_audit WHERE open = 1"
+        "     UNION ALL SELECT channel FROM breaker_intents WHERE mode = 'live')),"
+        "  (SELECT count(DISTINCT trip) FROM breaker_audit"
+        "     WHERE at > ?1 AND step IN ('tripped', 'unknown'))"
+        "    + (SELECT count(*) FROM breaker_intents WHERE mode = 'live'),"
+        "  (SELECT count(*) FROM breaker_audit WHERE at > ?1 AND step = 'would_trip')"
+        "    + (SELECT count(*) FROM breaker_intents WHERE mode = 'shadow')"};
+    query.bind(1, static_cast<std::int64_t>(base::unix_seconds(now) - 3600));
+    query.executeStep();
+    return {.open = query.getColumn(0).getInt64(),
+            .live_last_hour = query.getColumn(1).getInt64(),
+            .shadow_last_hour = query.getColumn(2).getInt64()};
 }
 
 std::vector<Audit::Entry> Audit::last(std::size_t n) {
@@ -214,6 +233,13 @@ std::vector<Audit::Entry> Audit::last(std::size_t n) {
                            .why = query.getColumn(7).getString()});
     }
     return entries;
+}
+
+void Audit::prune(base::Second before) {
+    SQLite::Statement remove{database_.handle(),
+                             "DELETE FROM breaker_audit WHERE at < ? AND open = 0"};
+    remove.bind(1, static_cast<std::int64_t>(base::unix_seconds(before)));
+    remove.exec();
 }
 
 }  // namespace quotafuse::circuit_breaker

@@ -20,15 +20,18 @@ public:
     explicit Audit(base::Database& database) : database_(database) {}
 
     /// Within the caller's transaction; a trip id that is on record already changes nothing.
-    void intend(const TripRequest& request, base::Second now);
+    /// `notifiers` are the names of those who are to hear what becomes of it.
+    void intend(const TripRequest& request, const std::vector<std::string>& notifiers,
+                base::Second now);
     /// Answers the intent, if there is one. A repeat of the same answer changes nothing. A trip
     /// ends what was open for the channel before: it could not have been tripped unless somebody
     /// had enabled it.
     void record(const TripResult& result, base::Second now);
 
     struct Pending {
-        TripRequest request;  // marked as resumed
+        TripRequest request;  // marked as resumed where it was live
         base::Second asked_at;
+        std::vector<std::string> notifiers;
     };
     /// After a restart: hand each to the Breaker, which expires the old ones and knows a trip by
     /// its mark.
@@ -56,12 +59,7 @@ public:
     static constexpr base::Seconds kSettled{60};
     std::vector<Released> observe(const std::map<std::int64_t, int>& states, base::Second read_at);
 
-    /// For the limits: channels now off by our hand, trips (real or shadow) of the last hour; what
-    /// is asked for and not answered counts in both.
-    struct Counts {
-        std::int64_t open = 0;
-        std::int64_t last_hour = 0;
-    };
+    /// For the limits. What is asked for and not answered counts as if it had been done.
     Counts counts(base::Second now);
 
     struct Entry {
@@ -76,6 +74,10 @@ public:
     };
     /// The newest n, newest first.
     std::vector<Entry> last(std::size_t n);
+
+    /// Forgets the entries from before that time, which must be an hour back at least (see counts),
+    /// but never an open trip.
+    void prune(base::Second before);
 
 private:
     void release(const OpenTrip& trip, const std::string& why, base::Second now);

@@ -13,6 +13,13 @@ using namespace std::chrono_literals;
 using Kind = TripResult::Kind;
 constexpr auto kInterruptAgain = 50ms;
 
+TripResult expiry(const TripRequest& request) {
+    TripResult result;
+    result.request = request;
+    result.why = fmt::format("expired: asked for more than {} s ago", kRequestLife.count());
+    return result;
+}
+
 }  // namespace
 
 Breaker::Breaker(std::unique_ptr<sync::GatewaySession> session, std::string database,
@@ -80,8 +87,9 @@ TripResult Breaker::carry_out_safely(const Waiting& waiting, const std::stop_tok
         return carry_out(waiting, stop);
     } catch (const std::exception& e) {
         TripResult result;
-        result.kind = Kind::unknown;
         result.request = waiting.order.request;
+        const bool may_have_written = result.request.mode == Mode::live || result.request.resumed;
+        result.kind = may_have_written ? Kind::unknown : Kind::failed;
         result.why = fmt::format("the breaker could not go on: {}", e.what());
         return result;
     }
@@ -91,7 +99,9 @@ TripResult Breaker::carry_out(const Waiting& waiting, const std::stop_token& sto
     backoff_.reset();
     std::optional<TripResult> last;
     for (;;) {
-        if (expired(waiting)) return last ? *last : expire(waiting.order);
+        if (expired(waiting)) {
+            return make_sure(last ? *last : expiry(waiting.order.request), waiting.order);
+        }
         auto request = waiting.order.request;
         // After an unknown end this request, too, may have been carried out.
         request.resumed = request.resumed || (last && last->kind == Kind::unknown);
@@ -99,18 +109,18 @@ TripResult Breaker::carry_out(const Waiting& waiting, const std::stop_token& sto
             trip_channel(*session_, database_, request, waiting.order.guard, clock_.now());
         const bool uncertain = last && last->kind == Kind::unknown && result.kind == Kind::failed;
         if (!uncertain) last = std::move(result);
-        if (!last->try_again || stop.stop_requested()) return *last;
+        if (stop.stop_requested()) return *last;
+        if (!last->try_again) return make_sure(std::move(*last), waiting.order);
         pause(backoff_.next(), stop);
         if (stop.stop_requested()) return *last;
     }
 }
 
-/// Too late to act, but an order from before a restart may have been carried out: its mark tells.
-TripResult Breaker::expire(const Order& order) {
-    TripResult result;
-    result.request = order.request;
-    result.why = fmt::format("expired: asked for more than {} s ago", kRequestLife.count());
-    if (!order.request.resumed || order.request.mode != Mode::live) return result;
+/// What came to nothing now may have been carried out before the restart: the mark tells, and where
+/// it cannot be read nobody knows.
+TripResult Breaker::make_sure(TripResult result, const Order& order) {
+    const bool nobody_looked = result.kind == Kind::failed || order.request.mode == Mode::off;
+    if (!nobody_looked || !order.request.resumed) return result;
     try {
         if (auto done = find_trip(*session_, order.request)) return *done;
     } catch (const sync::GatewayError& e) {

@@ -55,7 +55,7 @@ private:
     std::optional<Waiting> next(const std::stop_token& stop);
     TripResult carry_out_safely(const Waiting& waiting, const std::stop_token& stop);
     TripResult carry_out(const Waiting& waiting, const std::stop_token& stop);
-    TripResult expire(const Order& order);
+    TripResult make_sure(TripResult result, const Order& order);
     bool expired(const Waiting& waiting) const;
     void pause(std::chrono::milliseconds wait, const std::stop_token& stop);
 

@@ -1,7 +1,6 @@
 #include "circuit_breaker/settings.h"
 
 #include <array>
-#include <limits>
 
 #include <fmt/format.h>
 
@@ -13,7 +12,6 @@ using base::yaml::Mapping;
 using base::yaml::Node;
 
 constexpr std::array kModes = {Mode::off, Mode::shadow, Mode::live};
-constexpr std::chrono::hours kLongestLag{24};
 
 void read_dsn(Mapping& map, Settings& settings) {
     const auto text = map.text("dsn");
@@ -68,23 +66,23 @@ Settings read_settings(const std::string& file, const Node& node, Diagnostics& d
     settings.max_open = map.integer("max_open", 1, 1000).value_or(settings.max_open);
     settings.max_per_hour = map.integer("max_per_hour", 1, 1000).value_or(settings.max_per_hour);
     read_protect(map, settings);
-    if (const auto lag = map.duration("cache_lag", std::chrono::seconds{0}, kLongestLag)) {
-        settings.cache_lag = std::chrono::ceil<std::chrono::seconds>(*lag);
-    }
     map.refuse_unknown();
     return settings;
 }
 
-std::optional<std::string> guard_policy(const Settings& settings, std::int64_t open,
-                                        std::int64_t last_hour, const TripRequest& request) {
-    if (stricter(settings.mode, request.mode) == Mode::off) return "the breaker is off";
+std::optional<std::string> guard_policy(const Settings& settings, const Counts& counts,
+                                        const TripRequest& request) {
+    const auto mode = stricter(settings.mode, request.mode);
+    if (mode == Mode::off) return "the breaker is off";
     if (settings.protected_channels.contains(request.channel)) {
         return fmt::format("channel {} is protected (breaker.protect.channels)", request.channel);
     }
-    if (open >= settings.max_open) {
-        return fmt::format("{} channel{} already off by quotafuse (breaker.max_open is {})", open,
-                           open == 1 ? " is" : "s are", settings.max_open);
+    if (counts.open >= settings.max_open) {
+        return fmt::format("{} channel{} already off by quotafuse (breaker.max_open is {})",
+                           counts.open, counts.open == 1 ? " is" : "s are", settings.max_open);
     }
+    const auto last_hour =
+        counts.live_last_hour + (mode == Mode::live ? 0 : counts.shadow_last_hour);
     if (last_hour >= settings.max_per_hour) {
         return fmt::format("{} trip{} in the last hour (breaker.max_per_hour is {})", last_hour,
                            last_hour == 1 ? "" : "s", settings.max_per_hour);

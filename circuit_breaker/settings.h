@@ -1,6 +1,5 @@
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <set>
@@ -19,8 +18,6 @@ struct Settings {
     std::int64_t max_open = 3;     // channels off at a time
     std::int64_t max_per_hour = 6;
     std::set<std::int64_t> protected_channels;
-    /// How long the gateway may go on using a channel after its trip (its cache).
-    std::chrono::seconds cache_lag{90};
 };
 
 /// Reads the section; faults go to `diagnostics` with their place. ${NAME} must be expanded before.
@@ -28,9 +25,10 @@ struct Settings {
 Settings read_settings(const std::string& file, const base::yaml::Node& node,
                        base::yaml::Diagnostics& diagnostics);
 
-/// Why the settings alone forbid the trip, in shadow mode as well; empty when they allow it. `open`
-/// and `last_hour` without this request (Audit::counts before its intent).
-std::optional<std::string> guard_policy(const Settings& settings, std::int64_t open,
-                                        std::int64_t last_hour, const TripRequest& request);
+/// Why the settings alone forbid the trip, in shadow mode as well; empty when they allow it.
+/// `counts` as they are before its intent (Audit::counts). Shadow trips use up nothing of what a
+/// live one may; for a shadow one both count, for it shows what would happen.
+std::optional<std::string> guard_policy(const Settings& settings, const Counts& counts,
+                                        const TripRequest& request);
 
 }  // namespace quotafuse::circuit_breaker

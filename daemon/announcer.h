@@ -1,6 +1,8 @@
 #pragma once
 
+#include <deque>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,10 +20,10 @@
 
 namespace quotafuse::daemon {
 
-/// Turns what the engine decided into what is on record for people and for the breaker: state, outbox and
-/// intents in one transaction, and only then an order to the breaker. Its results come back here and
-/// become part of the notice that asked for them. Pipeline thread only; throws SQLite::Exception, and
-/// what could not be written is written by the next call.
+/// Turns what the engine decided into what is on record for people and for the breaker: state,
+/// outbox and intents in one transaction, and only then an order to the breaker. Its results come
+/// back here and become part of the notice that asked for them. Pipeline thread only; throws
+/// SQLite::Exception, and what could not be written is written by the next call.
 class Announcer {
 public:
     struct Rooms {
@@ -35,7 +37,8 @@ public:
     };
     Announcer(Rooms rooms, const Config& config, const base::Clock& clock, const base::Log& log);
 
-    /// Evaluates up to t and puts on record what follows.
+    /// Evaluates the next seconds, at most up to t (see Engine::advance), and puts on record what
+    /// follows.
     void advance(base::Second t);
     /// Puts on record all that a restart should not have to work out again.
     void checkpoint();
@@ -46,17 +49,24 @@ public:
     void resume();
 
 private:
+    /// A trip that is on record and not answered yet.
     struct Waiting {
-        alerts::Notice notice;
+        std::optional<alerts::Notice> notice;  // the alert that asked for it; none after a restart
         std::vector<std::string> notifiers;
     };
-    void write(const alerts::Step& step);
-    void announce(const alerts::Notice& notice);
+    struct Order {
+        circuit_breaker::TripRequest request;
+        base::Second asked_at;
+        Waiting waiting;
+    };
+    void write_unsaved();
+    void announce(const alerts::Notice& notice, std::vector<Order>& orders);
     void announce_late(const std::vector<alerts::Notice>& notices);
     std::optional<circuit_breaker::TripRequest> request_of(const alerts::Notice& notice) const;
-    std::optional<circuit_breaker::TripResult> refused_by_policy(const circuit_breaker::TripRequest& request);
-    void submit(const circuit_breaker::TripRequest& request, base::Second asked_at);
-    void submit_orders();
+    std::optional<circuit_breaker::TripResult> refused_by_policy(
+        const circuit_breaker::TripRequest& request);
+    void hand_over_orders();
+    void tell_errors();
     circuit_breaker::Guard guard_of(std::int64_t channel);
     std::vector<std::string> targets(const alerts::Notice& notice) const;
     std::vector<std::string> everybody() const;
@@ -66,9 +76,10 @@ private:
     const base::Clock& clock_;
     const base::Log& log_;
     Messages messages_;
-    alerts::Step unsaved_;  // decided, not yet on record
-    std::vector<circuit_breaker::TripRequest> orders_;  // on record, not yet handed over
-    std::map<std::string, Waiting> waiting_;            // trip id → the notice that asked for it
+    alerts::Step unsaved_;                    // decided, not yet on record
+    std::deque<Order> orders_;                // on record, not yet handed to the breaker
+    std::map<std::string, Waiting> waiting_;  // by trip id
+    std::vector<std::string> told_errors_;    // rules in error that the log has heard of
 };
 
 }  // namespace quotafuse::daemon

@@ -13,18 +13,19 @@ struct Arguments {
     Command command = Command::run;
     ConfigLocation config;
     bool json = false;
-    bool debug = false;        // run, demo: also debug lines
-    bool online = false;       // check: connect, too
-    std::string name;          // notify: which notifier
-    std::string text;          // notify: what to say
-    std::string demo_folder;   // demo: where to live; empty = a new folder that goes at the end
+    bool debug = false;       // run, demo: also debug lines
+    bool online = false;      // check: connect, too
+    std::string name;         // notify: which notifier
+    std::string text;         // notify: what to say
+    std::string demo_folder;  // demo: where to live; empty = a new folder that goes at the end
     std::string demo_listen = "127.0.0.1:8787";
-    int demo_seconds = 0;      // demo: stop after that long; 0 = when told
+    int demo_seconds = 0;  // demo: stop after that long; 0 = when told
 };
 
 struct Parsed {
     std::optional<Arguments> arguments;
-    int exit_code = 0;  // when there are none: 0 after --help, 64 after wrong usage; the text was printed
+    int exit_code =
+        0;  // when there are none: 0 after --help, 64 after wrong usage; the text was printed
 };
 Parsed parse_arguments(int argc, const char* const* argv);
 

@@ -1,18 +1,20 @@
 #include "daemon/config.h"
 
-#include <fmt/format.h>
-#include <glob.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <filesystem>
 
+#include <fmt/format.h>
+#include <glob.h>
+#include <unistd.h>
+
 #include "alerts/rule_loader.h"
+#include "base/failure.h"
 #include "base/text.h"
 #include "daemon/builtin_rules.h"
 #include "daemon/config_values.h"
+#include "daemon/http_server.h"
 
 namespace quotafuse::daemon {
 namespace {
@@ -27,18 +29,24 @@ constexpr auto kRulesFolder = "/etc/quotafuse/rules.d";
 /// The two rooms do not know each other, so each has modes of its own.
 circuit_breaker::Mode mode_of(alerts::ActionMode mode) {
     switch (mode) {
-        case alerts::ActionMode::off: return circuit_breaker::Mode::off;
-        case alerts::ActionMode::shadow: return circuit_breaker::Mode::shadow;
-        case alerts::ActionMode::live: return circuit_breaker::Mode::live;
+        case alerts::ActionMode::off:
+            return circuit_breaker::Mode::off;
+        case alerts::ActionMode::shadow:
+            return circuit_breaker::Mode::shadow;
+        case alerts::ActionMode::live:
+            return circuit_breaker::Mode::live;
     }
     std::abort();
 }
 
 alerts::ActionMode ceiling_of(circuit_breaker::Mode mode) {
     switch (mode) {
-        case circuit_breaker::Mode::off: return alerts::ActionMode::off;
-        case circuit_breaker::Mode::shadow: return alerts::ActionMode::shadow;
-        case circuit_breaker::Mode::live: return alerts::ActionMode::live;
+        case circuit_breaker::Mode::off:
+            return alerts::ActionMode::off;
+        case circuit_breaker::Mode::shadow:
+            return alerts::ActionMode::shadow;
+        case circuit_breaker::Mode::live:
+            return alerts::ActionMode::live;
     }
     std::abort();
 }
@@ -52,7 +60,8 @@ std::optional<sync::Dsn> read_dsn(Mapping& map, std::string_view key) {
     const auto* const node = map.find(key);
     if (node == nullptr || node->kind == Node::Kind::null) return std::nullopt;
     if (node->kind != Node::Kind::scalar) {
-        map.error(node->place, fmt::format("{} must be a DSN or {{file: path}}, not {}", key, node->describe()));
+        map.error(node->place,
+                  fmt::format("{} must be a DSN or {{file: path}}, not {}", key, node->describe()));
         return std::nullopt;
     }
     if (base::trim(node->text).empty()) return std::nullopt;
@@ -61,44 +70,71 @@ std::optional<sync::Dsn> read_dsn(Mapping& map, std::string_view key) {
     return std::move(result.dsn);
 }
 
-void read_tls(Mapping& map, SourceConfig& source) {
-    static const std::vector<std::string_view> kModes{"off", "required", "ca", "full"};
-    const auto mode = map.choice("tls", kModes);
-    const auto ca = map.text("tls_ca");
-    for (auto* const dsn : {&source.main, &source.logs}) {
-        if (!*dsn) continue;
-        if (mode) (*dsn)->tls = static_cast<sync::Tls>(*mode);
-        if (ca) (*dsn)->tls_ca = *ca;
-    }
+/// What `source` says about TLS holds for every account at the gateway, the breaker's too.
+void apply_tls(const SourceConfig& source, std::optional<sync::Dsn>& dsn) {
+    if (!dsn) return;
+    if (source.tls) dsn->tls = *source.tls;
+    if (!source.tls_ca.empty()) dsn->tls_ca = source.tls_ca;
 }
 
-void read_source(const std::string& file, const Node& node, SourceConfig& source, Diagnostics& diagnostics) {
+void read_tls(Mapping& map, SourceConfig& source) {
+    static const std::vector<std::string_view> kModes{"off", "required", "ca", "full"};
+    if (const auto mode = map.choice("tls", kModes)) source.tls = static_cast<sync::Tls>(*mode);
+    source.tls_ca = map.text("tls_ca").value_or("");
+    apply_tls(source, source.main);
+    apply_tls(source, source.logs);
+}
+
+void read_source(const std::string& file, const Node& node, SourceConfig& source,
+                 Diagnostics& diagnostics) {
     using namespace std::chrono_literals;
     Mapping map{file, node, "source", diagnostics};
     source.main = read_dsn(map, "dsn");
     source.logs = read_dsn(map, "log_dsn");
-    if (const auto gateway = map.choice("gateway", {"auto", "new-api", "one-api"}); gateway && *gateway > 0) {
+    if (const auto gateway = map.choice("gateway", {"auto", "new-api", "one-api"});
+        gateway && *gateway > 0) {
         source.gateway = *gateway == 1 ? sync::Gateway::new_api : sync::Gateway::one_api;
     }
-    if (const auto interval = map.duration("poll_interval", 100ms, 60s)) source.poll_interval = *interval;
-    if (const auto since = map.duration("since", 1h, 24h * 3660)) source.since = duration_cast<base::Seconds>(*since);
+    if (const auto interval = map.duration("poll_interval", 100ms, 60s))
+        source.poll_interval = *interval;
+    if (const auto since = map.duration("since", 1h, 24h * 3660))
+        source.since = duration_cast<base::Seconds>(*since);
     read_tls(map, source);
     map.refuse_unknown();
 }
 
-void read_store(const std::string& file, const Node& node, Config& config, Diagnostics& diagnostics) {
+void read_store(const std::string& file, const Node& node, Config& config,
+                Diagnostics& diagnostics) {
     Mapping map{file, node, "store", diagnostics};
     if (const auto path = map.text("path")) config.store = *path;
     map.refuse_unknown();
 }
 
-void read_status(const std::string& file, const Node& node, Config& config, Diagnostics& diagnostics) {
+void check_listen(Mapping& map, const std::string& listen) {
+    const auto place = map.find("listen")->place;
+    try {
+        if (parse_listen_address(listen).is_loopback()) return;
+        map.error(place, fmt::format(
+                             "listen: {} is open to other hosts, and the page has no password yet; "
+                             "listen on 127.0.0.1 and use a tunnel (ssh -L)",
+                             listen));
+    } catch (const base::Failure& e) {
+        map.error(place, fmt::format("listen: {}", e.what()));
+    }
+}
+
+void read_status(const std::string& file, const Node& node, Config& config,
+                 Diagnostics& diagnostics) {
     Mapping map{file, node, "status", diagnostics};
-    if (const auto listen = map.text("listen")) config.listen = *listen;
+    if (const auto listen = map.text("listen")) {
+        config.listen = *listen;
+        check_listen(map, *listen);
+    }
     map.refuse_unknown();
 }
 
-void read_control(const std::string& file, const Node& node, Config& config, Diagnostics& diagnostics) {
+void read_control(const std::string& file, const Node& node, Config& config,
+                  Diagnostics& diagnostics) {
     Mapping map{file, node, "control", diagnostics};
     if (const auto socket = map.text("socket")) config.control_socket = *socket;
     map.refuse_unknown();
@@ -114,7 +150,8 @@ std::vector<std::string> expand_pattern(const std::string& pattern) {
     return files;
 }
 
-/// Patterns are relative to the configuration; one without * must exist, one with it may match nothing.
+/// Patterns are relative to the configuration; one without * must exist, one with it may match
+/// nothing.
 void read_rule_files(Mapping& map, Config& config) {
     const auto* const node = map.find("rules");
     if (node == nullptr || node->kind == Node::Kind::null) return;
@@ -131,7 +168,8 @@ void read_rule_files(Mapping& map, Config& config) {
     }
 }
 
-/// A notifier whose secret is an unset ${NAME:-} is left out, so that the example loads on a bare host.
+/// A notifier whose secret is an unset ${NAME:-} is left out, so that the example loads on a bare
+/// host.
 Node without_unset(const std::string& file, const Node& notifiers, std::vector<std::string>& names,
                    Diagnostics& diagnostics) {
     auto kept = notifiers;
@@ -139,8 +177,11 @@ Node without_unset(const std::string& file, const Node& notifiers, std::vector<s
         names.push_back(member.key);
         for (const auto* const key : {"bot_token", "chat_id", "webhook"}) {
             const auto* const value = member.value.find(key);
-            if (value == nullptr || value->kind != Node::Kind::scalar || !value->text.empty()) continue;
-            diagnostics.warning(file, value->place, fmt::format("notifier {} is left out: its {} is empty", member.key, key));
+            if (value == nullptr || value->kind != Node::Kind::scalar || !value->text.empty())
+                continue;
+            diagnostics.warning(
+                file, value->place,
+                fmt::format("notifier {} is left out: its {} is empty", member.key, key));
             return true;
         }
         return false;
@@ -151,19 +192,26 @@ Node without_unset(const std::string& file, const Node& notifiers, std::vector<s
 void read_notifiers(Mapping& map, Config& config, std::vector<std::string>& names) {
     const auto* const node = map.find("notifiers");
     if (node == nullptr || node->kind == Node::Kind::null) return;
-    const auto kept = without_unset(config.file, *node, names, map.diagnostics());
-    config.notifiers = notifiers::load_settings(config.file, kept, map.diagnostics());
+    const auto kept = without_unset(map.file(), *node, names, map.diagnostics());
+    config.notifiers = notifiers::load_settings(map.file(), kept, map.diagnostics());
 }
 
 void read_general(Mapping& map, Config& config) {
     using namespace std::chrono_literals;
     if (const auto site = map.text("site"); site && !site->empty()) config.site = *site;
-    if (const auto language = map.choice("language", {"zh", "en"})) config.language = static_cast<Language>(*language);
-    if (const auto stale = map.duration("stale_after", 5s, 24h)) config.stale_after = duration_cast<base::Seconds>(*stale);
+    if (const auto language = map.choice("language", {"zh", "en"}))
+        config.language = static_cast<Language>(*language);
+    if (const auto stale = map.duration("stale_after", 5s, 24h))
+        config.stale_after = duration_cast<base::Seconds>(*stale);
     if (const auto name = map.text("timezone")) {
         const auto zone = base::TimeZone::find(*name);
-        if (zone) config.timezone = *zone;
-        else map.error(map.find("timezone")->place, fmt::format("timezone: this host knows no zone '{}'; names look like Asia/Shanghai (package tzdata)", *name));
+        if (zone)
+            config.timezone = *zone;
+        else
+            map.error(map.find("timezone")->place,
+                      fmt::format("timezone: this host knows no zone '{}'; names look like "
+                                  "Asia/Shanghai (package tzdata)",
+                                  *name));
     }
 }
 
@@ -173,22 +221,28 @@ void read_sections(Mapping& map, Config& config) {
         const auto* const node = map.find(key);
         if (node != nullptr && node->kind != Node::Kind::null) read(*node);
     };
-    section("source", [&](const Node& n) { read_source(config.file, n, config.source, diagnostics); });
-    section("store", [&](const Node& n) { read_store(config.file, n, config, diagnostics); });
-    section("status", [&](const Node& n) { read_status(config.file, n, config, diagnostics); });
-    section("control", [&](const Node& n) { read_control(config.file, n, config, diagnostics); });
-    section("breaker", [&](const Node& n) { config.breaker = circuit_breaker::read_settings(config.file, n, diagnostics); });
+    section("source",
+            [&](const Node& n) { read_source(map.file(), n, config.source, diagnostics); });
+    section("store", [&](const Node& n) { read_store(map.file(), n, config, diagnostics); });
+    section("status", [&](const Node& n) { read_status(map.file(), n, config, diagnostics); });
+    section("control", [&](const Node& n) { read_control(map.file(), n, config, diagnostics); });
+    section("breaker", [&](const Node& n) {
+        config.breaker = circuit_breaker::read_settings(map.file(), n, diagnostics);
+        apply_tls(config.source, config.breaker.dsn);
+    });
 }
 
 void read_rules(Config& config, const std::vector<std::string>& notifier_names, bool builtin,
                 Diagnostics& diagnostics) {
-    const alerts::LoadContext context{notifier_names, config.timezone, ceiling_of(config.breaker.mode)};
+    const alerts::LoadContext context{notifier_names, config.timezone,
+                                      ceiling_of(config.breaker.mode)};
     if (!builtin) {
         config.rules = alerts::load_rules(config.rule_files, context, diagnostics);
         return;
     }
     for (const auto& file : builtin_rules()) {
-        const auto rules = alerts::parse_rules(fmt::format("built-in {}", file.name), std::string{file.content}, context, diagnostics);
+        const auto rules = alerts::parse_rules(fmt::format("built-in {}", file.name),
+                                               std::string{file.content}, context, diagnostics);
         config.rules.insert(config.rules.end(), rules.begin(), rules.end());
     }
 }
@@ -207,18 +261,26 @@ void load_file(Config& config, const base::Environment& environment, Diagnostics
     read_rules(config, notifier_names, false, diagnostics);
 }
 
-/// Writes the configuration that the gateway's and older monitors' variables mean; it is then read like
-/// a file, so that one set of checks holds.
+/// Writes the configuration that the gateway's and older monitors' variables mean; it is then read
+/// like a file, so that one set of checks holds.
 std::string from_environment(const base::Environment& environment) {
-    const auto has = [&](const std::string& name) { return !environment.get(name).value_or("").empty(); };
-    std::string text = fmt::format("source: {{dsn: \"${{{}:-}}\", log_dsn: \"${{LOG_SQL_DSN:-}}\"}}\nnotifiers:\n", has("SQL_DSN") ? "SQL_DSN" : "DATABASE_URL");
-    if (has("TELEGRAM_BOT_TOKEN")) text += "  telegram: {type: telegram, bot_token: \"${TELEGRAM_BOT_TOKEN}\", chat_id: \"${TELEGRAM_CHAT_ID}\"}\n";
+    const auto has = [&](const std::string& name) {
+        return !environment.get(name).value_or("").empty();
+    };
+    std::string text =
+        fmt::format("source: {{dsn: \"${{{}:-}}\", log_dsn: \"${{LOG_SQL_DSN:-}}\"}}\nnotifiers:\n",
+                    has("SQL_DSN") ? "SQL_DSN" : "DATABASE_URL");
+    if (has("TELEGRAM_BOT_TOKEN"))
+        text +=
+            "  telegram: {type: telegram, bot_token: \"${TELEGRAM_BOT_TOKEN}\", chat_id: "
+            "\"${TELEGRAM_CHAT_ID}\"}\n";
     if (has("FEISHU_WEBHOOK")) text += "  feishu: {type: feishu, webhook: \"${FEISHU_WEBHOOK}\"}\n";
     if (has("WECOM_WEBHOOK")) text += "  wecom: {type: wecom, webhook: \"${WECOM_WEBHOOK}\"}\n";
     return text;
 }
 
-void load_environment(Config& config, const base::Environment& environment, Diagnostics& diagnostics) {
+void load_environment(Config& config, const base::Environment& environment,
+                      Diagnostics& diagnostics) {
     const std::string name = "the environment";
     auto document = base::yaml::parse(name, from_environment(environment), diagnostics);
     if (!document) return;
@@ -253,12 +315,15 @@ std::vector<std::string> Config::secrets() const {
     return secrets;
 }
 
-Config load_config(const ConfigLocation& location, base::Environment environment, Diagnostics& diagnostics) {
+Config load_config(const ConfigLocation& location, base::Environment environment,
+                   Diagnostics& diagnostics) {
     Config config;
     config.site = host_name();
     std::error_code error;
-    const bool exists = std::filesystem::exists(location.file, error);
-    environment.add_file((std::filesystem::path{location.file}.parent_path() / "secrets.env").string());
+    // A folder that this user may not enter is not the same as no file: that one is told.
+    const bool exists = std::filesystem::exists(location.file, error) || error;
+    environment.add_file(
+        (std::filesystem::path{location.file}.parent_path() / "secrets.env").string());
     if (exists || location.named) {
         config.file = location.file;
         load_file(config, environment, diagnostics);

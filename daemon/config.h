@@ -22,6 +22,8 @@ struct SourceConfig {
     std::optional<sync::Dsn> main;  // empty: not configured yet; `run` refuses, `check` says so
     std::optional<sync::Dsn> logs;  // where the gateway keeps its logs elsewhere (LOG_SQL_DSN)
     std::optional<sync::Gateway> gateway;  // empty: told by its columns
+    std::optional<sync::Tls> tls;  // for every account at the gateway; else what each DSN says
+    std::string tls_ca;
     base::Milliseconds poll_interval{1000};
     base::Seconds since{30 * 86400};
 
@@ -51,14 +53,16 @@ struct Config {
 /// What an action that asks for `wanted` really gets: breaker.mode is a ceiling, the stricter wins.
 circuit_breaker::Mode effective_mode(alerts::ActionMode wanted, const Config& config);
 
-/// Where the configuration is: a file that was named, the usual one, or none (then the environment).
+/// Where the configuration is: a file that was named, the usual one, or none (then the
+/// environment).
 struct ConfigLocation {
     std::string file = "/etc/quotafuse/quotafuse.yaml";
     bool named = false;  // by --config: then it must exist
 };
 
-/// Reads the configuration with its rule files and secrets. Every fault is told; the result counts only
-/// when diagnostics.ok(). Variables come from `environment`, and from secrets.env beside the file.
+/// Reads the configuration with its rule files and secrets. Every fault is told; the result counts
+/// only when diagnostics.ok(). Variables come from `environment`, and from secrets.env beside the
+/// file.
 Config load_config(const ConfigLocation& location, base::Environment environment,
                    base::yaml::Diagnostics& diagnostics);
 

@@ -1,11 +1,11 @@
 #include "daemon/config_values.h"
 
-#include <fmt/format.h>
-#include <sys/stat.h>
-
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+
+#include <fmt/format.h>
+#include <sys/stat.h>
 
 namespace quotafuse::daemon {
 namespace {
@@ -14,13 +14,15 @@ using base::yaml::Node;
 
 class Filler {
 public:
-    Filler(const std::string& file, const base::Environment& environment, base::yaml::Diagnostics& diagnostics)
+    Filler(const std::string& file, const base::Environment& environment,
+           base::yaml::Diagnostics& diagnostics)
         : file_(file), environment_(environment), diagnostics_(diagnostics) {}
 
     void fill(Node& node) {
         if (node.kind == Node::Kind::scalar) {
             expand(node);
-        } else if (node.kind == Node::Kind::map && node.members.size() == 1 && node.members[0].key == "file") {
+        } else if (node.kind == Node::Kind::map && node.members.size() == 1 &&
+                   node.members[0].key == "file") {
             expand(node.members[0].value);
             read_secret(node);
         }
@@ -46,11 +48,14 @@ private:
         std::ifstream in{path, std::ios::binary};
         std::ostringstream text;
         if (::stat(path.c_str(), &st) != 0 || !S_ISREG(st.st_mode) || !in) {
-            diagnostics_.error(file_, place, fmt::format("the secret file {} cannot be read", path));
+            diagnostics_.error(file_, place,
+                               fmt::format("the secret file {} cannot be read", path));
             return;
         }
         if ((st.st_mode & S_IROTH) != 0) {
-            diagnostics_.error(file_, place, fmt::format("the secret file {} can be read by everybody; chmod 0640 it", path));
+            diagnostics_.error(
+                file_, place,
+                fmt::format("the secret file {} can be read by everybody; chmod 0640 it", path));
         }
         text << in.rdbuf();
         node.text = text.str();
@@ -62,7 +67,8 @@ private:
         if (const auto folder = environment_.get("CREDENTIALS_DIRECTORY")) {
             const auto credential = std::filesystem::path{*folder} / name;
             std::error_code error;
-            if (name.find('/') == std::string::npos && std::filesystem::exists(credential, error)) return credential;
+            if (name.find('/') == std::string::npos && std::filesystem::exists(credential, error))
+                return credential;
         }
         return std::filesystem::path{file_}.parent_path() / name;
     }
@@ -74,8 +80,8 @@ private:
 
 }  // namespace
 
-void fill_in_values(Node& node, const std::string& config_file, const base::Environment& environment,
-                    base::yaml::Diagnostics& diagnostics) {
+void fill_in_values(Node& node, const std::string& config_file,
+                    const base::Environment& environment, base::yaml::Diagnostics& diagnostics) {
     Filler{config_file, environment, diagnostics}.fill(node);
 }
 

@@ -1,9 +1,9 @@
 #include "daemon/courier.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cstdlib>
+
+#include <fmt/format.h>
 
 namespace quotafuse::daemon {
 namespace {
@@ -14,13 +14,24 @@ constexpr base::Seconds kPruneInterval{3600};
 
 }  // namespace
 
-Courier::Courier(notifiers::Outbox& outbox, notifiers::Dispatcher& dispatcher, notifiers::Pacing& pacing,
-                 std::vector<std::string> notifiers, const base::Clock& clock, const base::Log& log)
-    : outbox_(outbox), dispatcher_(dispatcher), pacing_(pacing), names_(std::move(notifiers)), clock_(clock), log_(log), next_prune_(clock.mono()) {}
+Courier::Courier(notifiers::Outbox& outbox, notifiers::Dispatcher& dispatcher,
+                 notifiers::Pacing& pacing, std::vector<std::string> notifiers,
+                 const base::Clock& clock, const base::Log& log)
+    : outbox_(outbox),
+      dispatcher_(dispatcher),
+      pacing_(pacing),
+      names_(std::move(notifiers)),
+      clock_(clock),
+      log_(log),
+      next_prune_(clock.mono()) {}
 
 void Courier::start() {
     const auto left = outbox_.retire_all_but(names_, clock_.now());
-    if (left > 0) log_.warning(fmt::format("outbox: {} messages waited for notifiers that are not configured any more; they are kept as dead letters", left));
+    if (left > 0)
+        log_.warning(
+            fmt::format("outbox: {} messages waited for notifiers that are not configured any "
+                        "more; they are kept as dead letters",
+                        left));
 }
 
 void Courier::prune() {
@@ -37,26 +48,35 @@ void Courier::pump() {
         if (!delivery) continue;
         outbox_.begin_attempt(delivery->id, clock_.now());
         pacing_.begin(name);
+        ++under_way_;
         dispatcher_.send(name, delivery->id, std::move(delivery->message));
     }
 }
 
 void Courier::take(const notifiers::Dispatcher::Result& result) {
     const auto fate = outbox_.finish(result.delivery, result.outcome, clock_.now());
+    --under_way_;
     pacing_.note(result.notifier, result.outcome);
     auto& trouble = trouble_[result.notifier];
     switch (fate) {
         case notifiers::Outbox::Fate::delivered:
-            if (!trouble.empty()) log_.info(fmt::format("notifier {}: works again", result.notifier));
-            if (!result.outcome.why.empty()) log_.warning(fmt::format("notifier {}: sent, but: {}", result.notifier, result.outcome.why));
+            if (!trouble.empty())
+                log_.info(fmt::format("notifier {}: works again", result.notifier));
+            if (!result.outcome.why.empty())
+                log_.warning(
+                    fmt::format("notifier {}: sent, but: {}", result.notifier, result.outcome.why));
             trouble.clear();
             return;
         case notifiers::Outbox::Fate::kept_for_retry:
-            if (trouble != result.outcome.why) log_.warning(fmt::format("notifier {}: not sent, will be tried again: {}", result.notifier, result.outcome.why));
+            if (trouble != result.outcome.why)
+                log_.warning(fmt::format("notifier {}: not sent, will be tried again: {}",
+                                         result.notifier, result.outcome.why));
             trouble = result.outcome.why;
             return;
         case notifiers::Outbox::Fate::dead:
-            log_.error(fmt::format("notifier {}: a message was refused for good and is kept as a dead letter: {}", result.notifier, result.outcome.why));
+            log_.error(fmt::format(
+                "notifier {}: a message was refused for good and is kept as a dead letter: {}",
+                result.notifier, result.outcome.why));
             trouble = result.outcome.why;
             return;
     }
@@ -72,10 +92,6 @@ base::MonoTime Courier::next_look() const {
         if (dispatcher_.idle(name) && ready > now) next = std::min(next, ready);
     }
     return next;
-}
-
-bool Courier::busy() const {
-    return std::any_of(names_.begin(), names_.end(), [&](const auto& name) { return !dispatcher_.idle(name); });
 }
 
 }  // namespace quotafuse::daemon

@@ -21,13 +21,15 @@ public:
 
     /// Once, before the rest: gives up what waits for notifiers that are gone.
     void start();
-    /// Starts what is due at every notifier that is free. Throws SQLite::Exception; then nothing was started
-    /// that is not on record.
+    /// Starts what is due at every notifier that is free. Throws SQLite::Exception; then nothing
+    /// was started that is not on record.
     void pump();
     void take(const notifiers::Dispatcher::Result& result);
-    /// When pump() may find something that it could not start before; at most a second away from now.
+    /// When pump() may find something that it could not start before; at most a second away from
+    /// now.
     base::MonoTime next_look() const;
-    bool busy() const;
+    /// Whether a send is running, or its result was not taken yet.
+    bool busy() const { return under_way_ > 0; }
 
 private:
     void prune();
@@ -38,6 +40,7 @@ private:
     std::vector<std::string> names_;
     const base::Clock& clock_;
     const base::Log& log_;
+    int under_way_ = 0;
     base::MonoTime next_prune_;
     std::map<std::string, std::string> trouble_;  // notifier → the last error that the log heard of
 };

@@ -1,9 +1,9 @@
 #include "daemon/daemon.h"
 
+#include <iostream>
+
 #include <fmt/format.h>
 #include <unistd.h>
-
-#include <iostream>
 
 #include "alerts/state_store.h"
 #include "daemon/schemas.h"
@@ -20,15 +20,19 @@ std::vector<std::string> notifier_names(const Config& config) {
 }
 
 /// A person's own address of the console: the demo prints its notices there.
-notifiers::Console console() { return {std::cout, ::isatty(STDOUT_FILENO) == 1}; }
+notifiers::Console console() {
+    return {std::cout, ::isatty(STDOUT_FILENO) == 1};
+}
 
 }  // namespace
 
 std::vector<base::Schema> all_schemas() {
-    return {sync::Store::schema(), alerts::schema(), notifiers::Outbox::schema(), circuit_breaker::Audit::schema()};
+    return {sync::Store::schema(), alerts::schema(), notifiers::Outbox::schema(),
+            circuit_breaker::Audit::schema()};
 }
 
-Daemon::Daemon(const Config& config, const base::Clock& clock, const base::Log& log, std::uint64_t seed)
+Daemon::Daemon(const Config& config, const base::Clock& clock, const base::Log& log,
+               std::uint64_t seed)
     : config_(config),
       clock_(clock),
       log_(log),
@@ -40,18 +44,34 @@ Daemon::Daemon(const Config& config, const base::Clock& clock, const base::Log& 
       audit_(database_),
       board_(config, clock),
       pacing_(clock, seed),
-      dispatcher_(make_providers(), [this](notifiers::Dispatcher::Result result) { mailbox_.post(std::move(result)); }),
+      dispatcher_(
+          make_providers(),
+          [this](notifiers::Dispatcher::Result result) { mailbox_.post(std::move(result)); }),
       breaker_(make_breaker(seed)),
       intake_(database_, store_, engine_, config.source.log_source()->describe(), clock, log),
-      announcer_({database_, store_, engine_, outbox_, audit_, *breaker_, intake_}, config, clock, log),
+      announcer_({database_, store_, engine_, outbox_, audit_, *breaker_, intake_}, config, clock,
+                 log),
       courier_(outbox_, dispatcher_, pacing_, notifier_names(config), clock, log),
       server_(parse_listen_address(config.listen), board_, clock, log),
-      socket_(config.control_socket, {{"status", [this](const std::string&) { return board_.status_json(); }}}, clock, log),
+      socket_(config.control_socket,
+              {{"status", [this](const std::string&) { return board_.status_json(); }}}, clock,
+              log),
       reader_(make_reader(seed)),
-      pipeline_({store_, engine_, outbox_, audit_, intake_, announcer_, courier_, board_}, mailbox_,
-                [this] { reader_->stored(); }, clock, log),
-      thread_([this](const std::stop_token& stop) { pipeline_.run(stop); }) {
+      pipeline_(
+          {store_, engine_, outbox_, audit_, intake_, announcer_, courier_, board_}, mailbox_,
+          [this] { reader_->stored(); }, clock, log),
+      thread_([this](const std::stop_token& stop) { run(stop); }) {
     say_what_runs();
+}
+
+void Daemon::run(const std::stop_token& stop) {
+    try {
+        pipeline_.run(stop);
+    } catch (const std::exception& e) {
+        // A bug. Better ended and started anew by the service manager than half alive.
+        log_.error(fmt::format("pipeline: unexpected: {}", e.what()));
+        std::abort();
+    }
 }
 
 Daemon::~Daemon() {
@@ -87,19 +107,23 @@ std::unique_ptr<SourceReader> Daemon::make_reader(std::uint64_t seed) {
     options.poll_interval = source.poll_interval;
     options.seed = seed;
     return std::make_unique<SourceReader>(
-        sync::make_source(*source.log_source(), source.gateway, {}), sync::make_session(*source.main, {}),
-        source.main->database, store_.position(), follow, options, clock_,
-        [this](SourceNews news) { mailbox_.post(std::move(news)); });
+        sync::make_source(*source.log_source(), source.gateway, {}),
+        sync::make_session(*source.main, {}), source.main->database, store_.position(), follow,
+        options, clock_, [this](SourceNews news) { mailbox_.post(std::move(news)); });
 }
 
 void Daemon::say_what_runs() const {
     log_.info(fmt::format("quotafuse {}, configuration {}, store {}, status page {}", kVersion,
-                          config_.file.empty() ? "from the environment" : config_.file, config_.store, server_.url()));
+                          config_.file.empty() ? "from the environment" : config_.file,
+                          config_.store, server_.url()));
     for (const auto& rule : config_.rules) {
         if (!rule.action || !rule.enabled) continue;
-        log_.info(fmt::format("rule {}: the breaker is {}", rule.name, circuit_breaker::mode_name(effective_mode(rule.action->mode, config_))));
+        log_.info(
+            fmt::format("rule {}: the breaker is {}", rule.name,
+                        circuit_breaker::mode_name(effective_mode(rule.action->mode, config_))));
     }
-    if (config_.notifiers.empty()) log_.warning("no notifier is configured: alerts are only seen on the status page");
+    if (config_.notifiers.empty())
+        log_.warning("no notifier is configured: alerts are only seen on the status page");
 }
 
 }  // namespace quotafuse::daemon

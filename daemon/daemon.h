@@ -15,12 +15,15 @@
 
 namespace quotafuse::daemon {
 
-/// Everything that runs, wired together: the members stand in start order, so that their destruction is
-/// the shutdown. A reload is a new Daemon on the same store; it takes up where the old one stopped.
+/// Everything that runs, wired together: the members stand in start order, so that their
+/// destruction is the shutdown. A reload is a new Daemon on the same store; it takes up where the
+/// old one stopped.
 class Daemon {
 public:
-    /// Starts. Throws base::Failure where something that it cannot do without is not to be had; then nothing runs.
-    Daemon(const Config& config, const base::Clock& clock, const base::Log& log, std::uint64_t seed);
+    /// Starts. Throws base::Failure where something that it cannot do without is not to be had;
+    /// then nothing runs.
+    Daemon(const Config& config, const base::Clock& clock, const base::Log& log,
+           std::uint64_t seed);
     /// Stops within 2 s while peers answer.
     ~Daemon();
     Daemon(const Daemon&) = delete;
@@ -34,6 +37,7 @@ private:
     std::unique_ptr<circuit_breaker::Breaker> make_breaker(std::uint64_t seed);
     std::unique_ptr<SourceReader> make_reader(std::uint64_t seed);
     void say_what_runs() const;
+    void run(const std::stop_token& stop);
 
     const Config& config_;
     const base::Clock& clock_;

@@ -1,8 +1,8 @@
 #include "daemon/intake.h"
 
-#include <fmt/format.h>
-
 #include <cstdlib>
+
+#include <fmt/format.h>
 
 #include "base/duration.h"
 
@@ -14,10 +14,14 @@ using Phase = SourceState::Phase;
 Phase phase_of(sync::GatewayError::Kind kind) {
     switch (kind) {
         case sync::GatewayError::Kind::unreachable:
-        case sync::GatewayError::Kind::interrupted: return Phase::unreachable;
-        case sync::GatewayError::Kind::denied: return Phase::denied;
-        case sync::GatewayError::Kind::schema: return Phase::schema;
-        case sync::GatewayError::Kind::rejected: return Phase::rejected;
+        case sync::GatewayError::Kind::interrupted:
+            return Phase::unreachable;
+        case sync::GatewayError::Kind::denied:
+            return Phase::denied;
+        case sync::GatewayError::Kind::schema:
+            return Phase::schema;
+        case sync::GatewayError::Kind::rejected:
+            return Phase::rejected;
     }
     std::abort();
 }
@@ -30,20 +34,32 @@ bool is_trouble(Phase phase) {
 
 std::string_view phase_name(Phase phase) {
     switch (phase) {
-        case Phase::starting: return "starting";
-        case Phase::catching_up: return "catching-up";
-        case Phase::ok: return "ok";
-        case Phase::unreachable: return "unreachable";
-        case Phase::denied: return "denied";
-        case Phase::schema: return "schema";
-        case Phase::rejected: return "rejected";
+        case Phase::starting:
+            return "starting";
+        case Phase::catching_up:
+            return "catching-up";
+        case Phase::ok:
+            return "ok";
+        case Phase::unreachable:
+            return "unreachable";
+        case Phase::denied:
+            return "denied";
+        case Phase::schema:
+            return "schema";
+        case Phase::rejected:
+            return "rejected";
     }
     std::abort();
 }
 
-Intake::Intake(base::Database& database, sync::Store& store, alerts::Engine& engine, std::string source,
-               const base::Clock& clock, const base::Log& log)
-    : database_(database), store_(store), engine_(engine), source_(std::move(source)), clock_(clock), log_(log) {
+Intake::Intake(base::Database& database, sync::Store& store, alerts::Engine& engine,
+               std::string source, const base::Clock& clock, const base::Log& log)
+    : database_(database),
+      store_(store),
+      engine_(engine),
+      source_(std::move(source)),
+      clock_(clock),
+      log_(log) {
     state_.since = clock.now();
 }
 
@@ -60,24 +76,35 @@ void Intake::take(const sync::Poll& poll) {
     enter(poll.drained ? Phase::ok : Phase::catching_up, {});
 }
 
-void Intake::take(const SourceTrouble& trouble) { enter(phase_of(trouble.kind), trouble.text); }
+void Intake::take(const SourceTrouble& trouble) {
+    enter(phase_of(trouble.kind), trouble.text);
+}
 
 void Intake::take(const InfoTrouble& trouble) {
     if (info_trouble_ == trouble.text) return;
     info_trouble_ = trouble.text;
     // While the log cannot be read either, one line says it all.
-    if (!is_trouble(state_.phase)) log_.warning(fmt::format("gateway: channel names and options cannot be read: {}", trouble.text));
+    if (!is_trouble(state_.phase))
+        log_.warning(
+            fmt::format("gateway: channel names and options cannot be read: {}", trouble.text));
 }
 
-void Intake::note_info_read() { info_trouble_.clear(); }
+void Intake::note_info_read() {
+    info_trouble_.clear();
+}
 
 void Intake::enter(Phase phase, const std::string& detail) {
-    const bool same = phase == state_.phase && (!is_trouble(phase) || detail == state_.detail);
-    if (same) return;
+    // Within one trouble the texts change (refused, then gone away); its first one was told.
+    if (phase == state_.phase) {
+        state_.detail = detail;
+        return;
+    }
     const auto now = clock_.now();
     const auto lasted = base::format_duration(now - state_.since);
     if (is_trouble(phase)) {
-        log_.error(fmt::format("gateway: cannot be read ({}): {}; nothing is evaluated until it can", phase_name(phase), detail));
+        log_.error(
+            fmt::format("gateway: cannot be read ({}): {}; nothing is evaluated until it can",
+                        phase_name(phase), detail));
     } else if (is_trouble(state_.phase)) {
         log_.info(fmt::format("gateway: can be read again, after {}", lasted));
     } else if (phase == Phase::ok) {
@@ -96,7 +123,8 @@ std::optional<base::Second> Intake::horizon() const {
 
 std::optional<std::int64_t> Intake::lag() const {
     const auto now = base::unix_seconds(clock_.now());
-    if (state_.synced_through) return std::max<std::int64_t>(now - base::unix_seconds(*state_.synced_through), 0);
+    if (state_.synced_through)
+        return std::max<std::int64_t>(now - base::unix_seconds(*state_.synced_through), 0);
     if (store_.newest() == 0) return std::nullopt;
     return std::max<std::int64_t>(now - store_.newest(), 0);
 }

@@ -24,14 +24,15 @@ struct SourceState {
 };
 std::string_view phase_name(SourceState::Phase phase);
 
-/// Takes what the reader sends into the store and the windows, and keeps what is known of the source. Says
-/// a change of state in one line, not one a second. Pipeline thread only.
+/// Takes what the reader sends into the store and the windows, and keeps what is known of the
+/// source. Says a change of state in one line, not one a second. Pipeline thread only.
 class Intake {
 public:
     Intake(base::Database& database, sync::Store& store, alerts::Engine& engine, std::string source,
            const base::Clock& clock, const base::Log& log);
 
-    /// Throws SQLite::Exception when the store cannot take it; the same poll may then be taken again.
+    /// Throws SQLite::Exception when the store cannot take it; the same poll may then be taken
+    /// again.
     void take(const sync::Poll& poll);
     void take(const SourceTrouble& trouble);
     void take(const InfoTrouble& trouble);

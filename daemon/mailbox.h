@@ -9,8 +9,8 @@
 
 namespace quotafuse::daemon {
 
-/// How other threads hand their results to the pipeline: post() wakes it. Unbounded by itself; each poster
-/// bounds what it has under way (two polls, one send a notifier, 64 orders).
+/// How other threads hand their results to the pipeline: post() wakes it. Unbounded by itself; each
+/// poster bounds what it has under way (two polls, one send a notifier, 64 orders).
 template <class T>
 class Mailbox {
 public:
@@ -22,7 +22,8 @@ public:
         arrived_.notify_one();
     }
 
-    /// All letters, in order; waits for the first one at most until `deadline`, and not at all after wake().
+    /// All letters, in order; waits for the first one at most until `deadline`, and not at all
+    /// after wake().
     std::vector<T> take(base::MonoTime deadline) {
         std::unique_lock lock{mutex_};
         arrived_.wait_until(lock, deadline, [&] { return woken_ || !letters_.empty(); });

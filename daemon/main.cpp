@@ -3,6 +3,8 @@
 #include <exception>
 #include <iostream>
 
+#include <SQLiteCpp/Exception.h>
+
 #include "base/failure.h"
 #include "daemon/arguments.h"
 #include "daemon/commands/commands.h"
@@ -12,14 +14,22 @@ namespace {
 
 int dispatch(const Arguments& arguments) {
     switch (arguments.command) {
-        case Arguments::Command::run: return run_command(arguments);
-        case Arguments::Command::check: return check_command(arguments);
-        case Arguments::Command::sync: return sync_command(arguments);
-        case Arguments::Command::status: return status_command(arguments);
-        case Arguments::Command::notify: return notify_command(arguments);
-        case Arguments::Command::grants: return grants_command(arguments);
-        case Arguments::Command::demo: return demo_command(arguments);
-        case Arguments::Command::version: return version_command(arguments);
+        case Arguments::Command::run:
+            return run_command(arguments);
+        case Arguments::Command::check:
+            return check_command(arguments);
+        case Arguments::Command::sync:
+            return sync_command(arguments);
+        case Arguments::Command::status:
+            return status_command(arguments);
+        case Arguments::Command::notify:
+            return notify_command(arguments);
+        case Arguments::Command::grants:
+            return grants_command(arguments);
+        case Arguments::Command::demo:
+            return demo_command(arguments);
+        case Arguments::Command::version:
+            return version_command(arguments);
     }
     std::abort();
 }
@@ -29,7 +39,9 @@ int dispatch(const Arguments& arguments) {
 
 int main(int argc, char** argv) {
     using quotafuse::base::ExitCode;
-    std::signal(SIGPIPE, SIG_IGN);  // a peer that hangs up is an error of that connection, not of the process
+    std::signal(
+        SIGPIPE,
+        SIG_IGN);  // a peer that hangs up is an error of that connection, not of the process
     const auto parsed = quotafuse::daemon::parse_arguments(argc, argv);
     if (!parsed.arguments) return parsed.exit_code;
     try {
@@ -37,6 +49,9 @@ int main(int argc, char** argv) {
     } catch (const quotafuse::base::Failure& e) {
         std::cerr << "quotafuse: " << e.what() << '\n';
         return static_cast<int>(e.code());
+    } catch (const SQLite::Exception& e) {
+        std::cerr << "quotafuse: store: " << e.what() << '\n';
+        return static_cast<int>(ExitCode::io_error);
     } catch (const std::exception& e) {
         std::cerr << "quotafuse: unexpected: " << e.what() << '\n';
         return static_cast<int>(ExitCode::failed);

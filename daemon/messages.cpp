@@ -1,8 +1,8 @@
 #include "daemon/messages.h"
 
-#include <fmt/format.h>
-
 #include <cstdlib>
+
+#include <fmt/format.h>
 
 #include "base/duration.h"
 #include "daemon/number_format.h"
@@ -27,8 +27,9 @@ std::string value_text(const Notice& notice, const std::optional<double>& value)
 }
 
 std::string channel_text(const TripResult& trip) {
-    return trip.channel_name.empty() ? std::to_string(trip.request.channel)
-                                     : fmt::format("{} ({})", trip.request.channel, trip.channel_name);
+    return trip.channel_name.empty()
+               ? std::to_string(trip.request.channel)
+               : fmt::format("{} ({})", trip.request.channel, trip.channel_name);
 }
 
 }  // namespace
@@ -42,40 +43,58 @@ std::string_view Messages::say(std::string_view chinese, std::string_view englis
 
 std::string_view Messages::dimension(alerts::Dimension dimension) const {
     switch (dimension) {
-        case alerts::Dimension::channel: return say("渠道", "Channel");
-        case alerts::Dimension::model: return say("模型", "Model");
-        case alerts::Dimension::token: return say("令牌", "Key");
-        case alerts::Dimension::user: return say("用户", "User");
-        case alerts::Dimension::group: return say("分组", "Group");
-        case alerts::Dimension::route: return say("接口", "Route");
-        case alerts::Dimension::status: return say("状态码", "Status");
-        case alerts::Dimension::code: return say("错误码", "Error code");
-        case alerts::Dimension::ip: return "IP";
+        case alerts::Dimension::channel:
+            return say("渠道", "Channel");
+        case alerts::Dimension::model:
+            return say("模型", "Model");
+        case alerts::Dimension::token:
+            return say("令牌", "Key");
+        case alerts::Dimension::user:
+            return say("用户", "User");
+        case alerts::Dimension::group:
+            return say("分组", "Group");
+        case alerts::Dimension::route:
+            return say("接口", "Route");
+        case alerts::Dimension::status:
+            return say("状态码", "Status");
+        case alerts::Dimension::code:
+            return say("错误码", "Error code");
+        case alerts::Dimension::ip:
+            return "IP";
     }
     std::abort();
 }
 
 std::string Messages::what(Reason reason) const {
     switch (kind_of(reason)) {
-        case Message::Kind::resolved: return std::string{say("已恢复", "Resolved")};
-        case Message::Kind::reminder: return std::string{say("仍在告警", "Still firing")};
-        case Message::Kind::summary: return std::string{say("启用规则时已超限", "Over the limit when the rule was first looked at")};
+        case Message::Kind::resolved:
+            return std::string{say("已恢复", "Resolved")};
+        case Message::Kind::reminder:
+            return std::string{say("仍在告警", "Still firing")};
+        case Message::Kind::summary:
+            return std::string{
+                say("启用规则时已超限", "Over the limit when the rule was first looked at")};
         case Message::Kind::firing:
         case Message::Kind::breaker:
         case Message::Kind::digest:
-        case Message::Kind::test: return std::string{say("告警", "Firing")};
+        case Message::Kind::test:
+            return std::string{say("告警", "Firing")};
     }
     std::abort();
 }
 
 std::string Messages::title(const Notice& notice) const {
     auto text = fmt::format("{}{}{}", what(notice.reason), say("：", ": "), notice.rule);
-    for (const auto& part : notice.key) text += fmt::format(" · {} {}", dimension(part.dimension), part.display);
+    for (const auto& part : notice.key)
+        text += fmt::format(" · {} {}", dimension(part.dimension), part.display);
     return text;
 }
 
-std::string Messages::footer(std::string_view id, const base::TimeZone& zone, base::Second at) const {
-    return fmt::format("{} · {}{} {}", site_, id.empty() ? std::string{} : fmt::format("#{} · ", id), zone.format(at), zone.name());
+std::string Messages::footer(std::string_view id, const base::TimeZone& zone,
+                             base::Second at) const {
+    return fmt::format("{} · {}{} {}", site_,
+                       id.empty() ? std::string{} : fmt::format("#{} · ", id), zone.format(at),
+                       zone.name());
 }
 
 Message Messages::alert(const Notice& notice, const TripResult* trip) const {
@@ -87,14 +106,20 @@ Message Messages::alert(const Notice& notice, const TripResult* trip) const {
     add_numbers(notice, message);
     add_times(notice, message);
     for (const auto& one : notice.series) {
-        message.lines.push_back(fmt::format("{}: {}", alerts::describe(one.key), value_text(notice, one.value)));
+        message.lines.push_back(
+            fmt::format("{}: {}", alerts::describe(one.key), value_text(notice, one.value)));
     }
     if (notice.more > 0) {
-        message.lines.push_back(language_ == Language::chinese ? fmt::format("另有 {} 个未列出", group_digits(static_cast<std::int64_t>(notice.more)))
-                                                                : fmt::format("and {} more", group_digits(static_cast<std::int64_t>(notice.more))));
+        message.lines.push_back(
+            language_ == Language::chinese
+                ? fmt::format("另有 {} 个未列出",
+                              group_digits(static_cast<std::int64_t>(notice.more)))
+                : fmt::format("and {} more", group_digits(static_cast<std::int64_t>(notice.more))));
     }
     if (notice.reason == Reason::first_look) {
-        message.lines.emplace_back(say("首次评估：只汇总，不执行熔断", "First look: summed up only, the breaker does nothing about these"));
+        message.lines.emplace_back(
+            say("首次评估：只汇总，不执行熔断",
+                "First look: summed up only, the breaker does nothing about these"));
     }
     if (trip != nullptr) add_trip(*trip, message);
     message.footer = footer(notice.event_id, notice.zone, notice.at);
@@ -104,17 +129,25 @@ Message Messages::alert(const Notice& notice, const TripResult* trip) const {
 void Messages::add_numbers(const Notice& notice, Message& message) const {
     const auto metric = std::string{alerts::metric_name(notice.metric)};
     if (notice.reason != Reason::first_look || notice.series.empty()) {
-        message.facts.push_back({metric, fmt::format("{} ({} {}, {})", value_text(notice, notice.value), notice.below ? "<" : ">",
-                                                     format_value(notice.metric, notice.threshold), base::format_duration(notice.window))});
+        message.facts.push_back(
+            {metric,
+             fmt::format("{} ({} {}, {})", value_text(notice, notice.value),
+                         notice.below ? "<" : ">", format_value(notice.metric, notice.threshold),
+                         base::format_duration(notice.window))});
     } else {
-        message.facts.push_back({metric, fmt::format("{} {}, {}", notice.below ? "<" : ">", format_value(notice.metric, notice.threshold),
+        message.facts.push_back({metric, fmt::format("{} {}, {}", notice.below ? "<" : ">",
+                                                     format_value(notice.metric, notice.threshold),
                                                      base::format_duration(notice.window))});
     }
     if (notice.reason == Reason::resolved || notice.reason == Reason::reminder) {
-        message.facts.push_back({std::string{say("峰值", "Worst")}, format_value(notice.metric, notice.peak)});
+        message.facts.push_back(
+            {std::string{say("峰值", "Worst")}, format_value(notice.metric, notice.peak)});
     }
     if (alerts::is_ratio(notice.metric)) {
-        message.facts.push_back({std::string{say("请求数", "Requests")}, group_digits(notice.requests)});
+        const bool attempts = notice.metric == alerts::Metric::error_rate;
+        message.facts.push_back(
+            {std::string{attempts ? say("上游请求数", "Attempts") : say("请求数", "Requests")},
+             group_digits(notice.requests)});
     }
 }
 
@@ -122,13 +155,21 @@ void Messages::add_times(const Notice& notice, Message& message) const {
     if (notice.reason == Reason::first_look) return;
     message.facts.push_back({std::string{say("开始", "Since")}, notice.zone.format(notice.since)});
     if (notice.duration.count() > 0) {
-        message.facts.push_back({std::string{say("持续", "Lasted")}, base::format_duration(notice.duration)});
+        message.facts.push_back(
+            {std::string{say("持续", "Lasted")}, base::format_duration(notice.duration)});
     }
     if (notice.reason == Reason::hours_began) {
-        message.lines.emplace_back(say("在生效时段之外已开始，现在通知", "It began outside the rule's active hours"));
+        message.lines.emplace_back(
+            say("在生效时段之外已开始，现在通知", "It began outside the rule's active hours"));
+    }
+    if (notice.reason == Reason::flapping) {
+        message.lines.emplace_back(
+            say("一小时内反复触发：在其平静之前不再逐次通知",
+                "It comes and goes: nothing more is said about it until it has calmed down"));
     }
     if (notice.ended == alerts::Ending::no_traffic) {
-        message.lines.emplace_back(say("没有流量，无法判断是否已恢复", "No traffic: whether it has recovered is unknown"));
+        message.lines.emplace_back(
+            say("没有流量，无法判断是否已恢复", "No traffic: whether it has recovered is unknown"));
     }
     if (notice.ended == alerts::Ending::gone) {
         message.lines.emplace_back(say("对象已消失", "What the alert was about is gone"));
@@ -140,34 +181,59 @@ std::string Messages::trip_line(const TripResult& trip) const {
     const bool zh = language_ == Language::chinese;
     switch (trip.kind) {
         case TripResult::Kind::tripped:
-            return zh ? fmt::format("熔断：已在网关禁用渠道 {}（status={}）", channel, trip.status_written)
-                      : fmt::format("Breaker: channel {} is disabled at the gateway (status {})", channel, trip.status_written);
+            return zh ? fmt::format("熔断：已在网关禁用渠道 {}（status={}）", channel,
+                                    trip.status_written)
+                      : fmt::format("Breaker: channel {} is disabled at the gateway (status {})",
+                                    channel, trip.status_written);
         case TripResult::Kind::would_trip:
             return zh ? fmt::format("熔断（影子模式）：本应禁用渠道 {}，未写入任何内容", channel)
-                      : fmt::format("Breaker (shadow): would have disabled channel {}; nothing was written", channel);
+                      : fmt::format(
+                            "Breaker (shadow): would have disabled channel {}; nothing was written",
+                            channel);
         case TripResult::Kind::refused:
-            return zh ? fmt::format("熔断未执行，渠道 {} 保持启用：", channel) : fmt::format("Breaker: channel {} stays enabled: ", channel);
+            return zh ? fmt::format("熔断未执行，渠道 {} 保持启用：", channel)
+                      : fmt::format("Breaker: channel {} stays enabled: ", channel);
         case TripResult::Kind::already_off:
-            return zh ? fmt::format("熔断：渠道 {} 已被他人禁用", channel) : fmt::format("Breaker: channel {} was disabled already", channel);
+            return zh ? fmt::format("熔断：渠道 {} 此前已被禁用", channel)
+                      : fmt::format("Breaker: channel {} was disabled already", channel);
         case TripResult::Kind::lost_race:
             return zh ? fmt::format("熔断：渠道 {} 同时被他人修改，保留其修改", channel)
-                      : fmt::format("Breaker: somebody changed channel {} at the same moment; theirs stands", channel);
+                      : fmt::format(
+                            "Breaker: somebody changed channel {} at the same moment; theirs "
+                            "stands",
+                            channel);
         case TripResult::Kind::failed:
-            return zh ? fmt::format("熔断失败，渠道 {} 未改动：", channel) : fmt::format("Breaker: channel {} could not be disabled: ", channel);
+            return zh ? "熔断失败：" : "Breaker failed: ";
         case TripResult::Kind::unknown:
-            return zh ? fmt::format("熔断结果未知，请检查渠道 {}：", channel) : fmt::format("Breaker: unknown whether channel {} is disabled, please look: ", channel);
+            return zh ? fmt::format("熔断结果未知，请检查渠道 {}：", channel)
+                      : fmt::format(
+                            "Breaker: unknown whether channel {} is disabled, please look: ",
+                            channel);
     }
     std::abort();
 }
 
 void Messages::add_trip(const TripResult& trip, Message& message) const {
-    const bool explains = trip.kind == TripResult::Kind::refused || trip.kind == TripResult::Kind::failed || trip.kind == TripResult::Kind::unknown;
+    const bool explains = trip.kind == TripResult::Kind::refused ||
+                          trip.kind == TripResult::Kind::failed ||
+                          trip.kind == TripResult::Kind::unknown;
     auto line = trip_line(trip);
-    if (explains) line += trip.why;
-    else if (!trip.why.empty()) line += fmt::format(" ({})", trip.why);
+    if (explains)
+        line += trip.why;
+    else if (!trip.why.empty())
+        line += fmt::format(" ({})", trip.why);
     message.lines.push_back(std::move(line));
-    if (!trip.dark_models.empty() && trip.kind != TripResult::Kind::refused) {
-        message.lines.push_back(fmt::format("{}{}", say("以下模型不再有可用渠道：", "These now have no channel left: "), fmt::join(trip.dark_models, ", ")));
+    if (trip.kind == TripResult::Kind::refused) return;
+    if (!trip.dark_models.empty()) {
+        message.lines.push_back(
+            fmt::format("{}{}", say("以下模型不再有可用渠道：", "These now have no channel left: "),
+                        fmt::join(trip.dark_models, ", ")));
+    }
+    if (!trip.unused_dark.empty()) {
+        message.lines.push_back(fmt::format("{}{}",
+                                            say("同样没有可用渠道（24 小时内无请求）：",
+                                                "Nor have these, which nobody asked for in 24 h: "),
+                                            fmt::join(trip.unused_dark, ", ")));
     }
 }
 
@@ -175,7 +241,8 @@ Message Messages::breaker(const TripResult& trip, base::Second at) const {
     Message message;
     message.kind = Message::Kind::breaker;
     message.severity = base::Severity::critical;
-    message.title = fmt::format("{}{}", say("熔断：渠道 ", "Breaker: channel "), channel_text(trip));
+    message.title =
+        fmt::format("{}{}", say("熔断：渠道 ", "Breaker: channel "), channel_text(trip));
     message.facts.push_back({std::string{say("原因", "Reason")}, trip.request.reason});
     add_trip(trip, message);
     message.footer = footer(trip.request.trip_id, zone_, at);
@@ -185,13 +252,18 @@ Message Messages::breaker(const TripResult& trip, base::Second at) const {
 Message Messages::late(const std::vector<Notice>& notices, base::Second now) const {
     Message message;
     message.kind = Message::Kind::digest;
-    message.title = language_ == Language::chinese ? fmt::format("迟到的告警（网关一度无法读取）：{} 条", notices.size())
-                                                    : fmt::format("Late: {} alerts from while the gateway could not be read", notices.size());
+    message.title = fmt::format(
+        "{}{}",
+        say("迟到的告警（当时无法读取网关或程序未运行）：",
+            "Late, from while the gateway could not be read or quotafuse did not run: "),
+        notices.size());
     for (const auto& notice : notices) {
         message.severity = std::max(message.severity, notice.severity);
-        message.lines.push_back(fmt::format("{} {}, {}", notice.zone.format(notice.at), title(notice), value_text(notice, notice.value)));
+        message.lines.push_back(fmt::format("{} {}, {}", notice.zone.format(notice.at),
+                                            title(notice), value_text(notice, notice.value)));
     }
-    message.lines.emplace_back(say("迟到的告警不执行熔断", "The breaker does nothing about late alerts"));
+    message.lines.emplace_back(
+        say("迟到的告警不执行熔断", "The breaker does nothing about late alerts"));
     message.footer = footer({}, zone_, now);
     return message;
 }
@@ -200,7 +272,10 @@ Message Messages::test(const std::string& text, base::Second now) const {
     Message message;
     message.kind = Message::Kind::test;
     message.title = say("quotafuse 测试消息", "quotafuse test message");
-    message.lines.push_back(text.empty() ? std::string{say("如果你看到这条消息，说明通知配置正确。", "If you can read this, the notifier works.")} : text);
+    message.lines.push_back(text.empty()
+                                ? std::string{say("如果你看到这条消息，说明通知配置正确。",
+                                                  "If you can read this, the notifier works.")}
+                                : text);
     message.footer = footer({}, zone_, now);
     return message;
 }

@@ -13,8 +13,8 @@
 
 namespace quotafuse::daemon {
 
-/// Writes what people read, in the language and zone of the configuration. Carries a value of one room to
-/// another: alerts and breaker results come in, messages for the notifiers go out.
+/// Writes what people read, in the language and zone of the configuration. Carries a value of one
+/// room to another: alerts and breaker results come in, messages for the notifiers go out.
 class Messages {
 public:
     explicit Messages(const Config& config);

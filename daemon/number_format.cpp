@@ -1,9 +1,9 @@
 #include "daemon/number_format.h"
 
-#include <fmt/format.h>
-
 #include <cmath>
 #include <cstdlib>
+
+#include <fmt/format.h>
 
 namespace quotafuse::daemon {
 namespace {
@@ -21,7 +21,8 @@ std::string decimal(double value, int decimals) {
     return (value < 0 && text != "0" ? "-" : "") + text;
 }
 
-/// Cents are enough for money that matters; less than a cent keeps the digits that tell it from nothing.
+/// Cents are enough for money that matters; less than a cent keeps the digits that tell it from
+/// nothing.
 std::string dollars(double value) {
     const auto amount = std::abs(value);
     const auto text = fmt::format("{:.{}f}", amount, amount > 0 && amount < 0.01 ? 6 : 2);
@@ -50,12 +51,17 @@ std::string format_value(alerts::Metric metric, double value) {
         case alerts::Metric::prompt_tokens:
         case alerts::Metric::completion_tokens:
         case alerts::Metric::cache_tokens:
-        case alerts::Metric::quota: return decimal(value, 2);
-        case alerts::Metric::error_rate: return decimal(value, 1) + " %";
-        case alerts::Metric::cost: return dollars(value);
+        case alerts::Metric::quota:
+            return decimal(value, 2);
+        case alerts::Metric::error_rate:
+            return decimal(value, 1) + " %";
+        case alerts::Metric::cost:
+            return dollars(value);
         case alerts::Metric::rpm:
-        case alerts::Metric::tpm: return decimal(value, 1) + "/min";
-        case alerts::Metric::latency_avg: return decimal(value, 0) + " ms";
+        case alerts::Metric::tpm:
+            return decimal(value, 1) + "/min";
+        case alerts::Metric::latency_avg:
+            return decimal(value, 0) + " ms";
     }
     std::abort();
 }

@@ -10,7 +10,8 @@ namespace quotafuse::daemon {
 /// 1234567 → "1,234,567".
 std::string group_digits(std::int64_t number);
 
-/// A metric's value as people read it, with its unit: "2,500,000", "35.2 %", "$3.40", "1,234 ms", "12.5/min".
+/// A metric's value as people read it, with its unit: "2,500,000", "35.2 %", "$3.40", "1,234 ms",
+/// "12.5/min".
 std::string format_value(alerts::Metric metric, double value);
 
 }  // namespace quotafuse::daemon

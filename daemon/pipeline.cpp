@@ -8,25 +8,43 @@ namespace {
 
 /// A clean stop lets running sends end, so that nothing is sent twice after it.
 constexpr base::Milliseconds kLastSends{1200};
+/// A kill -9 then costs at most this much to be evaluated again.
+constexpr base::Seconds kCheckpointInterval{300};
 
 template <class... F>
 struct Overloaded : F... {
     using F::operator()...;
 };
+template <class... F>
+Overloaded(F...) -> Overloaded<F...>;  // clang 14 does not deduce it by itself
 
 }  // namespace
 
-Pipeline::Pipeline(Rooms rooms, Mailbox<Letter>& mailbox, std::function<void()> stored, const base::Clock& clock,
-                   const base::Log& log)
-    : rooms_(rooms), mailbox_(mailbox), stored_(std::move(stored)), clock_(clock), log_(log) {}
+Pipeline::Pipeline(Rooms rooms, Mailbox<Letter>& mailbox, std::function<void()> stored,
+                   const base::Clock& clock, const base::Log& log)
+    : rooms_(rooms),
+      mailbox_(mailbox),
+      stored_(std::move(stored)),
+      clock_(clock),
+      log_(log),
+      next_checkpoint_(clock.mono() + kCheckpointInterval) {}
 
 void Pipeline::run(const std::stop_token& stop) {
     const std::stop_callback wake{stop, [this] { mailbox_.wake(); }};
     while (!stop.stop_requested()) {
-        collect(trouble_.empty() ? rooms_.courier.next_look() : clock_.mono() + base::Seconds{1});
+        collect(next_turn());
         turn();
     }
     finish();
+}
+
+/// At once while there are seconds to catch up with, a slice of them a turn.
+base::MonoTime Pipeline::next_turn() const {
+    const auto now = clock_.mono();
+    if (!trouble_.empty()) return now + base::Seconds{1};
+    const auto horizon = rooms_.intake.horizon();
+    if (started_ && horizon && rooms_.engine.time() < *horizon) return now;
+    return rooms_.courier.next_look();
 }
 
 void Pipeline::collect(base::MonoTime until) {
@@ -34,19 +52,34 @@ void Pipeline::collect(base::MonoTime until) {
 }
 
 void Pipeline::turn() {
-    try_to("write the store", [this] {
+    write_store([this] {
         if (!started_) start();
-        while (!letters_.empty()) {
-            handle(letters_.front());
-            letters_.pop_front();  // only now: after an exception it is dealt with again
-        }
+        handle_letters();
         if (const auto horizon = rooms_.intake.horizon()) rooms_.announcer.advance(*horizon);
+        if (clock_.mono() >= next_checkpoint_) {
+            rooms_.announcer.checkpoint();
+            next_checkpoint_ = clock_.mono() + kCheckpointInterval;
+        }
         rooms_.courier.pump();
     });
     rooms_.board.beat();
-    try_to("read the store", [this] {
-        rooms_.board.publish({rooms_.store, rooms_.engine, rooms_.outbox, rooms_.audit, rooms_.intake});
-    });
+    publish();
+}
+
+void Pipeline::handle_letters() {
+    while (!letters_.empty()) {
+        handle(letters_.front());
+        letters_.pop_front();  // only now: after an exception it is dealt with again
+    }
+}
+
+void Pipeline::publish() {
+    try {
+        rooms_.board.publish(
+            {rooms_.store, rooms_.engine, rooms_.outbox, rooms_.audit, rooms_.intake});
+    } catch (const SQLite::Exception& e) {
+        rooms_.board.note_error(fmt::format("store: cannot be read: {}", e.what()));
+    }
 }
 
 void Pipeline::start() {
@@ -57,10 +90,12 @@ void Pipeline::start() {
 }
 
 void Pipeline::handle(const Letter& letter) {
-    std::visit(Overloaded{[&](const SourceNews& news) { handle_news(news); },
-                          [&](const notifiers::Dispatcher::Result& result) { rooms_.courier.take(result); },
-                          [&](const circuit_breaker::TripResult& result) { rooms_.announcer.take(result); }},
-               letter);
+    std::visit(
+        Overloaded{
+            [&](const SourceNews& news) { handle_news(news); },
+            [&](const notifiers::Dispatcher::Result& result) { rooms_.courier.take(result); },
+            [&](const circuit_breaker::TripResult& result) { rooms_.announcer.take(result); }},
+        letter);
 }
 
 void Pipeline::handle_news(const SourceNews& news) {
@@ -81,33 +116,35 @@ void Pipeline::handle_news(const SourceNews& news) {
                news);
 }
 
-/// A store that cannot be written (a full disk, a lock held by a backup) stops progress, says so once, and
-/// is tried again; nothing is half-written, because every step is one transaction.
-void Pipeline::try_to(const char* what, const std::function<void()>& act) {
+/// A store that cannot be written (a full disk, a lock held by a backup) stops progress, says so
+/// once, and is tried again; nothing is half-written, because every step is one transaction.
+void Pipeline::write_store(const std::function<void()>& act) {
     try {
         act();
-        if (!trouble_.empty() && what[0] == 'w') {
-            log_.info("store: can be written again");
-            trouble_.clear();
-            rooms_.board.note_store_trouble({});
-        }
+        if (trouble_.empty()) return;
+        log_.info("store: can be written again");
+        trouble_.clear();
+        rooms_.board.note_store_trouble({});
     } catch (const SQLite::Exception& e) {
-        const auto text = fmt::format("cannot {}: {}", what, e.what());
-        if (text != trouble_) log_.error(fmt::format("store: {}; it is tried again every second", text));
-        trouble_ = text;
-        rooms_.board.note_error("store: " + text);
-        rooms_.board.note_store_trouble(e.what());
+        if (trouble_ != e.what()) {
+            log_.error(fmt::format("store: cannot be written: {}; it is tried again every second",
+                                   e.what()));
+        }
+        trouble_ = e.what();
+        rooms_.board.note_error("store: " + trouble_);
+        rooms_.board.note_store_trouble(trouble_);
     }
 }
 
 void Pipeline::finish() {
     const auto deadline = clock_.mono() + kLastSends;
-    while (rooms_.courier.busy() && clock_.mono() < deadline) collect(deadline);
-    try_to("write the store", [this] {
-        while (!letters_.empty()) {
-            handle(letters_.front());
-            letters_.pop_front();
-        }
+    do {
+        write_store([this] { handle_letters(); });
+        if (!rooms_.courier.busy()) break;
+        collect(deadline);
+    } while (clock_.mono() < deadline);
+    write_store([this] {
+        handle_letters();
         if (started_) rooms_.announcer.checkpoint();
     });
 }

@@ -23,9 +23,9 @@ namespace quotafuse::daemon {
 /// What other threads hand to the pipeline.
 using Letter = std::variant<SourceNews, notifiers::Dispatcher::Result, circuit_breaker::TripResult>;
 
-/// The one thread that writes the store: takes what was read, evaluates, puts on record, starts sends and
-/// trips, and publishes how it all stands. When the store cannot be written everything waits in order and
-/// is tried again once a second.
+/// The one thread that writes the store: takes what was read, evaluates, puts on record, starts
+/// sends and trips, and publishes how it all stands. When the store cannot be written everything
+/// waits in order and is tried again once a second.
 class Pipeline {
 public:
     struct Rooms {
@@ -39,8 +39,8 @@ public:
         StatusBoard& board;
     };
     /// `stored` is called after each poll that was stored: the reader may go on.
-    Pipeline(Rooms rooms, Mailbox<Letter>& mailbox, std::function<void()> stored, const base::Clock& clock,
-             const base::Log& log);
+    Pipeline(Rooms rooms, Mailbox<Letter>& mailbox, std::function<void()> stored,
+             const base::Clock& clock, const base::Log& log);
 
     /// Turns until `stop`, then lets running sends end for a moment and puts the state on record.
     void run(const std::stop_token& stop);
@@ -51,7 +51,10 @@ private:
     void handle(const Letter& letter);
     void handle_news(const SourceNews& news);
     void collect(base::MonoTime until);
-    void try_to(const char* what, const std::function<void()>& act);
+    base::MonoTime next_turn() const;
+    void handle_letters();
+    void publish();
+    void write_store(const std::function<void()>& act);
     void finish();
 
     Rooms rooms_;
@@ -61,7 +64,8 @@ private:
     const base::Log& log_;
     std::deque<Letter> letters_;  // not yet dealt with, in order
     bool started_ = false;
-    std::string trouble_;
+    base::MonoTime next_checkpoint_;
+    std::string trouble_;  // why the store cannot be written; empty when it can
 };
 
 }  // namespace quotafuse::daemon

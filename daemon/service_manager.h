@@ -15,7 +15,8 @@ public:
     void stopping() const;
     /// One line for people in `systemctl status`.
     void status(const std::string& line) const;
-    /// Only to be called while the daemon really turns: a ping from a free-running loop proves nothing.
+    /// Only to be called while the daemon really turns: a ping from a free-running loop proves
+    /// nothing.
     void alive() const;
     /// How often alive() is wanted; zero when there is no watchdog.
     base::Milliseconds watchdog_interval() const { return watchdog_; }

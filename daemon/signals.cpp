@@ -11,14 +11,16 @@ Signals::Signals() {
     ::pthread_sigmask(SIG_BLOCK, &set_, &former_);
 }
 
-Signals::~Signals() { release(); }
+Signals::~Signals() {
+    release();
+}
 
-void Signals::release() { ::pthread_sigmask(SIG_SETMASK, &former_, nullptr); }
+void Signals::release() {
+    ::pthread_sigmask(SIG_SETMASK, &former_, nullptr);
+}
 
 int Signals::wait(base::Milliseconds most) const {
-    const struct timespec limit {
-        most.count() / 1000, (most.count() % 1000) * 1'000'000
-    };
+    const struct timespec limit { most.count() / 1000, (most.count() % 1000) * 1'000'000 };
     const int signal = ::sigtimedwait(&set_, nullptr, &limit);
     return signal > 0 ? signal : 0;
 }

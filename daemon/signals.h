@@ -6,7 +6,8 @@
 
 namespace quotafuse::daemon {
 
-/// SIGTERM, SIGINT and SIGHUP as values instead of interrupts: blocked in every thread that starts after it.
+/// SIGTERM, SIGINT and SIGHUP as values instead of interrupts: blocked in every thread that starts
+/// after it.
 class Signals {
 public:
     Signals();

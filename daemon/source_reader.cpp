@@ -2,9 +2,11 @@
 
 namespace quotafuse::daemon {
 
-SourceReader::SourceReader(std::unique_ptr<sync::LogSource> source, std::unique_ptr<sync::GatewaySession> main,
-                           std::string database, sync::Position position, sync::FollowOptions follow,
-                           ReaderOptions options, const base::Clock& clock, std::function<void(SourceNews)> tell)
+SourceReader::SourceReader(std::unique_ptr<sync::LogSource> source,
+                           std::unique_ptr<sync::GatewaySession> main, std::string database,
+                           sync::Position position, sync::FollowOptions follow,
+                           ReaderOptions options, const base::Clock& clock,
+                           std::function<void(SourceNews)> tell)
     : source_(std::move(source)),
       main_(std::move(main)),
       database_(std::move(database)),
@@ -16,7 +18,9 @@ SourceReader::SourceReader(std::unique_ptr<sync::LogSource> source, std::unique_
       next_info_(clock.mono()),
       thread_([this](const std::stop_token& stop) { work(stop); }) {}
 
-SourceReader::~SourceReader() { stop(); }
+SourceReader::~SourceReader() {
+    stop();
+}
 
 void SourceReader::stop() {
     if (!thread_.joinable()) return;

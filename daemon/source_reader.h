@@ -35,17 +35,18 @@ struct ReaderOptions {
     std::uint64_t seed = 0;  // of the backoff's jitter
 };
 
-/// The thread that reads the gateway: rows every poll_interval (full batches back to back), names and options
-/// every info_interval. A gateway that does not answer holds up nobody but this thread.
+/// The thread that reads the gateway: rows every poll_interval (full batches back to back), names
+/// and options every info_interval. A gateway that does not answer holds up nobody but this thread.
 class SourceReader {
 public:
     /// Runs ahead of the store by this many polls, so that memory is bounded whatever the backlog.
     static constexpr int kMostAhead = 2;
 
     /// `tell` is called from the reader's thread, in order. `position` is where the store stands.
-    SourceReader(std::unique_ptr<sync::LogSource> source, std::unique_ptr<sync::GatewaySession> main,
-                 std::string database, sync::Position position, sync::FollowOptions follow,
-                 ReaderOptions options, const base::Clock& clock, std::function<void(SourceNews)> tell);
+    SourceReader(std::unique_ptr<sync::LogSource> source,
+                 std::unique_ptr<sync::GatewaySession> main, std::string database,
+                 sync::Position position, sync::FollowOptions follow, ReaderOptions options,
+                 const base::Clock& clock, std::function<void(SourceNews)> tell);
     ~SourceReader();
     SourceReader(const SourceReader&) = delete;
     SourceReader& operator=(const SourceReader&) = delete;

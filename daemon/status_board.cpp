@@ -1,7 +1,6 @@
 #include "daemon/status_board.h"
 
 #include <fmt/format.h>
-
 #include <nlohmann/json.hpp>
 
 #include "base/duration.h"
@@ -18,9 +17,12 @@ constexpr base::Seconds kLongestTurn{20};
 
 std::string_view severity_name(base::Severity severity) {
     switch (severity) {
-        case base::Severity::info: return "info";
-        case base::Severity::warning: return "warning";
-        case base::Severity::critical: return "critical";
+        case base::Severity::info:
+            return "info";
+        case base::Severity::warning:
+            return "warning";
+        case base::Severity::critical:
+            return "critical";
     }
     std::abort();
 }
@@ -30,8 +32,9 @@ Json optional_seconds(const std::optional<base::Second>& t) {
 }
 
 Json rules_json(const alerts::Overview& overview) {
-    return {{"total", overview.total},     {"inactive", overview.inactive}, {"pending", overview.pending},
-            {"firing", overview.firing},   {"warming", overview.warming},   {"disabled", overview.disabled},
+    return {{"total", overview.total},     {"inactive", overview.inactive},
+            {"pending", overview.pending}, {"firing", overview.firing},
+            {"warming", overview.warming}, {"disabled", overview.disabled},
             {"error", overview.error}};
 }
 
@@ -54,8 +57,11 @@ Json outbox_json(const notifiers::Outbox& outbox, const Config& config) {
     auto list = Json::array();
     for (const auto& notifier : config.notifiers) {
         const auto health = outbox.health(notifier.name);
-        const bool failing = health.last_failure && (!health.last_ok || *health.last_ok < *health.last_failure);
-        list.push_back({{"name", notifier.name}, {"pending", health.pending}, {"failed", health.failed},
+        const bool failing =
+            health.last_failure && (!health.last_ok || *health.last_ok < *health.last_failure);
+        list.push_back({{"name", notifier.name},
+                        {"pending", health.pending},
+                        {"failed", health.failed},
                         {"last_error", failing ? Json(health.last_error) : Json(nullptr)}});
     }
     return {{"pending", outbox.pending()}, {"failed", outbox.failed()}, {"notifiers", list}};
@@ -64,15 +70,25 @@ Json outbox_json(const notifiers::Outbox& outbox, const Config& config) {
 Json breaker_json(circuit_breaker::Audit& audit, const Config& config) {
     auto open = Json::array();
     for (const auto& trip : audit.open_trips()) {
-        open.push_back({{"channel", trip.channel}, {"name", trip.channel_name}, {"since", base::unix_seconds(trip.at)},
-                        {"mode", "live"}, {"reason", trip.reason}});
+        open.push_back({{"channel", trip.channel},
+                        {"name", trip.channel_name},
+                        {"since", base::unix_seconds(trip.at)},
+                        {"mode", "live"},
+                        {"reason", trip.reason}});
     }
     auto recent = Json::array();
     for (const auto& entry : audit.last(10)) {
-        recent.push_back({{"at", base::unix_seconds(entry.at)}, {"channel", entry.channel}, {"name", entry.channel_name},
-                          {"mode", entry.mode}, {"result", entry.step}, {"reason", entry.reason}, {"why", entry.why}});
+        recent.push_back({{"at", base::unix_seconds(entry.at)},
+                          {"channel", entry.channel},
+                          {"name", entry.channel_name},
+                          {"mode", entry.mode},
+                          {"result", entry.step},
+                          {"reason", entry.reason},
+                          {"why", entry.why}});
     }
-    return {{"mode", circuit_breaker::mode_name(config.breaker.mode)}, {"paused", false}, {"open", open}, {"recent", recent}};
+    return {{"mode", circuit_breaker::mode_name(config.breaker.mode)},
+            {"open", open},
+            {"recent", recent}};
 }
 
 }  // namespace
@@ -82,31 +98,46 @@ StatusBoard::StatusBoard(const Config& config, const base::Clock& clock)
     readiness_.set({false, {"starting"}});
 }
 
-void StatusBoard::beat() { beat_ = clock_.mono(); }
-void StatusBoard::note_error(const std::string& text) { last_error_ = Error{clock_.now(), text}; }
-void StatusBoard::note_store_trouble(const std::string& text) { store_trouble_ = text; }
+void StatusBoard::beat() {
+    beat_ = clock_.mono();
+}
+void StatusBoard::note_error(const std::string& text) {
+    last_error_ = Error{clock_.now(), text};
+}
+void StatusBoard::note_store_trouble(const std::string& text) {
+    store_trouble_ = text;
+}
 
 Readiness StatusBoard::judge(const Intake& intake) const {
     Readiness readiness;
     const auto& source = intake.state();
     switch (source.phase) {
-        case SourceState::Phase::ok: break;
-        case SourceState::Phase::starting: readiness.reasons.emplace_back("the gateway has not been read yet"); break;
+        case SourceState::Phase::ok:
+            break;
+        case SourceState::Phase::starting:
+            readiness.reasons.emplace_back("the gateway has not been read yet");
+            break;
         case SourceState::Phase::catching_up:
-            readiness.reasons.push_back(fmt::format("catching up with the gateway, {} behind",
-                                                    base::format_duration(base::Seconds{intake.lag().value_or(0)})));
+            readiness.reasons.push_back(
+                fmt::format("catching up with the gateway, {} behind",
+                            base::format_duration(base::Seconds{intake.lag().value_or(0)})));
             break;
         case SourceState::Phase::unreachable:
         case SourceState::Phase::denied:
         case SourceState::Phase::schema:
         case SourceState::Phase::rejected:
-            readiness.reasons.push_back(fmt::format("the gateway cannot be read ({}): {}", phase_name(source.phase), source.detail));
+            readiness.reasons.push_back(fmt::format("the gateway cannot be read ({}): {}",
+                                                    phase_name(source.phase), source.detail));
             break;
     }
-    if (source.phase == SourceState::Phase::ok && intake.lag().value_or(0) > config_.stale_after.count()) {
-        readiness.reasons.push_back(fmt::format("the gateway was last read {} ago", base::format_duration(base::Seconds{*intake.lag()})));
+    if (source.phase == SourceState::Phase::ok &&
+        intake.lag().value_or(0) > config_.stale_after.count()) {
+        readiness.reasons.push_back(
+            fmt::format("the gateway was last read {} ago",
+                        base::format_duration(base::Seconds{*intake.lag()})));
     }
-    if (!store_trouble_.empty()) readiness.reasons.push_back("the store cannot be written: " + store_trouble_);
+    if (!store_trouble_.empty())
+        readiness.reasons.push_back("the store cannot be written: " + store_trouble_);
     readiness.ready = readiness.reasons.empty();
     return readiness;
 }
@@ -126,29 +157,41 @@ void StatusBoard::publish(const Rooms& rooms) {
         {"cursor", rooms.store.position().cursor},
         {"lag_seconds", lag ? Json(*lag) : Json(nullptr)},
         {"gaps", rooms.store.position().gaps.size()},
-        {"source", {{"state", phase_name(source.phase)}, {"detail", source.detail}, {"since", base::unix_seconds(source.since)},
-                    {"synced_through", optional_seconds(source.synced_through)}}},
+        {"source",
+         {{"state", phase_name(source.phase)},
+          {"detail", source.detail},
+          {"since", base::unix_seconds(source.since)},
+          {"synced_through", optional_seconds(source.synced_through)}}},
         {"engine_time", base::unix_seconds(overview.time)},
         {"rules", rules_json(overview)},
         {"alerts", alerts_json(overview)},
         {"outbox", outbox_json(rooms.outbox, config_)},
         {"breaker", breaker_json(rooms.audit, config_)},
-        {"last_error", last_error_ ? Json{{"at", base::unix_seconds(last_error_->at)}, {"text", last_error_->text}} : Json(nullptr)},
+        {"last_error", last_error_ ? Json{{"at", base::unix_seconds(last_error_->at)},
+                                          {"text", last_error_->text}}
+                                   : Json(nullptr)},
         {"readiness", {{"ready", readiness.ready}, {"reasons", readiness.reasons}}}};
     json_.set(status.dump(-1, ' ', false, Json::error_handler_t::replace));
     readiness_.set(readiness);
-    line_.set(fmt::format("{}, {} rows, {} rules, {} firing, breaker {}", phase_name(source.phase), group_digits(rooms.store.rows()),
-                          overview.total, overview.firing, circuit_breaker::mode_name(config_.breaker.mode)));
+    line_.set(fmt::format("{}, {} rows, {} rules, {} firing, breaker {}", phase_name(source.phase),
+                          group_digits(rooms.store.rows()), overview.total, overview.firing,
+                          circuit_breaker::mode_name(config_.breaker.mode)));
 }
 
-std::string StatusBoard::status_json() const { return json_.copy(); }
-std::string StatusBoard::line() const { return line_.copy(); }
+std::string StatusBoard::status_json() const {
+    return json_.copy();
+}
+std::string StatusBoard::line() const {
+    return line_.copy();
+}
 
 Readiness StatusBoard::readiness() const {
     if (!alive()) return {false, {"the pipeline has stopped turning"}};
     return readiness_.copy();
 }
 
-bool StatusBoard::alive() const { return clock_.mono() - beat_.load() < kLongestTurn; }
+bool StatusBoard::alive() const {
+    return clock_.mono() - beat_.load() < kLongestTurn;
+}
 
 }  // namespace quotafuse::daemon

@@ -16,8 +16,8 @@
 
 namespace quotafuse::daemon {
 
-/// What the pipeline publishes once a second, and what pages and commands read of it. publish() and beat()
-/// belong to the pipeline thread; the rest is thread-safe.
+/// What the pipeline publishes once a second, and what pages and commands read of it. publish() and
+/// beat() belong to the pipeline thread; the rest is thread-safe.
 class StatusBoard final : public StatusView {
 public:
     StatusBoard(const Config& config, const base::Clock& clock);

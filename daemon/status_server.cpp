@@ -56,9 +56,9 @@ bool is_direct(const HttpRequest& request) {
 HttpReply refuse_forwarded() {
     return error_reply(
         403,
-        "without a password this page is only for programs on the same host that use "
-        "127.0.0.1, localhost or [::1] and no proxy; to open it to others set "
-        "status.password and status.public_url");
+        "this page has no password yet, so it answers only programs of the same host that use "
+        "127.0.0.1, localhost or [::1] and no proxy; from elsewhere use a tunnel, such as "
+        "ssh -L 8787:127.0.0.1:8787 HOST");
 }
 
 HttpReply health(const StatusView& view) {
@@ -66,10 +66,14 @@ HttpReply health(const StatusView& view) {
     return error_reply(503, "a loop of the daemon has stopped; its log says more");
 }
 
-HttpReply readiness(const StatusView& view) {
+/// The reasons may name hosts and accounts: they are for those who may see the page.
+HttpReply readiness(const StatusView& view, bool with_reasons) {
     const auto state = view.readiness();
-    nlohmann::json body{{"ready", state.ready}, {"reasons", nlohmann::json::array()}};
-    for (const auto& reason : state.reasons) body["reasons"].push_back(base::valid_utf8(reason));
+    nlohmann::json body{{"ready", state.ready}};
+    if (with_reasons) body["reasons"] = nlohmann::json::array();
+    for (const auto& reason : state.reasons) {
+        if (with_reasons) body["reasons"].push_back(base::valid_utf8(reason));
+    }
     return {.status = state.ready ? 200 : 503,
             .content_type = "application/json",
             .body = body.dump() + "\n"};
@@ -99,7 +103,7 @@ HttpReply file(std::string_view path) {
 HttpReply answer_status_request(const StatusView& view, const HttpRequest& request) {
     // Probes of a container or a load balancer come through proxies and learn nothing worth hiding.
     if (request.path == "/healthz") return health(view);
-    if (request.path == "/readyz") return readiness(view);
+    if (request.path == "/readyz") return readiness(view, is_direct(request));
     if (!is_direct(request)) return refuse_forwarded();
     if (request.path == "/api/v1/status") {
         return {.content_type = "application/json", .body = view.status_json()};

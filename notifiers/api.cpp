@@ -48,15 +48,10 @@ Outcome Api::wait(std::chrono::seconds wait, std::string_view why) const {
 Outcome Api::without_verdict(const HttpReply& reply) const {
     if (reply.transport != Outcome::Kind::ok) return outcome(reply.transport, reply.error);
     const auto status = reply.status;
-    if (status >= 300 && status < 400) {
-        return outcome(
-            Outcome::Kind::permanent,
-            fmt::format("HTTP {}: a redirect, which is not followed; check the URL", status));
-    }
-    const auto why = fmt::format("HTTP {}, not the service's own answer: {}", status, reply.body);
-    const bool refused =
-        status >= 400 && status < 500 && status != 408 && status != 425 && status != 429;
-    if (refused) return outcome(Outcome::Kind::permanent, why);
+    const bool redirect = status >= 300 && status < 400;
+    const auto why =
+        redirect ? fmt::format("HTTP {}: a redirect, which is not followed; check the URL", status)
+                 : fmt::format("HTTP {}, not the service's own answer: {}", status, reply.body);
     return wait(reply.seconds("retry-after"), why);
 }
 

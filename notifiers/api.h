@@ -30,7 +30,9 @@ public:
     Outcome wait(std::chrono::seconds wait, std::string_view why) const;
 
     /// For an answer in which the service's own verdict cannot be read: no JSON (a proxy's page, a
-    /// captive portal's) or none at all. Never ok.
+    /// captive portal's) or none at all. Never ok; permanent only where the transport failed for
+    /// good: what stands between us and the service says nothing about the message, whatever its
+    /// status.
     Outcome without_verdict(const HttpReply& reply) const;
 
 private:

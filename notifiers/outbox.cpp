@@ -94,13 +94,16 @@ bool Outbox::put(const std::string& event_id, const std::string& notifier, const
     return insert.exec() > 0;
 }
 
-int Outbox::replace_unsent(const std::string& event_id, const Message& message) {
+std::vector<std::string> Outbox::replace_unsent(const std::string& event_id,
+                                                const Message& message) {
     SQLite::Statement update{db_.handle(),
-                             "UPDATE outbox SET message = ?, not_before = 0 "
-                             "WHERE event_id = ? AND state = 0 AND attempts = 0"};
+                             "UPDATE outbox SET message = ?, not_before = 0 WHERE event_id = ? "
+                             "AND state = 0 AND attempts = 0 RETURNING notifier"};
     update.bind(1, to_json(message));
     update.bind(2, event_id);
-    return update.exec();
+    std::vector<std::string> amended;
+    while (update.executeStep()) amended.push_back(update.getColumn(0).getString());
+    return amended;
 }
 
 std::optional<Delivery> Outbox::next(const std::string& notifier, base::Second now) {

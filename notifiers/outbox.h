@@ -50,8 +50,9 @@ public:
     bool put(const std::string& event_id, const std::string& notifier, const Message& message,
              base::Second now, base::Second not_before);
     /// Says more in a message that waits: replaces it, and releases it at once, wherever no attempt
-    /// was ever begun. How many notifiers that were; the others need a message of its own.
-    int replace_unsent(const std::string& event_id, const Message& message);
+    /// was ever begun. The notifiers that this was done for, in no order; the others need a message
+    /// of its own.
+    std::vector<std::string> replace_unsent(const std::string& event_id, const Message& message);
 
     /// The head of that notifier's queue, if it is due and no attempt of it is running.
     std::optional<Delivery> next(const std::string& notifier, base::Second now);

@@ -70,12 +70,25 @@ std::string_view query_value(std::string_view query, std::string_view key) {
     return {};
 }
 
+/// Tells what is no map. Mapping would quote it, and a text here is likely a token or a webhook.
+bool is_map(const std::string& file, const yaml::Node& node, const std::string& what,
+            yaml::Diagnostics& diagnostics) {
+    if (node.kind == yaml::Node::Kind::map) return true;
+    const auto found = node.kind == yaml::Node::Kind::scalar ? "a text" : node.describe();
+    diagnostics.error(file, node.place,
+                      fmt::format("{} must be a map of keys and values, not {}", what, found));
+    return false;
+}
+
+std::string describe_entry(const yaml::Member& member) {
+    return fmt::format("the notifier '{}'", member.key);
+}
+
 /// Reads one entry of the map. No message may show a value that can be secret.
 class Entry {
 public:
     Entry(const std::string& file, const yaml::Member& member, yaml::Diagnostics& diagnostics)
-        : node_(member.value),
-          map_(file, member.value, fmt::format("the notifier '{}'", member.key), diagnostics) {
+        : node_(member.value), map_(file, member.value, describe_entry(member), diagnostics) {
         settings_.name = member.key;
         if (!consists_of(member.key, kWordCharacters)) {
             map_.error(member.key_place, "a notifier's name consists of letters, digits, - and _");
@@ -137,10 +150,9 @@ private:
             const bool name = id.starts_with('@') && consists_of(id.substr(1), kWordCharacters);
             if (id.starts_with('-')) id.remove_prefix(1);
             if (!name && (!consists_of(id, kDigits) || id.size() > 16)) {
+                // Unquoted: what stands in the wrong variable may be the token.
                 map_.error(chat->place,
-                           fmt::format("chat_id must be a number such as -1001234567890, or "
-                                       "@channel, not '{}'",
-                                       chat->text));
+                           "chat_id must be a number such as -1001234567890, or @channel");
             }
             settings_.chat_id = chat->text;
         }
@@ -215,9 +227,10 @@ private:
 
 std::vector<Settings> load_settings(const std::string& file, const yaml::Node& map,
                                     yaml::Diagnostics& diagnostics) {
-    const yaml::Mapping tells_what_is_no_map{file, map, "notifiers", diagnostics};
     std::vector<Settings> all;
+    if (!is_map(file, map, "notifiers", diagnostics)) return all;
     for (const auto& member : map.members) {
+        if (!is_map(file, member.value, describe_entry(member), diagnostics)) continue;
         if (auto settings = Entry{file, member, diagnostics}.read())
             all.push_back(std::move(*settings));
     }

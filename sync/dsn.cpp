@@ -75,6 +75,13 @@ std::string read_parameters(std::string_view text, Dsn& dsn) {
                    std::find(kIgnored.begin(), kIgnored.end(), key) == kIgnored.end()) {
             const std::vector<std::string_view> known{kIgnored.begin(), kIgnored.end()};
             const auto close = base::nearest(key, known);
+            // What is no name is no parameter: the tail of a password with a '?' in it, perhaps.
+            const bool is_name =
+                key.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-") ==
+                std::string_view::npos;
+            if (!is_name || key.size() > 40 || close.empty())
+                return "a parameter after '?' is unknown (a '?' or '#' in a password of a URL must "
+                       "be percent-encoded)";
             return fmt::format("unknown parameter '{}'{}", key,
                                close.empty() ? "" : fmt::format("; did you mean '{}'?", close));
         }

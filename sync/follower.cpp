@@ -16,7 +16,7 @@ Follower::Follower(LogSource& source, Position position, FollowOptions options,
 
 Poll Follower::next() {
     const auto gateway = source_.dialect().gateway();
-    if (!decoder_) decoder_.emplace(gateway);
+    if (!decoder_ || decoder_->gateway() != gateway) decoder_.emplace(gateway);
     if (!begun_) find_beginning();
 
     Poll poll;

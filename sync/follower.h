@@ -33,7 +33,6 @@ public:
 
     /// Throws GatewayError; then nothing was skipped and next() may simply be called again.
     Poll next();
-    std::int64_t broken_others() const { return decoder_ ? decoder_->broken_others() : 0; }
 
 private:
     void find_beginning();

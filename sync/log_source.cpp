@@ -1,7 +1,7 @@
 #include "sync/log_source.h"
 
 #include <cstdlib>
-#include <limits>
+#include <optional>
 
 #include "sync/sources.h"
 
@@ -20,22 +20,25 @@ std::unique_ptr<LogSource> make_source(const Dsn& dsn, std::optional<Gateway> fo
 
 std::int64_t find_start(LogSource& source, std::int64_t since) {
     std::int64_t low = 1;
-    std::int64_t high = source.last_id() + 1;  // the answer lies in [low, high]
+    std::int64_t high = source.last_id() + 1;  // the answer lies in [low, high], or is `found`
+    auto found = high;
     while (low < high) {
         const auto middle = low + (high - low) / 2;
-        std::int64_t id = high;
-        std::int64_t created_at = std::numeric_limits<std::int64_t>::max();
+        std::optional<std::int64_t> id;
+        std::int64_t created_at = 0;
         source.fetch(middle, high - 1, 1, [&](const RawRow& row) {
             id = row.number(Column::id);
             created_at = row.number(Column::created_at);
         });
         // Holes: the probe answers for every id from `middle` to the row that it found.
-        if (created_at < since)
-            low = id + 1;
-        else
+        if (id && created_at < since) {
+            low = *id + 1;
+        } else {
             high = middle;
+            if (id) found = *id;
+        }
     }
-    return low;
+    return found;
 }
 
 }  // namespace quotafuse::sync

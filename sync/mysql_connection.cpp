@@ -15,6 +15,20 @@
 namespace quotafuse::sync {
 namespace {
 
+constexpr auto kHostCa = "/etc/ssl/certs/ca-certificates.crt";  // package ca-certificates
+
+/// MariaDB 11 refuses to lock a row that changed since the transaction's first read (1020). Our
+/// writes compare with what they lock, so they want the row as it is now, as every other server
+/// gives it.
+void wait_for_rows_that_change(sql::Statement& statement) {
+    constexpr int kUnknownVariable = 1193;
+    try {
+        statement.execute("SET SESSION innodb_snapshot_isolation = OFF");
+    } catch (const sql::SQLException& e) {
+        if (e.getErrorCode() != kUnknownVariable) throw;
+    }
+}
+
 template <std::size_t N>
 bool is_one_of(int code, const std::array<int, N>& codes) {
     return std::find(codes.begin(), codes.end(), code) != codes.end();
@@ -50,7 +64,11 @@ sql::Connection& MysqlConnection::get() {
         auto connection = connect(options_.connect_timeout);
         demand_encryption(*connection);
         const std::unique_ptr<sql::Statement> statement{connection->createStatement()};
-        if (options_.read_only) statement->execute("SET SESSION TRANSACTION READ ONLY");
+        if (options_.read_only) {
+            statement->execute("SET SESSION TRANSACTION READ ONLY");
+        } else {
+            wait_for_rows_that_change(*statement);
+        }
         const std::unique_ptr<sql::ResultSet> id{statement->executeQuery("SELECT CONNECTION_ID()")};
         id->next();
         server_id_ = id->getUInt64(1);
@@ -78,11 +96,14 @@ std::unique_ptr<sql::Connection> MysqlConnection::connect(std::chrono::seconds t
     options["OPT_READ_TIMEOUT"] = static_cast<int>(options_.read_timeout.count());
     options["OPT_WRITE_TIMEOUT"] = static_cast<int>(options_.read_timeout.count());
     if (dsn_.tls != Tls::off) options["sslEnforce"] = true;
-    if ((dsn_.tls == Tls::ca || dsn_.tls == Tls::full) && !dsn_.tls_ca.empty()) {
-        options["sslCA"] = sql::SQLString{dsn_.tls_ca};
+    if (dsn_.tls == Tls::ca || dsn_.tls == Tls::full) {
+        // Without a CA the client library checks nothing at all.
+        options["sslCA"] = sql::SQLString{dsn_.tls_ca.empty() ? kHostCa : dsn_.tls_ca};
     }
     if (dsn_.tls == Tls::full) options["sslVerify"] = true;
-    return std::unique_ptr<sql::Connection>{sql::mysql::get_driver_instance()->connect(options)};
+    // The connector's own first call is a race between threads; a local static is none.
+    static auto* const driver = sql::mysql::get_driver_instance();
+    return std::unique_ptr<sql::Connection>{driver->connect(options)};
 }
 
 /// The connector connects in plaintext, without a word, to a server that offers no TLS.

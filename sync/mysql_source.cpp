@@ -28,11 +28,13 @@ public:
 
     const Dialect& dialect() override {
         try {
-            // Asked anew on each connection: an upgrade of the gateway adds columns while we wait.
+            // Asked anew now and then: an upgrade of the gateway adds columns while we are
+            // connected.
             auto& connection = connection_.get();
-            if (!dialect_ || probed_ != connection_.generation()) {
+            if (!dialect_ || probed_ != connection_.generation() || ++uses_ > kUsesOfDialect) {
                 dialect_ = Dialect::detect(read_columns(connection), forced_);
                 probed_ = connection_.generation();
+                uses_ = 0;
                 poll_.reset();
             }
             return *dialect_;
@@ -154,6 +156,7 @@ private:
     std::optional<Gateway> forced_;
     std::optional<Dialect> dialect_;
     std::uint64_t probed_ = 0;
+    int uses_ = 0;
     std::unique_ptr<sql::PreparedStatement> poll_;  // after connection_: it must go first
     bool was_full_ = false;
 };

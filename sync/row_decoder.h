@@ -18,6 +18,7 @@ public:
     RowDecoder(const RowDecoder&) = delete;
     RowDecoder& operator=(const RowDecoder&) = delete;
 
+    Gateway gateway() const { return gateway_; }
     LogEntry decode(const RawRow& raw);
     /// Rows whose `other` was neither empty, null nor a JSON object.
     std::int64_t broken_others() const { return broken_others_; }

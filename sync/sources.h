@@ -7,6 +7,9 @@
 
 namespace quotafuse::sync {
 
+/// After so many polls (five minutes of idle ones) a source looks again at which columns there are.
+inline constexpr int kUsesOfDialect = 300;
+
 // The two engines behind make_source().
 std::unique_ptr<LogSource> make_mysql_source(const Dsn& dsn, std::optional<Gateway> forced,
                                              const SessionOptions& options);

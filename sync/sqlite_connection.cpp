@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <sqlite3.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace quotafuse::sync {
@@ -10,7 +11,9 @@ SqliteConnection::SqliteConnection(Dsn dsn, SessionOptions options)
     : dsn_(std::move(dsn)), options_(options) {}
 
 SQLite::Database& SqliteConnection::get() {
-    if (db_) return *db_;
+    const auto id = file_id();
+    if (db_ && id == opened_) return *db_;
+    drop();  // a restored or moved file is another one, whatever its name
     if (::access(dsn_.path.c_str(), R_OK) != 0) {
         throw GatewayError(
             GatewayError::Kind::unreachable,
@@ -24,10 +27,18 @@ SQLite::Database& SqliteConnection::get() {
             std::make_unique<SQLite::Database>(dsn_.path, flags, static_cast<int>(wait.count()));
         const std::scoped_lock lock{mutex_};
         db_ = std::move(db);
+        opened_ = id;
+        ++generation_;
     } catch (const SQLite::Exception& e) {
         raise(e);
     }
     return *db_;
+}
+
+SqliteConnection::FileId SqliteConnection::file_id() const {
+    struct stat st {};
+    if (::stat(dsn_.path.c_str(), &st) != 0) return {};
+    return {st.st_dev, st.st_ino};
 }
 
 void SqliteConnection::drop() noexcept {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -18,13 +19,15 @@ class SqliteConnection {
 public:
     SqliteConnection(Dsn dsn, SessionOptions options);
 
+    /// Opens it where needed: also anew when another file has taken its place.
     SQLite::Database& get();
+    /// Grows by one with each opening.
+    std::uint64_t generation() const { return generation_; }
     bool connected() const { return db_ != nullptr; }
     void interrupt() noexcept;
-    /// Says what an exception means. A file that was replaced or is damaged is opened anew next
-    /// time.
+    /// Says what an exception means.
     [[noreturn]] void raise(const SQLite::Exception& e);
-    /// Closes it unless the caller says that statements are open.
+    /// Closes it; no statement of it may be open.
     void drop() noexcept;
 
 private:
@@ -32,6 +35,14 @@ private:
     SessionOptions options_;
     std::mutex mutex_;  // guards the pointer against interrupt()
     std::unique_ptr<SQLite::Database> db_;
+    struct FileId {
+        std::uint64_t device = 0;
+        std::uint64_t inode = 0;
+        bool operator==(const FileId&) const = default;
+    };
+    FileId file_id() const;
+    FileId opened_;
+    std::uint64_t generation_ = 0;
 };
 
 }  // namespace quotafuse::sync

@@ -15,7 +15,7 @@ public:
     std::vector<Cells> query(const std::string& sql,
                              const std::vector<Argument>& arguments) override {
         try {
-            SQLite::Statement statement{connection_.get(), sql};
+            SQLite::Statement statement{connection(), sql};
             bind(statement, arguments);
             std::vector<Cells> rows;
             while (statement.executeStep()) {
@@ -33,7 +33,7 @@ public:
 
     std::int64_t execute(const std::string& sql, const std::vector<Argument>& arguments) override {
         try {
-            SQLite::Statement statement{connection_.get(), sql};
+            SQLite::Statement statement{connection(), sql};
             bind(statement, arguments);
             return statement.exec();
         } catch (const SQLite::Exception& e) {
@@ -42,9 +42,17 @@ public:
     }
 
     // Takes the write lock at once: what is read afterwards cannot change before the commit.
-    void begin() override { execute("BEGIN IMMEDIATE", {}); }
-    void commit() override { execute("COMMIT", {}); }
+    void begin() override {
+        transaction_of_ = 0;
+        execute("BEGIN IMMEDIATE", {});
+        transaction_of_ = connection_.generation();
+    }
+    void commit() override {
+        execute("COMMIT", {});
+        transaction_of_ = 0;
+    }
     void rollback() noexcept override {
+        transaction_of_ = 0;
         try {
             if (connection_.connected()) execute("ROLLBACK", {});
         } catch (const GatewayError&) {
@@ -54,6 +62,15 @@ public:
     void interrupt() noexcept override { connection_.interrupt(); }
 
 private:
+    /// Half a transaction in one file and half in the next would be no transaction.
+    SQLite::Database& connection() {
+        auto& db = connection_.get();
+        if (transaction_of_ != 0 && transaction_of_ != connection_.generation()) {
+            throw GatewayError(GatewayError::Kind::unreachable,
+                               "the file was replaced inside a transaction");
+        }
+        return db;
+    }
     static void bind(SQLite::Statement& statement, const std::vector<Argument>& arguments) {
         for (int i = 0; i < static_cast<int>(arguments.size()); ++i) {
             const auto& argument = arguments[static_cast<std::size_t>(i)];
@@ -68,6 +85,8 @@ private:
     }
 
     SqliteConnection connection_;
+    std::uint64_t transaction_of_ =
+        0;  // the opening that an open transaction belongs to, 0 for none
 };
 
 }  // namespace

@@ -13,7 +13,8 @@ public:
         : connection_(dsn, options), forced_(forced) {}
 
     const Dialect& dialect() override {
-        if (dialect_) return *dialect_;
+        const auto opened = connection_.generation();
+        if (dialect_ && probed_ == opened && ++uses_ <= kUsesOfDialect) return *dialect_;
         try {
             std::set<std::string> columns;
             SQLite::Statement statement{connection_.get(),
@@ -22,6 +23,8 @@ public:
             if (columns.empty())
                 throw GatewayError(GatewayError::Kind::schema, "the file has no table `logs`");
             dialect_ = Dialect::detect(columns, forced_);
+            probed_ = connection_.generation();
+            uses_ = 0;
             return *dialect_;
         } catch (const SQLite::Exception& e) {
             connection_.raise(e);
@@ -95,6 +98,8 @@ private:
     SqliteConnection connection_;
     std::optional<Gateway> forced_;
     std::optional<Dialect> dialect_;
+    std::uint64_t probed_ = 0;
+    int uses_ = 0;
 };
 
 }  // namespace

@@ -231,17 +231,16 @@ void Store::read(std::int64_t after, std::int64_t until,
     read_rows_.reset();
 }
 
-std::vector<Store::Served> Store::served_by(std::int64_t channel, std::int64_t after) {
-    // + keeps SQLite from grouping by an index scan of everything ever stored.
+std::vector<Store::Served> Store::served(std::int64_t after) {
+    // + keeps SQLite from grouping by a scan of everything ever stored.
     SQLite::Statement query{
         database_.handle(),
-        "SELECT grp, model, count(*) FROM log WHERE created_at > ? AND +channel = ? "
+        "SELECT grp, model, count(*) FROM log WHERE created_at > ? "
         "AND kind IN (?, ?) AND flags & ? = 0 GROUP BY +grp, +model ORDER BY 3 DESC"};
     query.bind(1, after);
-    query.bind(2, channel);
-    query.bind(3, static_cast<int>(Kind::consume));
-    query.bind(4, static_cast<int>(Kind::error));
-    query.bind(5, kChannelTest);
+    query.bind(2, static_cast<int>(Kind::consume));
+    query.bind(3, static_cast<int>(Kind::error));
+    query.bind(4, kChannelTest);
     std::vector<Served> served;
     while (query.executeStep()) {
         served.push_back({texts_.text(query.getColumn(0).getInt()),

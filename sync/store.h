@@ -46,13 +46,14 @@ public:
     /// Rows with after < created_at ≤ until, oldest first.
     void read(std::int64_t after, std::int64_t until, const std::function<void(const Row&)>& visit);
 
-    /// Models × groups for which `channel` had requests with created_at > after.
+    /// Models × groups that had requests with created_at > after, on whatever channel, busiest
+    /// first.
     struct Served {
         std::string group;
         std::string model;
         std::int64_t requests;
     };
-    std::vector<Served> served_by(std::int64_t channel, std::int64_t after);
+    std::vector<Served> served(std::int64_t after);
 
 private:
     Row to_row(const LogEntry& entry, std::int64_t seen_at);

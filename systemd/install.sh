@@ -103,7 +103,7 @@ stop_units() {
     for unit in "$UNITS"/multi-user.target.wants/quotafuse{,@*}.service; do
         [[ ! -L $unit ]] || systemctl disable "${unit##*/}"
     done
-    systemctl stop quotafuse.service 'quotafuse@*.service'
+    systemctl stop 'quotafuse[.]service' 'quotafuse@*.service'
 }
 
 # Files as shipped go; edited ones stay and are named.

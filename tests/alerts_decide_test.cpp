@@ -152,17 +152,84 @@ TEST_CASE("a firing after a told resolution is told, within the cooldown too") {
     CHECK(play.second(1).reason == Reason::resolved);
 }
 
+namespace {
+
+/// So many episodes of one second, one every ten minutes; what was told.
+std::vector<Reason> flap(Play& play, int episodes) {
+    std::vector<Reason> told;
+    for (int i = 0; i < episodes; ++i) {
+        for (const auto& [when, reason] : play.hold(11, 1)) told.push_back(reason);
+        for (const auto& [when, reason] : play.hold(1, 599)) told.push_back(reason);
+    }
+    return told;
+}
+
+const std::vector kTwiceThenFlapping{Reason::first, Reason::resolved, Reason::first,
+                                     Reason::resolved, Reason::flapping};
+
+}  // namespace
+
+TEST_CASE("the third episode in an hour says that it flaps, and its cooldown mutes what follows") {
+    Play play{above(10)};
+    CHECK(flap(play, 6) == kTwiceThenFlapping);
+    CHECK(play.second(11).reason == Reason::cooldown);
+    CHECK(play.second(1).reason == Reason::cooldown);
+    SUBCASE("people hear once that it is over, when the cooldown has ended") {
+        const auto flapped_at = 1'000'000 + 1200;
+        CHECK(play.hold(1, 5000) == Told{{flapped_at + 3600, Reason::resolved}});
+        CHECK(play.second(11).reason == Reason::first);  // the hour of the three is long gone
+    }
+    SUBCASE("while it goes on flapping they hear it once in a cooldown") {
+        play.hold(1, 598);
+        CHECK(flap(play, 7) == std::vector{Reason::flapping});
+        CHECK(flap(play, 1) == std::vector{Reason::flapping});
+    }
+    SUBCASE("what comes to stay is told at the end of the cooldown, as any alert from then on") {
+        CHECK(play.hold(11, 6000) ==
+              Told{{1'000'000 + 4800, Reason::flapping}, {1'000'000 + 8400, Reason::reminder}});
+        CHECK(play.second(1).reason == Reason::resolved);
+    }
+}
+
+TEST_CASE("a flapping series that kept still for an hour is over, however long its cooldown") {
+    auto rule = above(10);
+    rule.cooldown = 24h;
+    Play play{rule};
+    CHECK(flap(play, 4) == kTwiceThenFlapping);
+    const auto last_end = 1'000'000 + 1801;
+    CHECK(play.hold(1, 10'000) == Told{{last_end + 3600, Reason::resolved}});
+    CHECK(play.second(11).reason == Reason::first);
+}
+
+TEST_CASE("three episodes in more than an hour do not flap") {
+    Play play{above(10)};
+    for (int i = 0; i < 5; ++i) {
+        CHECK(play.second(11).reason == Reason::first);
+        CHECK(play.hold(1, 1800).size() == 1);
+    }
+}
+
+TEST_CASE("the breaker is asked in every episode of a flapping series") {
+    auto rule = above(10);
+    rule.action = alerts::RuleAction{};
+    Play play{rule};
+    flap(play, 3);
+    const auto next = play.second(11);
+    CHECK(next.act);
+    CHECK(next.reason == Reason::action);
+}
+
 TEST_CASE(
     "where resolutions are not told the cooldown mutes, and what still fires at its end is told") {
     auto rule = above(10);
     rule.resolved = false;
-    rule.cooldown = 100s;
+    rule.cooldown = 2h;
     Play play{rule};
     CHECK(play.second(11).reason == Reason::first);
     CHECK(play.second(1).reason == Reason::resolved_off);
     CHECK(play.second(11).reason == Reason::cooldown);
     CHECK(play.second(1).reason == Reason::not_told);
-    const auto left = 100 - 4;
+    const auto left = 7200 - 4;
     CHECK(play.hold(11, left).empty());
     CHECK(play.second(11).reason == Reason::first);
 }
@@ -236,6 +303,30 @@ TEST_CASE("what the first look finds is told as such and trips nothing until it 
     const auto next = play.second(11);
     CHECK(next.reason == Reason::first);
     CHECK(next.act);
+}
+
+TEST_CASE("what is found late asks for its action in the first second that is on time") {
+    auto rule = above(10);
+    rule.action = alerts::RuleAction{.always = true};
+    Play play{rule};
+    play.facts().late = true;
+    const auto first = play.second(11);
+    CHECK(first.reason == Reason::first);
+    CHECK_FALSE(first.act);
+    CHECK_FALSE(play.second(11).act);
+    play.facts().late = false;
+    const auto on_time = play.second(11);
+    CHECK(on_time.act);
+    CHECK(on_time.reason == Reason::action);
+    CHECK_FALSE(play.second(11).act);
+}
+
+TEST_CASE("an episode whose channel was deleted ends as gone when its rows have left") {
+    Play play{above(10)};
+    play.second(11);
+    play.facts().deleted = true;
+    CHECK(play.second(11).reason == Reason::firing);
+    CHECK(play.second(1).ended == Ending::gone);
 }
 
 TEST_CASE("without room in the list nobody is told, but the breaker is asked") {

@@ -8,25 +8,6 @@ using alerts::Reason;
 
 namespace {
 
-std::vector<sync::LogEntry> requests(std::int64_t from, int count, std::int64_t tokens,
-                                     std::int64_t channel = 3) {
-    std::vector<sync::LogEntry> entries;
-    for (int i = 0; i < count; ++i) {
-        auto entry = request(from + i);
-        entry.channel = channel;
-        entry.prompt_tokens = tokens;
-        entry.completion_tokens = 0;
-        entries.push_back(entry);
-    }
-    return entries;
-}
-
-std::vector<Reason> reasons(const std::vector<alerts::Notice>& notices) {
-    std::vector<Reason> all;
-    for (const auto& notice : notices) all.push_back(notice.reason);
-    return all;
-}
-
 const std::string kBurn = R"(rules:
   - name: burn
     severity: critical
@@ -175,6 +156,109 @@ TEST_CASE(
 }
 
 TEST_CASE(
+    "what `below` finds at its first look trips nothing until it has cleared, restart or not") {
+    Watchman watchman{R"(rules:
+  - name: silent
+    metric: requests
+    by: channel
+    window: 5m
+    below: 2
+    action: {disable_channel: {mode: live}}
+)"};
+    watchman.mirror().append(requests(-100, 1, 100, 3), at(0));
+    watchman.mirror().append(requests(-100, 1, 100, 4), at(0));
+    watchman.restart(0);
+    CHECK(watchman.run_to(1).empty());  // it has not seen a full window yet
+    watchman.add(requests(2, 3, 100, 4));
+    CHECK(watchman.run_to(100).empty());
+    watchman.restart(100);
+    const auto low = watchman.run_to(250);
+    REQUIRE(low.size() == 1);
+    CHECK(low.front().reason == Reason::first_look);
+    CHECK(low.front().key.front().id == 3);
+    CHECK_FALSE(low.front().action);
+
+    const auto cleared_before = watchman.run_to(350);
+    REQUIRE(cleared_before.size() == 1);
+    CHECK(cleared_before.front().reason == Reason::first);
+    CHECK(cleared_before.front().action == alerts::Action{4, alerts::ActionMode::live, false});
+
+    watchman.add(requests(351, 5, 100, 3));
+    CHECK(reasons(watchman.run_to(400)) == std::vector{Reason::resolved});
+    const auto again = watchman.run_to(700);
+    REQUIRE(again.size() == 1);
+    CHECK(again.front().action == alerts::Action{3, alerts::ActionMode::live, false});
+}
+
+TEST_CASE("what is found late and still fires asks the breaker in its first second on time") {
+    Watchman watchman{kBurn};
+    watchman.run_to(10);
+    watchman.add(requests(100, 1, 5000));
+    const auto now = at(400);
+    const auto late = watchman.engine().advance(at(339), now);
+    REQUIRE(late.notices.size() == 1);
+    CHECK(late.notices.front().at == at(100));
+    CHECK(late.notices.front().late);
+    CHECK_FALSE(late.notices.front().action);
+    const auto on_time = watchman.engine().advance(at(340), now);
+    REQUIRE(on_time.notices.size() == 1);
+    CHECK(on_time.notices.front().reason == Reason::action);
+    CHECK_FALSE(on_time.notices.front().late);
+    CHECK(on_time.notices.front().action == alerts::Action{3, alerts::ActionMode::live, true});
+    CHECK(watchman.engine().advance(at(350), now).notices.empty());
+}
+
+TEST_CASE("a long way is gone in slices, each of which is worth saving") {
+    Watchman watchman{kBurn};
+    watchman.run_to(10);
+    watchman.add(requests(320, 1, 5000));
+    const auto first = watchman.engine().advance(at(1000));
+    CHECK(first.time == at(310));
+    CHECK_FALSE(first.empty());
+    CHECK(first.notices.empty());
+    watchman.save(first);
+    watchman.restart(1000);
+    CHECK(watchman.engine().time() == at(310));  // a kill does not start over
+    const auto second = watchman.engine().advance(at(1000));
+    CHECK(second.time == at(610));
+    CHECK(reasons(second.notices) == std::vector{Reason::first});
+    CHECK(watchman.engine().advance(at(1000)).time == at(910));
+    const auto last = watchman.engine().advance(at(1000));
+    CHECK(last.time == at(1000));
+    CHECK(last.empty());
+}
+
+TEST_CASE("a series that comes and goes is told to flap, over restarts too") {
+    Watchman watchman{"rules: [{name: burn, metric: tokens, by: token, window: 1m, above: 1000}]"};
+    std::vector<Reason> told;
+    for (std::int64_t episode = 0; episode < 6; ++episode) {
+        const auto begin = 300 * episode;
+        for (const auto& notice : watchman.run_to(begin + 1)) told.push_back(notice.reason);
+        watchman.add(requests(begin + 2, 1, 5000));
+        for (const auto& notice : watchman.run_to(begin + 200)) told.push_back(notice.reason);
+        watchman.restart(begin + 200);
+    }
+    CHECK(told == std::vector{Reason::first, Reason::resolved, Reason::first, Reason::resolved,
+                              Reason::flapping});
+    CHECK(reasons(watchman.run_to(5000)) == std::vector{Reason::resolved});
+}
+
+TEST_CASE("a rule with too many series is named as in error") {
+    Watchman watchman{R"(rules:
+  - {name: burn, metric: tokens, window: 1m, above: 1000000000}
+  - {name: by-user, metric: tokens, by: user, window: 1m, above: 1000000000}
+)"};
+    watchman.run_to(1);
+    CHECK(watchman.engine().overview().errors.empty());
+    std::vector<sync::LogEntry> rows(alerts::kMostSeries + 1, request(2));
+    for (std::size_t i = 0; i < rows.size(); ++i) rows[i].user = static_cast<std::int64_t>(i) + 1;
+    watchman.add(std::move(rows));
+    watchman.run_to(2);
+    CHECK(watchman.engine().overview().error == 1);
+    CHECK(watchman.engine().overview().errors == std::vector<std::string>{"by-user"});
+}
+
+TEST_CASE(
     "a night rule in Shanghai speaks at night, and announces in the evening what began by day") {
     Watchman watchman{R"(rules:
   - name: night
@@ -246,41 +330,6 @@ TEST_CASE("a silent key counts as 0, fires, and after a week without a row is go
     CHECK(later.back().ended == alerts::Ending::gone);
     CHECK(later.back().at == at(2 + 7 * 86'400));
     CHECK(watchman.engine().overview().alerts.empty());
-}
-
-TEST_CASE("a renamed channel leaves or enters the rules that name it") {
-    Watchman watchman{R"(rules:
-  - {name: azure, metric: tokens, where: {channel: "azure-*"}, by: channel, window: 5m, above: 1000}
-)"};
-    watchman.run_to(1);
-    watchman.add(requests(2, 1, 5000, 5));
-    CHECK(watchman.run_to(5).empty());
-    watchman.info().channels[5].name = "azure-asia";
-    watchman.engine().set_gateway_info(watchman.info());
-    const auto told = watchman.run_to(6);
-    REQUIRE(told.size() == 1);
-    CHECK(told.front().key.front().display == "5 (azure-asia)");
-    watchman.info().channels[5].name = "openai";
-    watchman.engine().set_gateway_info(watchman.info());
-    CHECK(reasons(watchman.run_to(7)) == std::vector{Reason::resolved});
-}
-
-TEST_CASE("a rule that names channels waits until their names are known") {
-    Mirror mirror;
-    alerts::Engine engine{rules_from(R"(rules:
-  - {name: azure, metric: tokens, where: {channel: "azure-*"}, window: 5m, above: 1000}
-)"),
-                          mirror.store(), mirror.database()};
-    engine.restore(at(0));
-    engine.feed(mirror.append(requests(1, 1, 5000), at(1)));
-    CHECK(engine.advance(at(5)).empty());
-    CHECK(engine.overview().warming == 1);
-    sync::GatewayInfo info;
-    info.channels[3].name = "azure-eu";
-    engine.set_gateway_info(info);
-    const auto step = engine.advance(at(6));
-    REQUIRE(step.notices.size() == 1);
-    CHECK(step.notices.front().reason == Reason::first_look);
 }
 
 TEST_CASE("cost follows the gateway's price of a dollar") {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <iterator>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -47,6 +48,26 @@ inline sync::LogEntry failure(std::int64_t seconds_after_monday, int status = 50
     entry.quota = entry.prompt_tokens = entry.completion_tokens = 0;
     entry.status = status;
     return entry;
+}
+
+/// One request a second, of so many tokens each.
+inline std::vector<sync::LogEntry> requests(std::int64_t from, int count, std::int64_t tokens,
+                                            std::int64_t channel = 3) {
+    std::vector<sync::LogEntry> entries;
+    for (int i = 0; i < count; ++i) {
+        auto entry = request(from + i);
+        entry.channel = channel;
+        entry.prompt_tokens = tokens;
+        entry.completion_tokens = 0;
+        entries.push_back(entry);
+    }
+    return entries;
+}
+
+inline std::vector<alerts::Reason> reasons(const std::vector<alerts::Notice>& notices) {
+    std::vector<alerts::Reason> all;
+    for (const auto& notice : notices) all.push_back(notice.reason);
+    return all;
 }
 
 inline std::vector<alerts::Rule> rules_from(const std::string& text) {
@@ -100,11 +121,16 @@ public:
     void add(std::vector<sync::LogEntry> entries) {
         engine_->feed(mirror_.append(std::move(entries), engine_->time()));
     }
-    /// Evaluates up to a second and saves; returns the notices of it.
+    /// Evaluates up to a second, slice by slice, and saves; returns the notices of it.
     std::vector<alerts::Notice> run_to(std::int64_t second) {
-        auto step = engine_->advance(at(second));
-        if (!step.empty()) save(step);
-        return std::move(step.notices);
+        std::vector<alerts::Notice> notices;
+        alerts::Step step;
+        do {
+            step = engine_->advance(at(second));
+            if (!step.empty()) save(step);
+            std::move(step.notices.begin(), step.notices.end(), std::back_inserter(notices));
+        } while (step.time < at(second));
+        return notices;
     }
     void save(const alerts::Step& step) {
         base::WriteTransaction transaction{mirror_.database()};

@@ -219,6 +219,12 @@ TEST_CASE("limits that can never fire or never clear are refused") {
                "1}]") ==
         Lines{"a.yaml:1:42: status 404 is the client's doing and counts in client_errors, never in "
               "errors"});
+    CHECK(faults("rules: [{name: a, metric: attempts, where: {status: 500, code: x}, window: 1h, "
+                 "above: 1}]") ==
+          Lines{"a.yaml:1:53: attempts are counted whatever their status; where.status works with "
+                "errors, client_errors, error_rate and requests",
+                "a.yaml:1:64: attempts are counted whatever their code; where.code works with "
+                "errors, client_errors, error_rate and requests"});
     CHECK(faults_with("    cooldown: 1500ms\n") ==
           Lines{"a.yaml:6:15: cooldown must be whole seconds"});
 }
@@ -229,9 +235,13 @@ TEST_CASE("conditions that say nothing are refused") {
           Lines{
               "a.yaml:6:20: token: a value is missing here; one that begins with ! or * must stand "
               "in quotes",
+              "a.yaml:6:41: model is an empty list: name at least one, or leave it out",
               "a.yaml:6:51: ! must be followed by what it leaves out",
               "a.yaml:6:70: a status is a number or a class such as 5xx, not 'bad'",
           });
+    CHECK(faults_with("    notify: []\n    where: {channel: []}\n") ==
+          Lines{"a.yaml:6:13: notify is an empty list: name at least one, or leave it out",
+                "a.yaml:7:22: channel is an empty list: name at least one, or leave it out"});
     CHECK(faults_with("    where: {chanel: 3}\n") ==
           Lines{"a.yaml:6:13: unknown key 'chanel' in where; did you mean 'channel'?"});
 }

@@ -144,10 +144,33 @@ TEST_CASE("after more than a day the engine goes on from now") {
 TEST_CASE("a checkpoint spares a restart the quiet time before it") {
     Watchman watchman{kRules};
     watchman.run_to(5);
-    watchman.engine().advance(at(500));
+    watchman.engine().advance(at(300));
     watchman.save(watchman.engine().checkpoint());
-    watchman.restart(501);
-    CHECK(watchman.engine().time() == at(500));
+    watchman.restart(301);
+    CHECK(watchman.engine().time() == at(300));
+}
+
+TEST_CASE("states that a version without flapping stored are taken over") {
+    const TempDir folder;
+    auto former = alerts::schema();
+    former.migrations.resize(1);
+    {
+        base::Database database{folder.file("store.db"), {former}};
+        database.handle().exec(
+            "INSERT INTO alert_state VALUES('burn', '[]', '[]', 2, 5, 0, 9, 5, NULL, NULL, 0, 7.5, "
+            "1, 0, 1, 0, 1, 4, NULL)");
+    }
+    base::Database database{folder.file("store.db"), {alerts::schema()}};
+    const auto saved = alerts::load_state(database);
+    REQUIRE(saved.series.size() == 1);
+    alerts::AlertState expected;
+    expected.phase = alerts::Phase::firing;
+    expected.since = expected.began = base::from_unix(5);
+    expected.mute_until = base::from_unix(9);
+    expected.peak = 7.5;
+    expected.told = expected.acted = true;
+    expected.sequence = 1;
+    CHECK(saved.series.front().state == expected);
 }
 
 TEST_CASE("rules that are gone are forgotten, and come back as new ones") {

@@ -1,6 +1,6 @@
-#include <doctest/doctest.h>
-
 #include <fstream>
+
+#include <doctest/doctest.h>
 
 #include "base/environment.h"
 #include "base/failure.h"
@@ -16,7 +16,8 @@ TEST_CASE("variables are expanded, and a missing one is named") {
     CHECK(expand("${NONE:-}", environment).text.empty());
     CHECK(expand("${NONE:-a:-b}", environment).text == "a:-b");
     CHECK(expand("${EMPTY:-z}", environment).text == "z");
-    CHECK(expand("${NONE}", environment).error == "environment variable NONE is not set or empty (${NONE:-} would allow it)");
+    CHECK(expand("${NONE}", environment).error ==
+          "environment variable NONE is not set or empty (${NONE:-} would allow it)");
     CHECK_FALSE(expand("${EMPTY}", environment).error.empty());
     CHECK_FALSE(expand("${A", environment).error.empty());
     CHECK_FALSE(expand("${}", environment).error.empty());
@@ -28,7 +29,8 @@ TEST_CASE("a file of variables adds what the environment does not have") {
     std::ofstream{folder.file("e")} << "# secrets\n\nA=file\n B = \"a b\" \nB=second\nC='q'\n";
     Environment environment{{{"A", "process"}}};
     CHECK_THROWS_AS(environment.add_file(folder.file("e")), Failure);  // " B =" is no name
-    std::ofstream{folder.file("e")} << "# secrets\n\nA=file\nB=\"a b\"\nC='q'\nD=x=y # not a comment\n";
+    std::ofstream{folder.file("e")}
+        << "# secrets\n\nA=file\nB=first\nB=\"a b\"\nC='q'\nD=x=y # not a comment\n";
     environment.add_file(folder.file("e"));
     environment.add_file(folder.file("missing"));
     CHECK(environment.get("A") == "process");

@@ -6,7 +6,10 @@ using namespace quotafuse::base;
 
 TEST_CASE("invalid UTF-8 becomes replacement characters, valid text stays") {
     CHECK(valid_utf8("磁盘 ok 😀") == "磁盘 ok 😀");
-    CHECK(valid_utf8("a\xff" "b") == "a\xEF\xBF\xBD" "b");
+    CHECK(valid_utf8("a\xff"
+                     "b") ==
+          "a\xEF\xBF\xBD"
+          "b");
     CHECK(valid_utf8("\xC0\xAF") == "\xEF\xBF\xBD\xEF\xBF\xBD");          // overlong
     CHECK(valid_utf8("\xED\xA0\x80").find("\xED") == std::string::npos);  // a surrogate
     CHECK(valid_utf8("\xE7\xA3") == "\xEF\xBF\xBD\xEF\xBF\xBD");          // cut short

@@ -1,5 +1,4 @@
 #include <doctest/doctest.h>
-
 #include <fmt/format.h>
 
 #include "base/yaml.h"
@@ -40,9 +39,12 @@ TEST_CASE("an empty file is an empty root") {
 }
 
 TEST_CASE("what yaml-cpp lets pass is told with its place") {
-    CHECK(faults("a: 1\nb: 2\na: 3\n") == std::vector<std::string>{"f.yaml:3:1: duplicate key 'a', first on line 1"});
-    CHECK(faults("a: 1\n---\nb: 2\n") == std::vector<std::string>{"f.yaml:3:1: a second document; one file holds one document"});
-    CHECK(faults("[a, b]: 1\n") == std::vector<std::string>{"f.yaml:1:1: a key must be plain text"});
+    CHECK(faults("a: 1\nb: 2\na: 3\n") ==
+          std::vector<std::string>{"f.yaml:3:1: duplicate key 'a', first on line 1"});
+    CHECK(faults("a: 1\n---\nb: 2\n") ==
+          std::vector<std::string>{"f.yaml:3:1: a second document; one file holds one document"});
+    CHECK(faults("[a, b]: 1\n") ==
+          std::vector<std::string>{"f.yaml:1:1: a key must be plain text"});
     CHECK(faults("a: *nowhere\n").size() == 1);
     CHECK(faults("a: &x [1, *x]\n").size() == 1);
     CHECK(faults("a: [1\n").size() == 1);
@@ -50,7 +52,8 @@ TEST_CASE("what yaml-cpp lets pass is told with its place") {
 }
 
 TEST_CASE("merge keys are resolved, and a map's own keys win") {
-    const auto document = good("base: &b {x: 1, y: 2}\nmore: &m {z: 3}\nown: {<<: [*b, *m], y: 7}\n");
+    const auto document =
+        good("base: &b {x: 1, y: 2}\nmore: &m {z: 3}\nown: {<<: [*b, *m], y: 7}\n");
     const auto& own = *document.root.find("own");
     CHECK(own.find("x")->text == "1");
     CHECK(own.find("y")->text == "7");
@@ -63,7 +66,8 @@ TEST_CASE("an alias bomb and a deep nest are refused quickly") {
     std::string bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n";
     for (int i = 1; i < 12; ++i) {
         bomb += "a" + std::to_string(i) + ": &a" + std::to_string(i) + " [";
-        for (int k = 0; k < 10; ++k) bomb += std::string{k > 0 ? ", " : ""} + "*a" + std::to_string(i - 1);
+        for (int k = 0; k < 10; ++k)
+            bomb += std::string{k > 0 ? ", " : ""} + "*a" + std::to_string(i - 1);
         bomb += "]\n";
     }
     CHECK(faults(bomb).at(0).find("more than 100000 values") != std::string::npos);
@@ -72,7 +76,9 @@ TEST_CASE("an alias bomb and a deep nest are refused quickly") {
 }
 
 TEST_CASE("a mapping tells every wrong value at once, in order of place") {
-    const auto document = good("number: many\ntime: 5\nword: gren\nwidnow: 1h\nflag: \"true\"\nlist: {a: b}\nlong: 400d\n");
+    const auto document = good(
+        "number: many\ntime: 5\nword: gren\nwidnow: 1h\nflag: \"true\"\nlist: {a: b}\nlong: "
+        "400d\n");
     Diagnostics diagnostics;
     Mapping map{"f.yaml", document.root, "a rule", diagnostics};
     CHECK_FALSE(map.integer("number", 1, 9).has_value());
@@ -85,21 +91,31 @@ TEST_CASE("a mapping tells every wrong value at once, in order of place") {
     map.require("name");
     map.refuse_unknown();
     const auto joined = fmt::format("{}", fmt::join(diagnostics.lines(), "\n"));
-    CHECK(joined == fmt::format("{}", fmt::join(std::vector<std::string>{
-        "f.yaml:1:1: a rule needs the key 'name'",
-        "f.yaml:1:9: number must be a whole number from 1 to 9, not 'many'",
-        "f.yaml:2:7: time must be a duration with its unit, such as 90s, 5m or 1h30m, not '5'",
-        "f.yaml:3:7: word must be one of red, green, not 'gren'; did you mean 'green'?",
-        "f.yaml:4:1: unknown key 'widnow' in a rule; did you mean 'window'?",
-        "f.yaml:5:7: flag must be true or false, not the quoted text 'true'",
-        "f.yaml:6:7: list must be a text or a list of texts, not a map",
-        "f.yaml:7:7: long must be from 1s to 1d, not '400d'"}, "\n")));
+    CHECK(
+        joined ==
+        fmt::format(
+            "{}",
+            fmt::join(
+                std::vector<std::string>{
+                    "f.yaml:1:1: a rule needs the key 'name'",
+                    "f.yaml:1:9: number must be a whole number from 1 to 9, not 'many'",
+                    "f.yaml:2:7: time must be a duration with its unit, such as 90s, 5m or 1h30m, "
+                    "not '5'",
+                    "f.yaml:3:7: word must be one of red, green, not 'gren'; did you mean 'green'?",
+                    "f.yaml:4:1: unknown key 'widnow' in a rule; did you mean 'window'?",
+                    "f.yaml:5:7: flag must be true or false, not the quoted text 'true'",
+                    "f.yaml:6:7: list must be a text or a list of texts, not a map",
+                    "f.yaml:7:7: long must be from 1s to 1d, not '400d'"},
+                "\n")));
 }
 
 TEST_CASE("numbers are read whole or not at all") {
     Node node;
     node.kind = Node::Kind::scalar;
-    const auto integer = [&](const char* text) { node.text = text; return as_integer(node); };
+    const auto integer = [&](const char* text) {
+        node.text = text;
+        return as_integer(node);
+    };
     CHECK(integer("010") == 10);  // not octal
     CHECK(integer("-3") == -3);
     CHECK_FALSE(integer("3.0").has_value());
@@ -117,6 +133,7 @@ TEST_CASE("a file that cannot be read is told by its name") {
     Diagnostics diagnostics;
     CHECK_FALSE(load("/nowhere/x.yaml", diagnostics).has_value());
     CHECK_FALSE(load("/tmp", diagnostics).has_value());
-    CHECK(diagnostics.lines().at(0) == "/nowhere/x.yaml: cannot be read (is it there, and may this user read it?)");
+    CHECK(diagnostics.lines().at(0) ==
+          "/nowhere/x.yaml: cannot be read (is it there, and may this user read it?)");
     CHECK(diagnostics.lines().size() == 2);
 }

@@ -244,6 +244,11 @@ TEST_CASE("a library that throws something else costs the order, not the breaker
     broken = false;
     CHECK(breaker.submit(order(2, "b", clock)));
     CHECK(kind_name(results.wait_for(2).at(1).kind) == "tripped");
+    broken = true;
+    auto shadow = order(3, "c", clock);
+    shadow.request.mode = Mode::shadow;  // nothing can have been written
+    CHECK(breaker.submit(shadow));
+    CHECK(kind_name(results.wait_for(3).at(2).kind) == "failed");
 }
 
 TEST_CASE("a crash between the trip and its record neither repeats nor forgets it") {
@@ -256,7 +261,7 @@ TEST_CASE("a crash between the trip and its record neither repeats nor forgets i
             base::Database store{folder.file("store.db"), {Audit::schema()}};
             Audit audit{store};
             for (const auto& [channel, trip] : {std::pair{1, "done"}, std::pair{2, "not done"}}) {
-                audit.intend(order(channel, trip, clock).request, clock.now());
+                audit.intend(order(channel, trip, clock).request, {}, clock.now());
             }
             Results results;
             Breaker breaker{gateway->session(), gateway->database(), clock, 1, results.reporter()};
@@ -272,7 +277,7 @@ TEST_CASE("a crash between the trip and its record neither repeats nor forgets i
         Breaker breaker{gateway->session(), gateway->database(), clock, 1, results.reporter()};
         const auto pending = audit.pending_intents();
         CHECK(pending.size() == 2);
-        for (const auto& [request, asked_at] : pending) {
+        for (const auto& [request, asked_at, notifiers] : pending) {
             CHECK(breaker.submit({.request = request, .guard = {}, .asked_at = asked_at}));
         }
         for (const auto& result : results.wait_for(2)) audit.record(result, clock.now());
@@ -308,4 +313,69 @@ TEST_CASE("an old order whose gateway is down is unknown, not failed") {
     CHECK(got[0].why ==
           "expired: asked for more than 30 s ago; whether it was carried out before the restart "
           "could not be read: connection refused");
+}
+
+TEST_CASE(
+    "a resumed order whose gateway stays down until it expires is unknown, and counts as open") {
+    // What the configuration has become since takes nothing back.
+    for (const auto mode_now : {Mode::live, Mode::shadow, Mode::off}) {
+        CAPTURE(mode_name(mode_now));
+        const auto gateway = new_api(Engine::sqlite);
+        FakeClock clock{kStart};
+        const tests::TempDir folder;
+        base::Database store{folder.file("store.db"), {Audit::schema()}};
+        Audit audit{store};
+        audit.intend(order(1, "a", clock).request, {}, clock.now());
+        clock.advance(10s);
+        std::atomic<int> tries = 0;
+        auto session = std::make_unique<AccidentSession>(gateway->session());
+        session->before = [&](const std::string&) {
+            ++tries;
+            throw sync::GatewayError(sync::GatewayError::Kind::unreachable, "connection refused");
+        };
+        Results results;
+        Breaker breaker{std::move(session), gateway->database(), clock, 1, results.reporter()};
+        auto pending = audit.pending_intents().at(0);
+        pending.request.mode = mode_now;
+        CHECK(breaker.submit(
+            {.request = pending.request, .guard = {}, .asked_at = pending.asked_at}));
+        CHECK(eventually([&] { return tries >= 1; }));
+        if (mode_now != Mode::off) {
+            CHECK(eventually([&] { return tries >= 2; }));
+            CHECK(results.wait_for(0).empty());
+            clock.advance(21s);
+        }
+        const auto got = results.wait_for(1);
+        REQUIRE(got.size() == 1);
+        CHECK(kind_name(got[0].kind) == "unknown");
+        CHECK(
+            got[0].why.ends_with("; whether it was carried out before the restart could not be "
+                                 "read: connection refused"));
+        audit.record(got[0], clock.now());
+        CHECK(audit.counts(clock.now()).open == 1);
+        CHECK(audit.observe({{1, 1}}, clock.now() + 60s).size() == 1);
+        CHECK(audit.counts(clock.now()).open == 0);
+    }
+}
+
+TEST_CASE("a resumed order that fails now but was carried out before the crash is a trip") {
+    const auto gateway = new_api(Engine::sqlite);
+    FakeClock clock{kStart};
+    Results results;
+    {
+        Breaker breaker{gateway->session(), gateway->database(), clock, 1, results.reporter()};
+        CHECK(breaker.submit(order(1, "a", clock)));
+        CHECK(results.wait_for(1).size() == 1);
+    }
+    auto session = std::make_unique<AccidentSession>(gateway->session());
+    session->before = [](const std::string& sql) {
+        if (sql.find("options") == std::string::npos && sql.find("abilities") == std::string::npos)
+            return;
+        throw sync::GatewayError(sync::GatewayError::Kind::denied, "denied");
+    };
+    Breaker breaker{std::move(session), gateway->database(), clock, 1, results.reporter()};
+    auto resumed = order(1, "a", clock);
+    resumed.request.resumed = true;
+    CHECK(breaker.submit(resumed));
+    CHECK(kind_name(results.wait_for(2).at(1).kind) == "tripped");
 }

@@ -5,7 +5,6 @@
 
 using namespace quotafuse;
 using namespace quotafuse::circuit_breaker;
-using namespace std::chrono_literals;
 
 namespace {
 
@@ -35,12 +34,11 @@ TEST_CASE("the breaker's section is read, and careful where it says nothing") {
     CHECK(careful.mode == Mode::shadow);
     CHECK(careful.max_open == 3);
     CHECK(careful.max_per_hour == 6);
-    CHECK(careful.cache_lag == 90s);
     CHECK_FALSE(careful.dsn);
 
     const auto full = read(
         "{dsn: 'fuse:pw@tcp(db:3306)/new-api', mode: live, max_open: 1, max_per_hour: 2,\n"
-        " protect: {channels: [1, 7]}, cache_lag: 11m}",
+        " protect: {channels: [1, 7]}}",
         faults);
     CHECK(faults == Texts{});
     REQUIRE(full.dsn);
@@ -49,7 +47,6 @@ TEST_CASE("the breaker's section is read, and careful where it says nothing") {
     CHECK(full.max_open == 1);
     CHECK(full.max_per_hour == 2);
     CHECK(full.protected_channels == std::set<std::int64_t>{1, 7});
-    CHECK(full.cache_lag == 660s);
 
     CHECK_FALSE(read("{dsn: '', mode: 'off'}", faults).dsn);
     CHECK(faults == Texts{});
@@ -62,7 +59,6 @@ TEST_CASE("every fault of the breaker's section is told with its place") {
         "max_open: 0\n"
         "max_per_hour: many\n"
         "protect: {channels: [1, azure, -3], chanels: []}\n"
-        "cache_lag: 90\n"
         "max_opne: 3\n",
         faults);
     CHECK(joined(faults) ==
@@ -73,9 +69,7 @@ TEST_CASE("every fault of the breaker's section is told with its place") {
           "q.yaml:4:25: a channel id is a whole number above 0\n"
           "q.yaml:4:32: a channel id is a whole number above 0\n"
           "q.yaml:4:37: unknown key 'chanels' in protect; did you mean 'channels'?\n"
-          "q.yaml:5:12: cache_lag must be a duration with its unit, such as 90s, 5m or 1h30m, not "
-          "'90'\n"
-          "q.yaml:6:1: unknown key 'max_opne' in breaker; did you mean 'max_open'?\n");
+          "q.yaml:5:1: unknown key 'max_opne' in breaker; did you mean 'max_open'?\n");
     read("{dsn: 'postgres://a:secret@b/c', mode: livid, protect: {channels: 3}}", faults);
     CHECK(joined(faults) ==
           "q.yaml:1:7: dsn: PostgreSQL gateways are not supported: quotafuse reads MySQL, MariaDB "
@@ -91,24 +85,42 @@ TEST_CASE("protected channels and the limits hold back a trip, in shadow mode as
     settings.protected_channels = {7};
     for (const auto mode : {Mode::shadow, Mode::live}) {
         const TripRequest request{.trip_id = "t", .channel = 3, .reason = "", .mode = mode};
-        CHECK(guard_policy(settings, 2, 5, request) == std::nullopt);
-        CHECK(guard_policy(settings, 3, 0, request) ==
+        CHECK(guard_policy(settings, {.open = 2, .live_last_hour = 5}, request) == std::nullopt);
+        CHECK(guard_policy(settings, {.open = 3, .live_last_hour = 0}, request) ==
               "3 channels are already off by quotafuse (breaker.max_open is 3)");
-        CHECK(guard_policy(settings, 0, 6, request) ==
+        CHECK(guard_policy(settings, {.open = 0, .live_last_hour = 6}, request) ==
               "6 trips in the last hour (breaker.max_per_hour is 6)");
         auto guarded = request;
         guarded.channel = 7;
-        CHECK(guard_policy(settings, 0, 0, guarded) ==
+        CHECK(guard_policy(settings, {.open = 0, .live_last_hour = 0}, guarded) ==
               "channel 7 is protected (breaker.protect.channels)");
     }
     settings.max_open = settings.max_per_hour = 1;
     const TripRequest request{.trip_id = "t", .channel = 3, .reason = "", .mode = Mode::live};
-    CHECK(guard_policy(settings, 1, 0, request) ==
+    CHECK(guard_policy(settings, {.open = 1, .live_last_hour = 0}, request) ==
           "1 channel is already off by quotafuse (breaker.max_open is 1)");
-    CHECK(guard_policy(settings, 0, 1, request) ==
+    CHECK(guard_policy(settings, {.open = 0, .live_last_hour = 1}, request) ==
           "1 trip in the last hour (breaker.max_per_hour is 1)");
     settings.mode = Mode::off;
-    CHECK(guard_policy(settings, 0, 0, request) == "the breaker is off");
+    CHECK(guard_policy(settings, {.open = 0, .live_last_hour = 0}, request) ==
+          "the breaker is off");
+}
+
+TEST_CASE("shadow trips use up nothing of what a live one may, and all of what a shadow one may") {
+    Settings settings;
+    settings.mode = Mode::live;
+    TripRequest request{.trip_id = "t", .channel = 3, .reason = "", .mode = Mode::live};
+    const Counts counts{.live_last_hour = 2, .shadow_last_hour = 4};
+    CHECK(guard_policy(settings, counts, request) == std::nullopt);
+    CHECK(guard_policy(settings, {.live_last_hour = 6}, request) ==
+          "6 trips in the last hour (breaker.max_per_hour is 6)");
+    request.mode = Mode::shadow;
+    CHECK(guard_policy(settings, counts, request) ==
+          "6 trips in the last hour (breaker.max_per_hour is 6)");
+    request.mode = Mode::live;
+    settings.mode = Mode::shadow;  // the ceiling makes it a shadow one
+    CHECK(guard_policy(settings, counts, request) ==
+          "6 trips in the last hour (breaker.max_per_hour is 6)");
 }
 
 TEST_CASE("of two modes the stricter holds") {

@@ -10,9 +10,9 @@ target_compile_definitions(quotafuse_program PRIVATE QUOTAFUSE_BINARY="$<TARGET_
 target_link_libraries(quotafuse_program PUBLIC quotafuse_flags PRIVATE PkgConfig::HTTPLIB)
 add_dependencies(quotafuse_program quotafuse)
 
-quotafuse_test(daemon
-  SOURCES daemon_config_test.cpp daemon_messages_test.cpp
-  LINK quotafuse_daemon quotafuse_program)
+quotafuse_test(daemon THREADS
+  SOURCES daemon_announcer_test.cpp daemon_config_test.cpp daemon_messages_test.cpp
+  LINK quotafuse_daemon quotafuse_program quotafuse_mariadb)
 target_compile_definitions(daemon_test PRIVATE
   QUOTAFUSE_ETC="${CMAKE_SOURCE_DIR}/etc" QUOTAFUSE_BAD_CONFIGS="${CMAKE_CURRENT_SOURCE_DIR}/bad_configs")
 

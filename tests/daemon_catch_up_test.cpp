@@ -1,13 +1,12 @@
-#include <doctest/doctest.h>
-#include <fmt/format.h>
+#include <csignal>
+#include <ctime>
+#include <random>
 
 #include <SQLiteCpp/Database.h>
 #include <SQLiteCpp/Statement.h>
-
-#include <csignal>
-#include <ctime>
+#include <doctest/doctest.h>
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
-#include <random>
 
 #include "daemon/demo/gateway.h"
 #include "daemon/demo/generator.h"
@@ -28,13 +27,15 @@ void fill_gateway(MariaDb& server, const std::string& database) {
     sync::SessionOptions options;
     options.read_only = false;
     options.read_timeout = 60s;
-    const auto session = sync::make_session(*sync::parse_dsn(server.dsn("root", "", database)).dsn, options);
+    const auto session =
+        sync::make_session(*sync::parse_dsn(server.dsn("root", "", database)).dsn, options);
     constexpr auto kFlavour = demo::Flavour::new_api_2026;
     demo::create_gateway(*session, kFlavour, demo::LogIndexes::none);
     demo::RowGenerator generator{5, kFlavour, demo::DemoGateway::of_story()};
     std::vector<demo::LogInsert> rows;
     const auto now = static_cast<std::int64_t>(std::time(nullptr));
-    generator.history(now - 7 * 86400, now, kRows, [&](demo::LogInsert&& row) { rows.push_back(std::move(row)); });
+    generator.history(now - 7 * 86400, now, kRows,
+                      [&](demo::LogInsert&& row) { rows.push_back(std::move(row)); });
     demo::bulk_insert(*session, kFlavour, rows);
 }
 
@@ -44,7 +45,9 @@ TEST_CASE("a catch-up that is killed again and again ends with every row once an
     auto& server = shared_mariadb();
     fill_gateway(server, "catchup");
     const TempDir folder;
-    write_file(folder.file("q.yaml"), fmt::format("source: {{dsn: \"{}\"}}\nstore: {{path: {}}}\n", server.dsn("root", "", "catchup"), folder.file("s.db")));
+    write_file(folder.file("q.yaml"),
+               fmt::format("source: {{dsn: \"{}\"}}\nstore: {{path: {}}}\n",
+                           server.dsn("root", "", "catchup"), folder.file("s.db")));
     const std::vector<std::string> sync{"sync", "--json", "--config", folder.file("q.yaml")};
     std::mt19937_64 random{11};
     int kills = 0;
@@ -63,10 +66,18 @@ TEST_CASE("a catch-up that is killed again and again ends with every row once an
     CHECK(said.at("gaps_open") == 0);
 
     SQLite::Database store{folder.file("s.db")};
-    SQLite::Statement sums{store, "SELECT count(*), sum(id), sum(quota), sum(prompt_tokens), sum(completion_tokens), min(created_at) FROM log"};
+    SQLite::Statement sums{store,
+                           "SELECT count(*), sum(id), sum(quota), sum(prompt_tokens), "
+                           "sum(completion_tokens), min(created_at) FROM log"};
     REQUIRE(sums.executeStep());
-    const auto source = server.sql("SELECT count(*), sum(id), sum(quota), sum(prompt_tokens), sum(completion_tokens), min(created_at) FROM logs", "catchup").at(0);
-    for (int i = 0; i < 6; ++i) CHECK(sums.getColumn(i).getString() == source[static_cast<std::size_t>(i)]);
+    const auto source = server
+                            .sql(
+                                "SELECT count(*), sum(id), sum(quota), sum(prompt_tokens), "
+                                "sum(completion_tokens), min(created_at) FROM logs",
+                                "catchup")
+                            .at(0);
+    for (int i = 0; i < 6; ++i)
+        CHECK(sums.getColumn(i).getString() == source[static_cast<std::size_t>(i)]);
     CHECK(source[0] == std::to_string(kRows));
     SQLite::Statement counted{store, "SELECT rows, cursor FROM position"};
     REQUIRE(counted.executeStep());

@@ -268,7 +268,7 @@ TEST_CASE("ranges and encodings of a client change nothing") {
     CHECK(body_of(reply) == body_of(get(run.port, "/app.js")));
 }
 
-TEST_CASE("a request that is not direct is refused with the settings that would allow it") {
+TEST_CASE("a request that is not direct is refused and told of a tunnel") {
     const Running run;
     for (const auto* header :
          {"X-Forwarded-For: 10.0.0.1", "x-forwarded-host: status.example",
@@ -277,8 +277,7 @@ TEST_CASE("a request that is not direct is refused with the settings that would 
         CAPTURE(header);
         const auto reply = get(run.port, "/api/v1/status", std::string{header} + "\r\n");
         CHECK(error_status(reply) == 403);
-        CHECK(contains(reply, "status.password"));
-        CHECK(contains(reply, "status.public_url"));
+        CHECK(contains(reply, "ssh -L"));
         CHECK(error_status(get(run.port, "/", std::string{header} + "\r\n")) == 403);
     }
 }
@@ -321,8 +320,8 @@ TEST_CASE("health and readiness answer probes that come through a proxy") {
                        " HTTP/1.1\r\nHost: status.example\r\nX-Forwarded-For: 10.0.0.1\r\n\r\n");
     };
     CHECK(body_of(probe("/healthz")) == "ok\n");
-    CHECK(json::parse(body_of(probe("/readyz"))) ==
-          json{{"ready", true}, {"reasons", json::array()}});
+    // Without the reasons, which may name hosts and accounts.
+    CHECK(json::parse(body_of(probe("/readyz"))) == json{{"ready", true}});
 }
 
 TEST_CASE("health and readiness are 503 when the daemon says so") {

@@ -48,7 +48,9 @@ TEST_CASE("an alert names its object, its numbers and its place in both language
     const auto english = Messages{config(Language::english)}.alert(notice());
     CHECK(english.kind == notifiers::Message::Kind::firing);
     CHECK(english.title == "Firing: token-burn · Channel 3 (azure-eu)");
-    CHECK(english.facts == std::vector<notifiers::Message::Fact>{{"tokens", "2,500,000 (> 2,000,000, 1h)"}, {"Since", "2026-01-05 23:00:00"}});
+    CHECK(english.facts ==
+          std::vector<notifiers::Message::Fact>{{"tokens", "2,500,000 (> 2,000,000, 1h)"},
+                                                {"Since", "2026-01-05 23:00:00"}});
     CHECK(english.footer == "prod · #abc · 2026-01-05 23:00:00 Asia/Shanghai");
     const auto chinese = Messages{config(Language::chinese)}.alert(notice());
     CHECK(chinese.title == "告警：token-burn · 渠道 3 (azure-eu)");
@@ -57,15 +59,23 @@ TEST_CASE("an alert names its object, its numbers and its place in both language
 TEST_CASE("what the breaker did stands in the alert that asked for it") {
     using Kind = circuit_breaker::TripResult::Kind;
     const Messages messages{config(Language::english)};
-    const auto line = [&](const circuit_breaker::TripResult& result) { return messages.alert(notice(), &result).lines.at(0); };
-    CHECK(line(trip(Kind::tripped)) == "Breaker: channel 3 (azure-eu) is disabled at the gateway (status 3)");
-    CHECK(line(trip(Kind::would_trip)) == "Breaker (shadow): would have disabled channel 3 (azure-eu); nothing was written");
+    const auto line = [&](const circuit_breaker::TripResult& result) {
+        return messages.alert(notice(), &result).lines.at(0);
+    };
+    CHECK(line(trip(Kind::tripped)) ==
+          "Breaker: channel 3 (azure-eu) is disabled at the gateway (status 3)");
+    CHECK(line(trip(Kind::would_trip)) ==
+          "Breaker (shadow): would have disabled channel 3 (azure-eu); nothing was written");
     auto refused = trip(Kind::refused);
     refused.why = "it is protected";
     CHECK(line(refused) == "Breaker: channel 3 (azure-eu) stays enabled: it is protected");
     auto dark = trip(Kind::tripped);
     dark.dark_models = {"default/gpt-4o", "vip/o1"};
-    CHECK(messages.alert(notice(), &dark).lines.at(1) == "These now have no channel left: default/gpt-4o, vip/o1");
+    dark.unused_dark = {"vip/old"};
+    CHECK(messages.alert(notice(), &dark).lines.at(1) ==
+          "These now have no channel left: default/gpt-4o, vip/o1");
+    CHECK(messages.alert(notice(), &dark).lines.at(2) ==
+          "Nor have these, which nobody asked for in 24 h: vip/old");
 }
 
 TEST_CASE("a resolution tells how long it lasted, how bad it was, and when it is only silence") {
@@ -82,10 +92,13 @@ TEST_CASE("a resolution tells how long it lasted, how bad it was, and when it is
 }
 
 TEST_CASE("late notices are one message that says so") {
-    const auto message = Messages{config(Language::english)}.late({notice(), notice()}, base::from_unix(1'767'630'000));
+    const auto message = Messages{config(Language::english)}.late({notice(), notice()},
+                                                                  base::from_unix(1'767'630'000));
     CHECK(message.kind == notifiers::Message::Kind::digest);
-    CHECK(message.title == "Late: 2 alerts from while the gateway could not be read");
-    CHECK(message.lines.at(0) == "2026-01-05 23:00:00 Firing: token-burn · Channel 3 (azure-eu), 2,500,000");
+    CHECK(message.title ==
+          "Late, from while the gateway could not be read or quotafuse did not run: 2");
+    CHECK(message.lines.at(0) ==
+          "2026-01-05 23:00:00 Firing: token-burn · Channel 3 (azure-eu), 2,500,000");
 }
 
 TEST_CASE("numbers are grouped and money has cents") {

@@ -208,8 +208,24 @@ std::vector<Row> wecom_rows() {
     };
 }
 
+/// What a proxy or a portal before the service says, in words that may mean anything.
+std::vector<Row> rows_of_strangers(Type type) {
+    const std::string page = "<html><body>Blocked by the company's proxy</body></html>";
+    std::vector<Row> rows;
+    for (const int status : {302, 400, 401, 403, 404, 407, 410, 451}) {
+        rows.push_back({"HTML", type, {status, page, "text/html"}, kAlways, Kind::transient, 1});
+    }
+    const std::vector<Reply> others = {
+        {403, R"({"error":"forbidden"})"}, {404, "404 page not found", "text/plain"}, {403, ""}};
+    for (const auto& reply : others) {
+        rows.push_back({"other", type, reply, kAlways, Kind::transient, 1});
+    }
+    return rows;
+}
+
 void check(const Row& row) {
     CAPTURE(row.name);
+    CAPTURE(row.reply.status);
     ChatPair pair{row.type, row.name.starts_with("T13") ? std::optional{42} : std::nullopt};
     if (row.answers == kAlways) {
         pair.service.always(row.reply);
@@ -238,4 +254,10 @@ TEST_CASE("Feishu's answers are understood, and healed where one other try can")
 
 TEST_CASE("WeCom's answers are understood, and healed where one other try can") {
     for (const auto& row : wecom_rows()) check(row);
+}
+
+TEST_CASE("without the service's own verdict no message is given up, whatever the status") {
+    for (const auto type : {T, F, W}) {
+        for (const auto& row : rows_of_strangers(type)) check(row);
+    }
 }

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <doctest/doctest.h>
 
 #include "notifiers/outbox.h"
@@ -164,17 +166,21 @@ TEST_CASE("a bounded failure is given up at its bound, to which an outage does n
 
 TEST_CASE("a message is amended and released where no attempt was ever begun, and only there") {
     Fixture f;
-    for (const std::string notifier : {"untouched", "tried", "done"})
+    for (const std::string notifier : {"untouched", "tried", "done", "fresh"})
         f.put("1", notifier, kNow + 5s);
     f.put("2", "untouched");
     f.deliver("tried", kLater, kNow + 5s);
     f.deliver("done", kOk, kNow + 5s);
     {
         base::WriteTransaction transaction{*f.db};
-        CHECK(f.outbox->replace_unsent("1", titled("1, channel disabled")) == 1);
+        auto amended = f.outbox->replace_unsent("1", titled("1, channel disabled"));
         transaction.commit();
+        std::ranges::sort(amended);
+        CHECK(amended == std::vector<std::string>{"fresh", "untouched"});
+        CHECK(f.outbox->replace_unsent("3", titled("3")).empty());
     }
     CHECK(f.deliver("untouched", kOk, kNow) == "1, channel disabled");
+    CHECK(f.deliver("fresh", kOk, kNow) == "1, channel disabled");
     CHECK(f.deliver("untouched", kOk, kNow) == "2");
     CHECK(f.deliver("tried", kOk, kNow + 5s) == "1");
     CHECK(f.deliver("done", kOk, kNow + 5s) == "");

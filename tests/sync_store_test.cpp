@@ -147,20 +147,20 @@ TEST_CASE("reading by time searches its index and never the table") {
     CHECK(text == "SEARCH log USING COVERING INDEX log_by_time (created_at>? AND created_at<?)");
 }
 
-TEST_CASE("what a channel served is counted by group and model, without tests") {
+TEST_CASE("what was asked for is counted by group and model over all channels, without tests") {
     const tests::TempDir folder;
     Opened opened{folder.file("s.db")};
     auto test = entry(4, 100);
     test.channel_test = true;
-    auto other = entry(5, 100);
-    other.channel = 8;
+    auto peer = entry(5, 100);
+    peer.channel = 8;
     opened.store.append(
-        {{entry(1, 100), entry(2, 101), entry(3, 102, "o1"), test, other, entry(6, 50)}, {6, {}}},
+        {{entry(1, 100), entry(2, 101), entry(3, 102, "o1"), test, peer, entry(6, 50)}, {6, {}}},
         base::from_unix(200));
-    const auto served = opened.store.served_by(7, 60);
+    const auto served = opened.store.served(60);
     REQUIRE(served.size() == 2);
     CHECK(served[0].model == "gpt-4o");
     CHECK(served[0].group == "default");
-    CHECK(served[0].requests == 2);
+    CHECK(served[0].requests == 3);
     CHECK(served[1].model == "o1");
 }

@@ -1,7 +1,7 @@
-#include <fmt/format.h>
-
 #include <functional>
 #include <iostream>
+
+#include <fmt/format.h>
 
 #include "base/failure.h"
 #include "daemon/commands/commands.h"
@@ -17,26 +17,41 @@ std::string plural(std::size_t count, const std::string& word) {
 }
 
 void print_summary(const Config& config) {
-    std::cout << fmt::format("configuration  {}\n", config.file.empty() ? "from the environment" : config.file);
-    std::cout << fmt::format("gateway        {}\n", config.source.main ? config.source.main->describe() : "not configured yet: set SQL_DSN in secrets.env, or source.dsn");
-    if (config.source.logs) std::cout << fmt::format("logs           {}\n", config.source.logs->describe());
+    std::cout << fmt::format("configuration  {}\n",
+                             config.file.empty() ? "from the environment" : config.file);
+    std::cout << fmt::format("gateway        {}\n",
+                             config.source.main
+                                 ? config.source.main->describe()
+                                 : "not configured yet: set SQL_DSN in secrets.env, or source.dsn");
+    if (config.source.logs)
+        std::cout << fmt::format("logs           {}\n", config.source.logs->describe());
     std::cout << fmt::format("store          {}\n", config.store);
     const bool builtin = config.file.empty() && config.rule_files.empty();
-    std::cout << fmt::format("rules          {} in {}\n", config.rules.size(), builtin ? "the built-in copy" : plural(config.rule_files.size(), "file"));
+    std::cout << fmt::format(
+        "rules          {} in {}\n", config.rules.size(),
+        builtin ? "the built-in copy" : plural(config.rule_files.size(), "file"));
     std::vector<std::string> names;
     for (const auto& notifier : config.notifiers) names.push_back(notifier.name);
-    std::cout << fmt::format("notifiers      {}\n", names.empty() ? "none: alerts will only be seen on the status page" : fmt::format("{}", fmt::join(names, ", ")));
-    std::cout << fmt::format("breaker        {}\n", circuit_breaker::mode_name(config.breaker.mode));
+    std::cout << fmt::format("notifiers      {}\n",
+                             names.empty() ? "none: alerts will only be seen on the status page"
+                                           : fmt::format("{}", fmt::join(names, ", ")));
+    std::cout << fmt::format("breaker        {}\n",
+                             circuit_breaker::mode_name(config.breaker.mode));
 }
 
-/// Rules that ask for more than the configuration allows would otherwise surprise at the worst moment.
+/// Rules that ask for more than the configuration allows would otherwise surprise at the worst
+/// moment.
 void print_modes(const Config& config) {
     for (const auto& rule : config.rules) {
         if (!rule.action || !rule.enabled) continue;
         const auto effective = effective_mode(rule.action->mode, config);
-        const bool less = rule.action->mode == alerts::ActionMode::live && effective != circuit_breaker::Mode::live;
-        std::cout << fmt::format("  rule {}: {}{}\n", rule.name, circuit_breaker::mode_name(effective),
-                                 less ? fmt::format(" (it asks for live; breaker.mode allows {})", circuit_breaker::mode_name(config.breaker.mode)) : "");
+        const bool less = rule.action->mode == alerts::ActionMode::live &&
+                          effective != circuit_breaker::Mode::live;
+        std::cout << fmt::format("  rule {}: {}{}\n", rule.name,
+                                 circuit_breaker::mode_name(effective),
+                                 less ? fmt::format(" (it asks for live; breaker.mode allows {})",
+                                                    circuit_breaker::mode_name(config.breaker.mode))
+                                      : "");
     }
 }
 
@@ -54,7 +69,8 @@ bool look(const std::string& what, const std::function<std::string()>& act) {
 std::string look_at_logs(const Config& config) {
     const auto source = sync::make_source(*config.source.log_source(), config.source.gateway, {});
     const auto last = source->last_id();
-    return fmt::format("{}, {}", sync::gateway_name(source->dialect().gateway()), last == 0 ? "no rows yet" : fmt::format("rows up to id {}", last));
+    return fmt::format("{}, {}", sync::gateway_name(source->dialect().gateway()),
+                       last == 0 ? "no rows yet" : fmt::format("rows up to id {}", last));
 }
 
 std::string look_at_channels(const Config& config) {

@@ -1,8 +1,8 @@
-#include <fmt/format.h>
-
 #include <csignal>
 #include <memory>
 #include <random>
+
+#include <fmt/format.h>
 
 #include "base/failure.h"
 #include "daemon/commands/commands.h"
@@ -26,8 +26,14 @@ public:
     /// A faulty configuration changes nothing: every fault is told, the old one goes on.
     void reload() {
         base::yaml::Diagnostics diagnostics;
-        auto fresh = std::make_unique<Config>(load_config(arguments_.config, base::Environment::of_process(), diagnostics));
-        for (const auto& line : diagnostics.lines()) log_.error(line);
+        auto fresh = read(diagnostics);
+        if (!fresh) return;
+        for (const auto& line : diagnostics.lines()) {
+            if (diagnostics.ok())
+                log_.warning(line);
+            else
+                log_.error(line);
+        }
         if (!diagnostics.ok() || !fresh->source.main) {
             log_.error("reload refused: the configuration has faults; the former one goes on");
             return;
@@ -37,13 +43,25 @@ public:
         try {
             start(std::move(fresh));
             log_.info("reloaded");
-        } catch (const base::Failure& e) {
-            log_.error(fmt::format("reload refused: {}; the former configuration goes on", e.what()));
+        } catch (const std::exception& e) {
+            log_.error(
+                fmt::format("reload refused: {}; the former configuration goes on", e.what()));
             start(std::move(former));
         }
     }
 
 private:
+    std::unique_ptr<Config> read(base::yaml::Diagnostics& diagnostics) const {
+        try {
+            return std::make_unique<Config>(
+                load_config(arguments_.config, base::Environment::of_process(), diagnostics));
+        } catch (const base::Failure& e) {
+            log_.error(
+                fmt::format("reload refused: {}; the former configuration goes on", e.what()));
+            return nullptr;
+        }
+    }
+
     void start(std::unique_ptr<Config> config) {
         require_source(*config);
         hiding_.hide(config->secrets());
@@ -67,8 +85,9 @@ int run_command(const Arguments& arguments) {
     const ServiceManager manager;
     Service service{arguments, log, log};
     manager.ready();
-    const auto step = manager.watchdog_interval().count() > 0 ? std::min(manager.watchdog_interval(), base::Milliseconds{5000})
-                                                              : base::Milliseconds{5000};
+    const auto step = manager.watchdog_interval().count() > 0
+                          ? std::min(manager.watchdog_interval(), base::Milliseconds{5000})
+                          : base::Milliseconds{5000};
     for (;;) {
         const int signal = signals.wait(step);
         if (signal == SIGHUP) {

@@ -1,8 +1,9 @@
-#include <fmt/format.h>
-#include <unistd.h>
-
+#include <cmath>
 #include <iostream>
+
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <unistd.h>
 
 #include "base/duration.h"
 #include "base/failure.h"
@@ -17,10 +18,20 @@ using Json = nlohmann::json;
 
 constexpr base::Milliseconds kPatience{3000};
 
-void print_list(const Json& list, const std::string& head, const std::function<std::string(const Json&)>& line) {
+void print_list(const Json& list, const std::string& head,
+                const std::function<std::string(const Json&)>& line) {
     if (list.empty()) return;
     std::cout << head << '\n';
     for (const auto& one : list) std::cout << "  " << line(one) << '\n';
+}
+
+/// 5000.0 → "5,000", 27.692 → "27.69".
+std::string number(const Json& value) {
+    if (!value.is_number()) return "-";
+    const auto exact = value.get<double>();
+    const auto whole = std::llround(exact);
+    return std::abs(exact - static_cast<double>(whole)) < 0.005 ? group_digits(whole)
+                                                                : fmt::format("{:.2f}", exact);
 }
 
 std::string text_or(const Json& value, const std::string& otherwise) {
@@ -30,32 +41,56 @@ std::string text_or(const Json& value, const std::string& otherwise) {
 void print(const Json& status, const base::TimeZone& zone) {
     const auto& rules = status.at("rules");
     const auto& outbox = status.at("outbox");
-    const auto lag = status.at("lag_seconds").is_null() ? std::string{"unknown"} : base::format_duration(base::Seconds{status.at("lag_seconds").get<std::int64_t>()});
-    std::cout << fmt::format("quotafuse {} at {}, up {}\n", text_or(status.at("version"), "?"), text_or(status.at("site"), "?"),
-                             base::format_duration(base::Seconds{status.at("uptime_seconds").get<std::int64_t>()}));
-    std::cout << fmt::format("gateway   {} ({}), {} rows, cursor {}, lag {}, {} gaps\n", text_or(status.at("gateway"), "not read yet"),
-                             text_or(status.at("source").at("state"), "?"), group_digits(status.at("rows").get<std::int64_t>()),
-                             status.at("cursor").get<std::int64_t>(), lag, status.at("gaps").get<std::int64_t>());
-    std::cout << fmt::format("rules     {}: {} firing, {} pending, {} inactive, {} warming up, {} disabled, {} in error\n",
-                             rules.at("total").get<int>(), rules.at("firing").get<int>(), rules.at("pending").get<int>(), rules.at("inactive").get<int>(),
-                             rules.at("warming").get<int>(), rules.at("disabled").get<int>(), rules.at("error").get<int>());
-    std::cout << fmt::format("outbox    {} waiting, {} failed for good\n", outbox.at("pending").get<std::int64_t>(), outbox.at("failed").get<std::int64_t>());
-    std::cout << fmt::format("breaker   {}, {} channels off\n", text_or(status.at("breaker").at("mode"), "?"), status.at("breaker").at("open").size());
-    const auto time = [&](const Json& at) { return zone.format(base::from_unix(at.get<std::int64_t>())); };
-    print_list(status.at("readiness").at("reasons"), "not ready:", [](const Json& reason) { return reason.get<std::string>(); });
+    const auto lag =
+        status.at("lag_seconds").is_null()
+            ? std::string{"unknown"}
+            : base::format_duration(base::Seconds{status.at("lag_seconds").get<std::int64_t>()});
+    std::cout << fmt::format(
+        "quotafuse {} at {}, up {}\n", text_or(status.at("version"), "?"),
+        text_or(status.at("site"), "?"),
+        base::format_duration(base::Seconds{status.at("uptime_seconds").get<std::int64_t>()}));
+    std::cout << fmt::format("gateway   {} ({}), {} rows, cursor {}, lag {}, {} gaps\n",
+                             text_or(status.at("gateway"), "not read yet"),
+                             text_or(status.at("source").at("state"), "?"),
+                             group_digits(status.at("rows").get<std::int64_t>()),
+                             status.at("cursor").get<std::int64_t>(), lag,
+                             status.at("gaps").get<std::int64_t>());
+    std::cout << fmt::format(
+        "rules     {}: {} firing, {} pending, {} inactive, {} warming up, {} disabled, {} in "
+        "error\n",
+        rules.at("total").get<int>(), rules.at("firing").get<int>(), rules.at("pending").get<int>(),
+        rules.at("inactive").get<int>(), rules.at("warming").get<int>(),
+        rules.at("disabled").get<int>(), rules.at("error").get<int>());
+    std::cout << fmt::format("outbox    {} waiting, {} failed for good\n",
+                             outbox.at("pending").get<std::int64_t>(),
+                             outbox.at("failed").get<std::int64_t>());
+    std::cout << fmt::format("breaker   {}, {} disabled by quotafuse\n",
+                             text_or(status.at("breaker").at("mode"), "?"),
+                             status.at("breaker").at("open").size());
+    const auto time = [&](const Json& at) {
+        return zone.format(base::from_unix(at.get<std::int64_t>()));
+    };
+    print_list(status.at("readiness").at("reasons"),
+               "not ready:", [](const Json& reason) { return reason.get<std::string>(); });
     print_list(status.at("alerts"), "alerts:", [&](const Json& a) {
-        return fmt::format("{} {} {} since {}: {} (limit {}) {}", text_or(a.at("state"), "?"), text_or(a.at("rule"), "?"), text_or(a.at("key"), ""),
-                           time(a.at("since")), a.at("value").dump(), a.at("threshold").dump(), text_or(a.at("unit"), ""));
+        return fmt::format("{} {}{}{} since {}: {} (limit {}) {}", text_or(a.at("state"), "?"),
+                           text_or(a.at("rule"), "?"), a.at("key") == "" ? "" : " ",
+                           text_or(a.at("key"), ""), time(a.at("since")), number(a.at("value")),
+                           number(a.at("threshold")), text_or(a.at("unit"), ""));
     });
     print_list(status.at("breaker").at("open"), "disabled by quotafuse:", [&](const Json& trip) {
-        return fmt::format("channel {} ({}) since {}", trip.at("channel").get<std::int64_t>(), text_or(trip.at("name"), ""), time(trip.at("since")));
+        return fmt::format("channel {} ({}) since {}", trip.at("channel").get<std::int64_t>(),
+                           text_or(trip.at("name"), ""), time(trip.at("since")));
     });
     print_list(outbox.at("notifiers"), "notifiers:", [](const Json& n) {
-        return fmt::format("{}: {} waiting, {} failed{}", text_or(n.at("name"), "?"), n.at("pending").get<std::int64_t>(), n.at("failed").get<std::int64_t>(),
-                           n.at("last_error").is_null() ? "" : ", last error: " + text_or(n.at("last_error"), ""));
+        return fmt::format(
+            "{}: {} waiting, {} failed{}", text_or(n.at("name"), "?"),
+            n.at("pending").get<std::int64_t>(), n.at("failed").get<std::int64_t>(),
+            n.at("last_error").is_null() ? "" : ", last error: " + text_or(n.at("last_error"), ""));
     });
     if (!status.at("last_error").is_null()) {
-        std::cout << fmt::format("last error {}: {}\n", time(status.at("last_error").at("at")), text_or(status.at("last_error").at("text"), ""));
+        std::cout << fmt::format("last error {}: {}\n", time(status.at("last_error").at("at")),
+                                 text_or(status.at("last_error").at("text"), ""));
     }
 }
 
@@ -65,16 +100,23 @@ int status_command(const Arguments& arguments) {
     const auto config = load_or_fail(arguments);
     const auto answer = ask_daemon(config.control_socket, R"({"command":"status"})", kPatience);
     if (!answer) {
-        throw base::Failure(base::ExitCode::unavailable,
-                            fmt::format("no daemon answers at {}: is it running (systemctl status quotafuse)?", config.control_socket));
+        throw base::Failure(
+            base::ExitCode::unavailable,
+            fmt::format("no daemon answers at {}: is it running (systemctl status quotafuse)?",
+                        config.control_socket));
+    }
+    const auto status = Json::parse(*answer, nullptr, false);
+    if (status.is_object() && status.contains("error")) {
+        throw base::Failure(base::ExitCode::failed,
+                            "the daemon answers: " + text_or(status["error"]["message"], *answer));
     }
     if (arguments.json) {
         std::cout << *answer << '\n';
         return 0;
     }
-    const auto status = Json::parse(*answer, nullptr, false);
     if (!status.is_object() || !status.contains("rules")) {
-        throw base::Failure(base::ExitCode::failed, "the daemon is starting, ask again in a moment");
+        throw base::Failure(base::ExitCode::failed,
+                            "the daemon is starting, ask again in a moment");
     }
     print(status, config.timezone);
     return 0;

@@ -1,9 +1,9 @@
-#include <fmt/format.h>
-#include <unistd.h>
-
 #include <filesystem>
 #include <iostream>
+
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <unistd.h>
 
 #include "base/failure.h"
 #include "base/lock_file.h"
@@ -17,7 +17,8 @@ namespace {
 /// A line on a terminal that is written over, a few times a second.
 class Progress {
 public:
-    explicit Progress(const base::Clock& clock) : clock_(clock), start_(clock.mono()), shown_(start_) {}
+    explicit Progress(const base::Clock& clock)
+        : clock_(clock), start_(clock.mono()), shown_(start_) {}
 
     double seconds() const { return std::chrono::duration<double>(clock_.mono() - start_).count(); }
 
@@ -25,8 +26,11 @@ public:
         if (!terminal_ || clock_.mono() - shown_ < base::Milliseconds{200}) return;
         shown_ = clock_.mono();
         const auto speed = static_cast<double>(rows) / std::max(seconds(), 0.001);
-        const auto left = static_cast<double>(std::max<std::int64_t>(last - cursor, 0)) / std::max(speed, 1.0);
-        std::cerr << fmt::format("\r\033[K{} rows, {:.0f} rows/s, about {:.0f} s left", rows, speed, left) << std::flush;
+        const auto left =
+            static_cast<double>(std::max<std::int64_t>(last - cursor, 0)) / std::max(speed, 1.0);
+        std::cerr << fmt::format("\r\033[K{} rows, {:.0f} rows/s, about {:.0f} s left", rows, speed,
+                                 left)
+                  << std::flush;
     }
     void clear() const {
         if (terminal_) std::cerr << "\r\033[K" << std::flush;
@@ -40,7 +44,8 @@ private:
 };
 
 base::Failure explain(const sync::GatewayError& e, const sync::Dsn& dsn) {
-    const auto code = e.kind() == sync::GatewayError::Kind::schema ? base::ExitCode::config : base::ExitCode::unavailable;
+    const auto code = e.kind() == sync::GatewayError::Kind::schema ? base::ExitCode::config
+                                                                   : base::ExitCode::unavailable;
     return {code, fmt::format("{}: {}", dsn.describe(), e.what())};
 }
 
@@ -78,10 +83,15 @@ int sync_command(const Arguments& arguments) {
     progress.clear();
     const auto gaps = store.position().gaps.size();
     if (arguments.json) {
-        std::cout << nlohmann::ordered_json{{"rows", rows}, {"seconds", progress.seconds()}, {"last_id", store.position().cursor}, {"gaps_open", gaps}} << '\n';
+        std::cout << nlohmann::ordered_json{{"rows", rows},
+                                            {"seconds", progress.seconds()},
+                                            {"last_id", store.position().cursor},
+                                            {"gaps_open", gaps}}
+                  << '\n';
     } else {
-        std::cout << fmt::format("{} new rows in {:.1f} s; the store has {} rows up to id {}, {} gaps open\n", rows,
-                                 progress.seconds(), store.rows(), store.position().cursor, gaps);
+        std::cout << fmt::format(
+            "{} new rows in {:.1f} s; the store has {} rows up to id {}, {} gaps open\n", rows,
+            progress.seconds(), store.rows(), store.position().cursor, gaps);
     }
     return 0;
 }

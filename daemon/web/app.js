@@ -81,7 +81,7 @@ function table(columns, rows) {
 
 const severityKind = { critical: "bad", warning: "warn" };
 const stateKind = { firing: "bad", error: "bad", pending: "warn", warming: "warn", inactive: "ok", ok: "ok", unreachable: "bad", denied: "bad", schema: "bad", rejected: "bad",
-  "catching-up": "warn", live: "ok", tripped: "bad", failed: "bad", refused: "warn", restored: "ok" };
+  "catching-up": "warn", tripped: "bad", failed: "bad", refused: "warn", restored: "ok" };
 
 function paintReadiness() {
   const card = document.getElementById("readiness");
@@ -165,11 +165,9 @@ function paintOutbox() {
 function paintBreaker() {
   const breaker = status.breaker ?? {};
   const open = breaker.open ?? [];
-  const paused = breaker.paused == null ? text("unknown") : text(breaker.paused ? "yes" : "no");
   paint(content("breaker"), [
     big(counted("openChannels", breaker.open?.length), text("openNote")),
-    facts([[text("mode"), chip(breaker.mode, breaker.mode === "live" ? "ok" : null)],
-      [text("paused"), breaker.paused ? el("span", { class: "chip warn" }, paused) : paused],
+    facts([[text("mode"), chip(breaker.mode, null)],
       ...open.map((one) => [`#${one.channel} ${one.name ?? ""}`, [one.mode === "shadow" ? [chip("shadow"), " "] : null, when(one.since)]])]),
     ...(breaker.open && open.length === 0 ? [el("p", { class: "empty" }, text("noOpen"))] : [])]);
 }

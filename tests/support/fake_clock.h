@@ -6,7 +6,8 @@
 
 namespace quotafuse::tests {
 
-/// A clock that moves only when told. advance() moves both readings, step_wall() only the wall: an NTP step.
+/// A clock that moves only when told. advance() moves both readings, step_wall() only the wall: an
+/// NTP step.
 class FakeClock final : public base::Clock {
 public:
     explicit FakeClock(std::int64_t unix_seconds) : wall_ms_(unix_seconds * 1000) {}

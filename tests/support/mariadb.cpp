@@ -117,9 +117,9 @@ void MariaDb::start() {
 }
 
 void MariaDb::install() {
-    std::vector<std::string> command = {"mariadb-install-db", "--no-defaults",
-                                        "--datadir=" + folder_.file("data"), "--skip-test-db",
-                                        "--auth-root-authentication-method=normal"};
+    std::vector<std::string> command = {
+        "mariadb-install-db", "--no-defaults", "--datadir=" + folder_.file("data"),
+        "--skip-test-db",     "--force",       "--auth-root-authentication-method=normal"};
     if (::geteuid() == 0) command.push_back("--user=" + account());
     const auto log = folder_.file("install.log");
     const pid_t pid = start_program(command, log);

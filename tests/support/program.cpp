@@ -1,5 +1,9 @@
 #include "support/program.h"
 
+#include <fstream>
+#include <sstream>
+#include <thread>
+
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <httplib.h>
@@ -8,10 +12,6 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <fstream>
-#include <sstream>
-#include <thread>
 
 namespace quotafuse::tests {
 namespace {
@@ -32,14 +32,16 @@ void redirect(const std::string& path, int target) {
 
 }  // namespace
 
-Program::Program(std::vector<std::string> arguments, std::map<std::string, std::string> environment) {
+Program::Program(std::vector<std::string> arguments,
+                 std::map<std::string, std::string> environment) {
     arguments.insert(arguments.begin(), QUOTAFUSE_BINARY);
     environment.emplace("PATH", "/usr/bin:/bin");
     std::vector<std::string> variables;
     for (const auto& [name, value] : environment) variables.push_back(name + "=" + value);
     // The sanitizers of a test build report as they do for the tests themselves.
     for (const auto* const name : {"ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"}) {
-        if (const char* const value = std::getenv(name)) variables.push_back(std::string{name} + "=" + value);
+        if (const char* const value = std::getenv(name))
+            variables.push_back(std::string{name} + "=" + value);
     }
     const auto argv = pointers(arguments);
     const auto envp = pointers(variables);
@@ -81,10 +83,15 @@ std::optional<int> Program::wait(std::chrono::milliseconds most) {
     return code_;
 }
 
-std::string Program::out() const { return read_file(folder_.file("out")); }
-std::string Program::err() const { return read_file(folder_.file("err")); }
+std::string Program::out() const {
+    return read_file(folder_.file("out"));
+}
+std::string Program::err() const {
+    return read_file(folder_.file("err"));
+}
 
-Ran run_program(std::vector<std::string> arguments, std::map<std::string, std::string> environment) {
+Ran run_program(std::vector<std::string> arguments,
+                std::map<std::string, std::string> environment) {
     Program program{std::move(arguments), std::move(environment)};
     const auto code = program.wait();
     return {code.value_or(-1), program.out(), program.err()};

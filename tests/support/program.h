@@ -1,7 +1,5 @@
 #pragma once
 
-#include <sys/types.h>
-
 #include <chrono>
 #include <functional>
 #include <map>
@@ -9,15 +7,18 @@
 #include <string>
 #include <vector>
 
+#include <sys/types.h>
+
 #include "support/temp_dir.h"
 
 namespace quotafuse::tests {
 
-/// The real quotafuse, as a process of its own with nothing in its environment but what is given. It dies
-/// with the test.
+/// The real quotafuse, as a process of its own with nothing in its environment but what is given.
+/// It dies with the test.
 class Program {
 public:
-    explicit Program(std::vector<std::string> arguments, std::map<std::string, std::string> environment = {});
+    explicit Program(std::vector<std::string> arguments,
+                     std::map<std::string, std::string> environment = {});
     ~Program();
     Program(const Program&) = delete;
     Program& operator=(const Program&) = delete;
@@ -40,7 +41,8 @@ struct Ran {
     std::string err;
 };
 /// Runs it to its end.
-Ran run_program(std::vector<std::string> arguments, std::map<std::string, std::string> environment = {});
+Ran run_program(std::vector<std::string> arguments,
+                std::map<std::string, std::string> environment = {});
 
 struct Got {
     int status = 0;  // 0: nobody answered
@@ -52,7 +54,8 @@ Got http_get(int port, const std::string& path);
 int free_port();
 
 /// Asks again and again until it holds, at most for `most`. False when it never did.
-bool eventually(const std::function<bool()>& holds, std::chrono::milliseconds most = std::chrono::seconds{30});
+bool eventually(const std::function<bool()>& holds,
+                std::chrono::milliseconds most = std::chrono::seconds{30});
 
 void write_file(const std::string& path, const std::string& text);
 std::string read_file(const std::string& path);
