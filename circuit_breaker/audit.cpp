@@ -32,8 +32,9 @@ CREATE INDEX breaker_audit_open ON breaker_audit(open) WHERE open = 1;
 constexpr const char* kInsert = R"(
 INSERT OR IGNORE INTO breaker_audit(at, trip, channel, channel_name, mode, step, reason, why,
     status_written, dark, unused_dark, before, after, open)
-VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?6 IN ('tripped', 'unknown') AND NOT EXISTS(
-    SELECT 1 FROM breaker_audit WHERE trip = ?2 AND step IN ('tripped', 'released'))))";
+VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13,
+    ?6 IN ('tripped', 'unknown') AND NOT EXISTS(
+        SELECT 1 FROM breaker_audit WHERE trip = ?2 AND step IN ('tripped', 'released'))))";
 
 constexpr const char* kClose = R"(
 UPDATE breaker_audit SET open = 0

@@ -65,7 +65,8 @@ void Announcer::write_unsaved() {
     base::WriteTransaction transaction{rooms_.database};
     rooms_.engine.save(unsaved_);
     for (const auto& notice : unsaved_.notices) {
-        if (clock_.now() - notice.at > alerts::kLate) {
+        // What the engine decided on time is late, too, when the store could not take it for long.
+        if (notice.late || clock_.now() - notice.at > 2 * alerts::kLate) {
             late.push_back(notice);
         } else {
             announce(notice, orders);
