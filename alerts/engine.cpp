@@ -9,11 +9,7 @@
 namespace quotafuse::alerts {
 
 Engine::Engine(std::vector<Rule> rules, sync::Store& store, base::Database& database)
-    : rules_(std::move(rules)),
-      store_(store),
-      database_(database),
-      names_(store.texts()),
-      windows_(store) {
+    : rules_(std::move(rules)), database_(database), names_(store.texts()), windows_(store) {
     for (const auto& rule : rules_) {
         if (!rule.enabled) continue;
         auto& window = windows_.share(window_of(rule));

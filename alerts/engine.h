@@ -104,7 +104,6 @@ private:
     RuleWatch* watch_of(const std::string& rule);
 
     const std::vector<Rule> rules_;
-    sync::Store& store_;
     base::Database& database_;
     Names names_;
     WindowSet windows_;

@@ -3,6 +3,7 @@
 
 #include <SQLiteCpp/Statement.h>
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include "alerts_fixture.h"
 

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <thread>
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
@@ -237,7 +238,8 @@ TEST_CASE("other_info stays a JSON object with the keys that it had, whatever it
          {{"balance", 1.5}, {"名", "值"}}},
     };
     for (const auto engine : {Engine::mariadb, Engine::sqlite}) {
-        for (const auto& [sql, kept] : held) {
+        for (const auto& [value, kept] : held) {
+            const auto& sql = value;
             CAPTURE(sql);
             const auto gateway = new_api(engine);
             gateway->sql(fmt::format("UPDATE channels SET other_info = {} WHERE id = 2", sql));

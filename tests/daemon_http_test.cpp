@@ -240,7 +240,8 @@ TEST_CASE("a malformed request gets an error in the one shape") {
         {"GET / HTTP/1.1\r\nHost : localhost\r\n\r\n", 400},
         {"GET /" + std::string(5000, 'a') + " HTTP/1.1\r\nHost: localhost\r\n\r\n", 414},
     };
-    for (const auto& [request, status] : requests) {
+    for (const auto& [text, status] : requests) {
+        const auto& request = text;
         CAPTURE(request);
         CHECK(error_status(ask(run.port, request)) == status);
     }

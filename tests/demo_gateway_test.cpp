@@ -80,7 +80,8 @@ std::set<std::string> description(tests::MariaDb& server, const std::string& dat
 TEST_CASE("the demo makes on MySQL exactly the tables that were read off the real gateways") {
     auto& server = tests::shared_mariadb();
     for (const auto& [flavour, ddl, gateway] : kFlavours) {
-        CAPTURE(ddl);
+        const std::string tables = ddl;
+        CAPTURE(tables);
         server.load_ddl("real", ddl);
         server.sql("DROP DATABASE IF EXISTS made; CREATE DATABASE made");
         const auto session = tests::mysql_gateway(server.dsn("root", "", "made"));
@@ -93,7 +94,8 @@ TEST_CASE("the demo makes on MySQL exactly the tables that were read off the rea
 
 TEST_CASE("the gateway's SQLite file has GORM's columns, and the dialect recognises its program") {
     for (const auto& [flavour, ddl, gateway] : kFlavours) {
-        CAPTURE(ddl);
+        const std::string tables = ddl;
+        CAPTURE(tables);
         const tests::TempDir folder;
         const auto session = tests::sqlite_gateway(folder.file("one-api.db"));
         create_gateway(*session, flavour);
@@ -132,7 +134,8 @@ TEST_CASE("a filled gateway has one ability for each group and model of each cha
                                             DemoGateway::of_shape({1, 1, 1, 1, 1})};
     for (const auto& gateway : gateways) {
         for (const auto& [flavour, ddl, program] : kFlavours) {
-            CAPTURE(ddl);
+            const std::string tables = ddl;
+            CAPTURE(tables);
             const tests::TempDir folder;
             const auto session = tests::sqlite_gateway(folder.file("one-api.db"));
             create_gateway(*session, flavour);
@@ -159,7 +162,8 @@ TEST_CASE(
     }
     CHECK(channels.size() == gateway.models.size());
     for (const auto& [model, count] : channels) {
-        CAPTURE(model);
+        const auto& name = model;
+        CAPTURE(name);
         CHECK((count == 1) == (model == kLonelyModel));
     }
 }

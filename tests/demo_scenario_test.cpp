@@ -109,7 +109,7 @@ DemoGateway without(std::initializer_list<std::int64_t> channels) {
 }  // namespace
 
 TEST_CASE("the history breaks no rule of the demo, at any of its seconds") {
-    for (const std::uint64_t seed : {1, 2, 3}) {
+    for (const std::uint64_t seed : {1U, 2U, 3U}) {
         Watch watch{seed};
         watch.play(seconds{-1800}, seconds{15});
         for (auto t = seconds{-1500}; t < seconds{15}; t += seconds{15}) {
@@ -126,7 +126,7 @@ TEST_CASE("the history breaks no rule of the demo, at any of its seconds") {
 }
 
 TEST_CASE("within a minute the failing channel and the leaked key are over the demo's limits") {
-    for (const std::uint64_t seed : {1, 2, 3}) {
+    for (const std::uint64_t seed : {1U, 2U, 3U}) {
         Watch watch{seed};
         watch.play(seconds{-300}, seconds{55});
         const auto rate = watch.rate(kFailingChannel, seconds{45});
