@@ -17,6 +17,7 @@ using circuit_breaker::TripResult;
 /// A notice that asked for a trip waits so long for its result, so that one message tells both.
 constexpr base::Seconds kTripPatience{8};
 constexpr base::Seconds kTrafficOfGuard{24 * 3600};
+constexpr base::Seconds kMemoryOfTrips{400 * 86400};  // open ones are kept in any case
 
 std::string reason_text(const alerts::Notice& notice) {
     return fmt::format("{}: {} {} {} in {}", notice.rule, alerts::metric_name(notice.metric),
@@ -51,6 +52,7 @@ void Announcer::tell_errors() {
 }
 
 void Announcer::checkpoint() {
+    rooms_.audit.prune(clock_.now() - kMemoryOfTrips);
     write_unsaved();
     unsaved_ = rooms_.engine.checkpoint();
     write_unsaved();

@@ -48,11 +48,13 @@ Outcome Api::wait(std::chrono::seconds wait, std::string_view why) const {
 Outcome Api::without_verdict(const HttpReply& reply) const {
     if (reply.transport != Outcome::Kind::ok) return outcome(reply.transport, reply.error);
     const auto status = reply.status;
-    const bool redirect = status >= 300 && status < 400;
-    const auto why =
-        redirect ? fmt::format("HTTP {}: a redirect, which is not followed; check the URL", status)
-                 : fmt::format("HTTP {}, not the service's own answer: {}", status, reply.body);
-    return wait(reply.seconds("retry-after"), why);
+    if (status >= 300 && status < 400) {
+        return outcome(
+            Outcome::Kind::permanent,
+            fmt::format("HTTP {}: a redirect, which is not followed; check the URL", status));
+    }
+    return wait(reply.seconds("retry-after"),
+                fmt::format("HTTP {}, not the service's own answer: {}", status, reply.body));
 }
 
 std::optional<std::int64_t> number_in(const nlohmann::json& answer, const char* key) {

@@ -212,7 +212,7 @@ std::vector<Row> wecom_rows() {
 std::vector<Row> rows_of_strangers(Type type) {
     const std::string page = "<html><body>Blocked by the company's proxy</body></html>";
     std::vector<Row> rows;
-    for (const int status : {302, 400, 401, 403, 404, 407, 410, 451}) {
+    for (const int status : {400, 401, 403, 404, 407, 410, 451}) {
         rows.push_back({"HTML", type, {status, page, "text/html"}, kAlways, Kind::transient, 1});
     }
     const std::vector<Reply> others = {

@@ -232,7 +232,7 @@ TEST_CASE("nothing that is no verdict of the service counts as sent") {
         pair.service.always(
             {302, "", "text/html", {{"Location", pair.service.url() + "/elsewhere"}}});
         const auto redirect = pair.provider->send(sample());
-        CHECK(redirect.kind == Kind::transient);
+        CHECK(redirect.kind == Kind::permanent);
         CHECK(redirect.why == "HTTP 302: a redirect, which is not followed; check the URL");
         CHECK(pair.service.calls().size() == 2);
     }
