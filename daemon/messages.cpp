@@ -65,8 +65,12 @@ std::string_view Messages::dimension(alerts::Dimension dimension) const {
     std::abort();
 }
 
-std::string Messages::what(Reason reason) const {
-    switch (kind_of(reason)) {
+std::string Messages::what(const Notice& notice) const {
+    // Silence is no recovery.
+    if (notice.ended == alerts::Ending::no_traffic) {
+        return std::string{say("已结束（无流量）", "Over, without traffic")};
+    }
+    switch (kind_of(notice.reason)) {
         case Message::Kind::resolved:
             return std::string{say("已恢复", "Resolved")};
         case Message::Kind::reminder:
@@ -84,7 +88,7 @@ std::string Messages::what(Reason reason) const {
 }
 
 std::string Messages::title(const Notice& notice) const {
-    auto text = fmt::format("{}{}{}", what(notice.reason), say("：", ": "), notice.rule);
+    auto text = fmt::format("{}{}{}", what(notice), say("：", ": "), notice.rule);
     for (const auto& part : notice.key)
         text += fmt::format(" · {} {}", dimension(part.dimension), part.display);
     return text;

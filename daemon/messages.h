@@ -31,7 +31,7 @@ public:
 private:
     std::string_view say(std::string_view chinese, std::string_view english) const;
     std::string title(const alerts::Notice& notice) const;
-    std::string what(alerts::Reason reason) const;
+    std::string what(const alerts::Notice& notice) const;
     void add_numbers(const alerts::Notice& notice, notifiers::Message& message) const;
     void add_times(const alerts::Notice& notice, notifiers::Message& message) const;
     void add_trip(const circuit_breaker::TripResult& trip, notifiers::Message& message) const;

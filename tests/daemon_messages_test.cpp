@@ -86,6 +86,7 @@ TEST_CASE("a resolution tells how long it lasted, how bad it was, and when it is
     n.ended = alerts::Ending::no_traffic;
     const auto message = Messages{config(Language::english)}.alert(n);
     CHECK(message.kind == notifiers::Message::Kind::resolved);
+    CHECK(message.title == "Over, without traffic: token-burn · Channel 3 (azure-eu)");
     CHECK(message.facts.at(1) == notifiers::Message::Fact{"Worst", "9,000,000"});
     CHECK(message.facts.at(3) == notifiers::Message::Fact{"Lasted", "1h30m"});
     CHECK(message.lines.at(0) == "No traffic: whether it has recovered is unknown");
