@@ -74,7 +74,7 @@ void print(const Json& status, const base::TimeZone& zone) {
                "not ready:", [](const Json& reason) { return reason.get<std::string>(); });
     print_list(status.at("alerts"), "alerts:", [&](const Json& a) {
         return fmt::format("{} {}{}{} since {}: {} (limit {}) {}", text_or(a.at("state"), "?"),
-                           text_or(a.at("rule"), "?"), a.at("key") == "" ? "" : " ",
+                           text_or(a.at("rule"), "?"), text_or(a.at("key"), "").empty() ? "" : " ",
                            text_or(a.at("key"), ""), time(a.at("since")), number(a.at("value")),
                            number(a.at("threshold")), text_or(a.at("unit"), ""));
     });
