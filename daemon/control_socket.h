@@ -3,7 +3,6 @@
 #include <functional>
 #include <map>
 #include <string>
-#include <string_view>
 
 #include <sys/stat.h>
 
@@ -12,8 +11,6 @@
 #include "daemon/request_loop.h"
 
 namespace quotafuse::daemon {
-
-constexpr std::string_view kControlSocketPath = "/run/quotafuse/control.sock";
 
 /// Answers one request with one JSON text. `request_json` is the whole request, a JSON object whose
 /// "command" named this function. Called by one thread, one request at a time; a slow one delays

@@ -14,6 +14,9 @@ using Json = nlohmann::ordered_json;
 
 /// The pipeline turns once a second; a long step through an outage may take a while.
 constexpr base::Seconds kLongestTurn{20};
+/// Before its first turn the pipeline fills its windows from the store: minutes where there is a
+/// month of many rows. A watchdog that ended it then would only make it begin anew, for ever.
+constexpr base::Seconds kLongestStart{600};
 
 std::string_view severity_name(base::Severity severity) {
     switch (severity) {
@@ -94,7 +97,11 @@ Json breaker_json(circuit_breaker::Audit& audit, const Config& config) {
 }  // namespace
 
 StatusBoard::StatusBoard(const Config& config, const base::Clock& clock)
-    : config_(config), clock_(clock), start_(clock.mono()), json_("{}"), beat_(clock.mono()) {
+    : config_(config),
+      clock_(clock),
+      start_(clock.mono()),
+      json_("{}"),
+      beat_(clock.mono() + kLongestStart) {
     readiness_.set({false, {"starting"}});
 }
 

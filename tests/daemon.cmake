@@ -11,7 +11,7 @@ target_link_libraries(quotafuse_program PUBLIC quotafuse_flags PRIVATE PkgConfig
 add_dependencies(quotafuse_program quotafuse)
 
 quotafuse_test(daemon THREADS
-  SOURCES daemon_announcer_test.cpp daemon_config_test.cpp daemon_messages_test.cpp
+  SOURCES daemon_announcer_test.cpp daemon_config_test.cpp daemon_messages_test.cpp daemon_status_board_test.cpp
   LINK quotafuse_daemon quotafuse_program quotafuse_mariadb)
 target_compile_definitions(daemon_test PRIVATE
   QUOTAFUSE_ETC="${CMAKE_SOURCE_DIR}/etc" QUOTAFUSE_BAD_CONFIGS="${CMAKE_CURRENT_SOURCE_DIR}/bad_configs")
