@@ -9,6 +9,14 @@ namespace {
 
 constexpr int kBusyTimeoutMs = 5000;
 
+// In the header of the file, where the mark is part of the same transactions as all else.
+constexpr int kClean = 0;
+constexpr int kInUse = 1;
+
+std::string mark(int value) {
+    return fmt::format("PRAGMA user_version = {}", value);
+}
+
 SQLite::Database open(const std::string& path, int flags) {
     try {
         SQLite::Database db{path, flags, kBusyTimeoutMs};
@@ -20,22 +28,27 @@ SQLite::Database open(const std::string& path, int flags) {
 }
 
 int version_of(SQLite::Database& db, const std::string& room) {
+    if (!db.tableExists("schema")) return 0;
     SQLite::Statement query{db, "SELECT version FROM schema WHERE room = ?"};
     query.bind(1, room);
     return query.executeStep() ? query.getColumn(0).getInt() : 0;
 }
 
-void migrate(SQLite::Database& db, const std::string& path, const Schema& schema) {
+void refuse_newer(SQLite::Database& db, const std::string& path, const Schema& schema) {
     const auto version = version_of(db, schema.room);
     const auto newest = static_cast<int>(schema.migrations.size());
-    if (version > newest) {
-        throw Failure(
-            ExitCode::config,
-            fmt::format("store {}: written by a newer quotafuse ({} is at version {}, this "
-                        "program knows {}); install that version again, or use another file",
-                        path, schema.room, version, newest));
-    }
+    if (version <= newest) return;
+    throw Failure(ExitCode::config,
+                  fmt::format("store {}: written by a newer quotafuse ({} is at version {}, this "
+                              "program knows {}); install that version again, or use another file",
+                              path, schema.room, version, newest));
+}
+
+void migrate(SQLite::Database& db, const Schema& schema) {
+    const auto version = version_of(db, schema.room);
+    const auto newest = static_cast<int>(schema.migrations.size());
     if (version == newest) return;
+    if (schema.functions) schema.functions(db);
     for (auto next = version; next < newest; ++next) {
         db.exec(schema.migrations[static_cast<std::size_t>(next)]);
     }
@@ -52,17 +65,25 @@ void migrate(SQLite::Database& db, const std::string& path, const Schema& schema
 Database::Database(const std::string& path, const std::vector<Schema>& schemas)
     : path_(path), db_(open(path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE)) {
     try {
+        for (const auto& schema : schemas) refuse_newer(db_, path, schema);
         db_.exec("PRAGMA journal_mode = WAL");
         db_.exec("PRAGMA foreign_keys = ON");
         set_durable(true);
         WriteTransaction transaction{*this};
         db_.exec(
             "CREATE TABLE IF NOT EXISTS schema(room TEXT PRIMARY KEY, version INTEGER NOT NULL)");
-        for (const auto& schema : schemas) migrate(db_, path, schema);
+        for (const auto& schema : schemas) migrate(db_, schema);
+        ended_cleanly_ = db_.execAndGet("PRAGMA user_version").getInt() != kInUse;
+        db_.exec(mark(kInUse));
         transaction.commit();
     } catch (const SQLite::Exception& e) {
         throw Failure(ExitCode::io_error, fmt::format("store {}: {}", path, e.what()));
     }
+}
+
+Database::~Database() {
+    // Should it fail, the next start looks the file over for nothing.
+    db_.tryExec(mark(kClean));
 }
 
 void Database::set_durable(bool durable) {

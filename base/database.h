@@ -1,5 +1,8 @@
 #pragma once
 
+#include <functional>
+#include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -14,6 +17,8 @@ namespace quotafuse::base {
 struct Schema {
     std::string room;
     std::vector<std::string> migrations;
+    /// Adds the SQL functions that its migrations call; called only when there are some to run.
+    std::function<void(SQLite::Database&)> functions{};
 };
 
 /// The one SQLite file. WAL, one writer (the pipeline thread), readers on connections of their own.
@@ -21,11 +26,19 @@ class Database {
 public:
     /// Opens or creates `path` and brings every room to its newest version in one transaction.
     /// Throws Failure: io_error when the file cannot be used, config when it was written by a newer
-    /// quotafuse.
+    /// quotafuse; that file stays as it is.
     Database(const std::string& path, const std::vector<Schema>& schemas);
+    Database(const Database&) = delete;
+    Database& operator=(const Database&) = delete;
+    /// Marks the file as cleanly ended.
+    ~Database();
 
     SQLite::Database& handle() { return db_; }
     const std::string& path() const { return path_; }
+
+    /// Whether the last program that wrote here closed the file, rather than being killed or cut
+    /// off from power; true for a new file. Otherwise check_file() is advised.
+    bool ended_cleanly() const { return ended_cleanly_; }
 
     /// Catch-up trades an fsync per batch for speed: after a power cut the last batches are simply
     /// read again.
@@ -34,6 +47,7 @@ public:
 private:
     std::string path_;
     SQLite::Database db_;
+    bool ended_cleanly_ = true;
 };
 
 /// A transaction that takes the write lock at once and rolls back unless commit() was called.
@@ -42,5 +56,11 @@ public:
     explicit WriteTransaction(Database& db)
         : SQLite::Transaction(db.handle(), SQLite::TransactionBehavior::IMMEDIATE) {}
 };
+
+/// Reads the whole file on a connection of its own and says what is damaged in it, the first few
+/// faults; empty when it is sound, or when `stop` ended the check early. Takes seconds for each GB,
+/// and as long keeps the WAL from starting anew. Throws SQLite::Exception when the file cannot be
+/// opened. Any thread.
+std::optional<std::string> check_file(const std::string& path, const std::stop_token& stop);
 
 }  // namespace quotafuse::base

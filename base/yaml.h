@@ -97,6 +97,8 @@ public:
     std::optional<std::chrono::milliseconds> duration(std::string_view key,
                                                       std::chrono::milliseconds least,
                                                       std::chrono::milliseconds most);
+    /// Bytes, as a whole number with its unit: MB, GB (powers of 1000), MiB or GiB (of 1024).
+    std::optional<std::int64_t> size(std::string_view key, std::int64_t least, std::int64_t most);
     /// One of the allowed words; the index into them.
     std::optional<std::size_t> choice(std::string_view key,
                                       const std::vector<std::string_view>& allowed);

@@ -1,6 +1,8 @@
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
+#include <limits>
 
 #include <fmt/format.h>
 
@@ -19,6 +21,37 @@ std::optional<Number> parse_number(std::string_view text) {
     const auto [stop, error] = std::from_chars(text.data(), end, value);
     if (error != std::errc{} || stop != end) return std::nullopt;
     return value;
+}
+
+struct SizeUnit {
+    std::string_view name;
+    std::int64_t bytes;
+};
+constexpr std::array<SizeUnit, 4> kSizeUnits{{{"GiB", std::int64_t{1} << 30},
+                                              {"GB", 1'000'000'000},
+                                              {"MiB", std::int64_t{1} << 20},
+                                              {"MB", 1'000'000}}};
+
+std::optional<std::int64_t> parse_size(std::string_view text) {
+    for (const auto& unit : kSizeUnits) {
+        if (!text.ends_with(unit.name)) continue;
+        text.remove_suffix(unit.name.size());
+        const auto count = parse_number<std::int64_t>(text);
+        if (!count || *count < 0 ||
+            *count > std::numeric_limits<std::int64_t>::max() / unit.bytes) {
+            return std::nullopt;
+        }
+        return *count * unit.bytes;
+    }
+    return std::nullopt;
+}
+
+/// In the largest unit that divides it.
+std::string format_size(std::int64_t bytes) {
+    for (const auto& unit : kSizeUnits) {
+        if (bytes % unit.bytes == 0) return fmt::format("{}{}", bytes / unit.bytes, unit.name);
+    }
+    return fmt::format("{} bytes", bytes);
 }
 
 }  // namespace
@@ -112,6 +145,21 @@ std::optional<std::chrono::milliseconds> Mapping::duration(std::string_view key,
         return std::nullopt;
     }
     return value;
+}
+
+std::optional<std::int64_t> Mapping::size(std::string_view key, std::int64_t least,
+                                          std::int64_t most) {
+    const auto* const node = scalar(key, "a size such as 500MB or 5GB");
+    if (node == nullptr) return std::nullopt;
+    const auto value = parse_size(node->text);
+    if (value && *value >= least && *value <= most) return value;
+    error(node->place,
+          value ? fmt::format("{} must be from {} to {}, not {}", key, format_size(least),
+                              format_size(most), node->describe())
+                : fmt::format("{} must be a whole number with its unit (MB, GB, MiB, GiB), such as "
+                              "500MB or 5GB, not {}",
+                              key, node->describe()));
+    return std::nullopt;
 }
 
 std::optional<std::size_t> Mapping::choice(std::string_view key,

@@ -1,6 +1,10 @@
+#include <filesystem>
 #include <fstream>
 
 #include <doctest/doctest.h>
+#include <sqlite3.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/database.h"
 #include "base/failure.h"
@@ -57,6 +61,108 @@ TEST_CASE("what is no database, or nowhere, is an I/O failure that names the fil
             CHECK(std::string{e.what()}.find(path) != std::string::npos);
         }
     }
+}
+
+TEST_CASE("a migration may call functions that its room brings") {
+    const quotafuse::tests::TempDir folder;
+    { Database db{folder.file("s.db"), {kOne}}; }
+    auto with_function = kOne;
+    with_function.migrations.emplace_back("INSERT INTO a VALUES(twice(21))");
+    int called = 0;
+    with_function.functions = [&](SQLite::Database& db) {
+        ++called;
+        db.createFunction("twice", 1, true, nullptr,
+                          [](sqlite3_context* context, int, sqlite3_value** values) {
+                              sqlite3_result_int64(context, 2 * sqlite3_value_int64(values[0]));
+                          });
+    };
+    {
+        Database db{folder.file("s.db"), {with_function}};
+        CHECK(db.handle().execAndGet("SELECT x FROM a").getInt() == 42);
+    }
+    { Database db{folder.file("s.db"), {with_function}}; }
+    CHECK(called == 1);
+}
+
+TEST_CASE("whether the last user ended cleanly is known at the next opening") {
+    const quotafuse::tests::TempDir folder;
+    const auto path = folder.file("s.db");
+    const auto ended_cleanly = [&] { return Database{path, {kOne}}.ended_cleanly(); };
+    CHECK(ended_cleanly());  // a new file
+    CHECK(ended_cleanly());
+    {
+        Database db{path, {kOne}};
+        db.handle().exec("BEGIN; INSERT INTO a VALUES(1); COMMIT");
+    }
+    CHECK(ended_cleanly());
+    const auto child = ::fork();
+    if (child == 0) {
+        Database db{path, {kOne}};
+        db.handle().exec("INSERT INTO a VALUES(2)");
+        ::_exit(0);  // no destructor, as after a kill
+    }
+    REQUIRE(child > 0);
+    int status = -1;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    REQUIRE(status == 0);
+    CHECK_FALSE(ended_cleanly());
+    CHECK(ended_cleanly());  // that look was a clean user itself
+    CHECK(Database{path, {kOne}}.handle().execAndGet("SELECT count(*) FROM a").getInt() == 2);
+}
+
+namespace {
+
+/// A file of some MB with an index; returns its path.
+std::string big_file(const quotafuse::tests::TempDir& folder) {
+    const auto path = folder.file("s.db");
+    Database db{path, {{"room", {"CREATE TABLE a(x TEXT); CREATE INDEX by_x ON a(x)"}}}};
+    db.handle().exec(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 100000) "
+        "INSERT INTO a SELECT hex(randomblob(8)) || i FROM n");
+    return path;
+}
+
+}  // namespace
+
+TEST_CASE("a sound file is found sound, beside its writer too") {
+    const quotafuse::tests::TempDir folder;
+    const auto path = big_file(folder);
+    CHECK_FALSE(check_file(path, {}));
+    Database db{path, {}};
+    db.handle().exec("INSERT INTO a VALUES('in the WAL')");
+    CHECK_FALSE(check_file(path, {}));
+    CHECK_THROWS_AS(check_file(folder.file("none.db"), {}), SQLite::Exception);
+}
+
+TEST_CASE("a damaged file is told so, with what is wrong in it") {
+    const quotafuse::tests::TempDir folder;
+    const auto path = big_file(folder);
+    {
+        // The pages in the middle, as a broken disk leaves them.
+        std::fstream file{path, std::ios::in | std::ios::out | std::ios::binary};
+        for (int page = 200; page < 220; ++page) {
+            file.seekp(page * 4096);
+            file << std::string(4096, 'x');
+        }
+    }
+    const auto faults = check_file(path, {});
+    REQUIRE(faults);
+    CHECK(faults->find("age") != std::string::npos);  // "Tree 3 page 201: …" or "Page 201: …"
+    std::ofstream{folder.file("text")} << std::string(5000, 'x');
+    const auto no_database = check_file(folder.file("text"), {});
+    REQUIRE(no_database);
+    CHECK(no_database->find("not a database") != std::string::npos);
+}
+
+TEST_CASE("a check stops when it is told to") {
+    const quotafuse::tests::TempDir folder;
+    const auto path = big_file(folder);
+    std::filesystem::resize_file(path,
+                                 std::filesystem::file_size(path) - 4096);  // it would be told
+    REQUIRE(check_file(path, {}));
+    std::stop_source stop;
+    stop.request_stop();
+    CHECK_FALSE(check_file(path, stop.get_token()));
 }
 
 TEST_CASE("a second writer is kept off and told who holds the store") {

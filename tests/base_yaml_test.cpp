@@ -109,6 +109,31 @@ TEST_CASE("a mapping tells every wrong value at once, in order of place") {
                 "\n")));
 }
 
+TEST_CASE("sizes are whole numbers with a unit of 1000s or of 1024s") {
+    const auto document = good(
+        "a: 5GB\nb: 3MiB\nc: 50MB\nd: 1GiB\nbare: 5\nhalf: 1.5GB\nsmall: 5kB\nbelow: "
+        "49MB\nhuge: 9223372036854775807GB\nlist: [5GB]\n");
+    Diagnostics diagnostics;
+    Mapping map{"f.yaml", document.root, "a store", diagnostics};
+    constexpr std::int64_t kLeast = 50'000'000;
+    constexpr std::int64_t kMost = std::int64_t{1} << 40;
+    CHECK(map.size("a", kLeast, kMost) == 5'000'000'000);
+    CHECK(map.size("b", 1, kMost) == 3 * 1024 * 1024);
+    CHECK(map.size("c", kLeast, kMost) == kLeast);
+    CHECK(map.size("d", kLeast, kMost) == 1024 * 1024 * 1024);
+    CHECK_FALSE(map.size("none", kLeast, kMost).has_value());
+    CHECK(diagnostics.ok());
+    for (const auto* const key : {"bare", "half", "small", "below", "huge", "list"})
+        CHECK_FALSE(map.size(key, kLeast, kMost).has_value());
+    const auto lines = diagnostics.lines();
+    REQUIRE(lines.size() == 6);
+    CHECK(lines[0] ==
+          "f.yaml:5:7: bare must be a whole number with its unit (MB, GB, MiB, GiB), such as 500MB "
+          "or 5GB, not '5'");
+    CHECK(lines[3] == "f.yaml:8:8: below must be from 50MB to 1024GiB, not '49MB'");
+    CHECK(lines[5] == "f.yaml:10:7: list must be a size such as 500MB or 5GB, not a list");
+}
+
 TEST_CASE("numbers are read whole or not at all") {
     Node node;
     node.kind = Node::Kind::scalar;

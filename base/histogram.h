@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace quotafuse::base {
+
+/// Counts of values in logarithmic buckets: any quantile is within 2 % of a value that was added,
+/// and the memory is that of the buckets in use (at most a few hundred). Values are ≥ 0 (a negative
+/// one counts as 0), in whatever unit. Counts may be taken away again.
+class Histogram {
+public:
+    /// A negative count takes away, at most what is there.
+    void add(std::int64_t value, std::int64_t count = 1);
+    void merge(const Histogram& other);
+    std::int64_t count() const { return count_; }
+    bool empty() const { return count_ == 0; }
+
+    /// The value at the nearest rank of the quantile, 0 < q ≤ 1; empty when there is none.
+    std::optional<double> quantile(double q) const;
+
+    /// Sparse and short: one byte for a bucket that holds one value, two or three for others.
+    /// decode() of anything else than what encode() gave is empty.
+    std::string encode() const;
+    static std::optional<Histogram> decode(std::string_view bytes);
+    bool operator==(const Histogram&) const = default;
+
+private:
+    struct Bucket {
+        int number;          // of bucket_of(value)
+        std::int64_t count;  // never 0
+        bool operator==(const Bucket&) const = default;
+    };
+    std::vector<Bucket> buckets_;  // by number
+    std::int64_t count_ = 0;
+};
+
+}  // namespace quotafuse::base
