@@ -53,6 +53,10 @@ void Engine::feed(const std::vector<sync::Row>& rows) {
     }
 }
 
+void Engine::forget(const std::vector<sync::Row>& rows) {
+    for (const auto& row : rows) windows_.forget(row);
+}
+
 void Engine::set_gateway_info(const sync::GatewayInfo& info) {
     const bool first = !std::exchange(knows_names_, true);
     names_.use_channels(info.channels);

@@ -56,8 +56,8 @@ inline constexpr std::chrono::seconds kPatience{60};
 ///
 /// One tick: store.append, feed, advance; then, unless the step is empty, one transaction with
 /// save() and what follows from the notices. A step that could not be saved is kept and saved
-/// before the next advance. feed() comes directly after the append: nothing else may be called
-/// between the two.
+/// before the next advance. feed() comes directly after the append and forget() directly after
+/// keep_up(): nothing else may be called between the two.
 class Engine {
 public:
     /// `store` and `database` must outlive it.
@@ -72,6 +72,8 @@ public:
 
     /// Rows that append() returned.
     void feed(const std::vector<sync::Row>& rows);
+    /// Rows that keep_up() deleted: windows that still hold them let go of them.
+    void forget(const std::vector<sync::Row>& rows);
     /// Names of channels and the quota of a dollar. Until its first call rules that name channels
     /// are not evaluated. May throw SQLite::Exception; the next advance() then makes up for it.
     void set_gateway_info(const sync::GatewayInfo& info);

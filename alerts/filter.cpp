@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "sync/tally.h"
 
 namespace quotafuse::alerts {
 namespace {
@@ -26,29 +27,19 @@ bool chooses_errors(Dimension dimension) {
     return dimension == Dimension::status || dimension == Dimension::code;
 }
 
+/// Addresses are too many to remember what was said of each.
+bool holds_address(const Condition& condition, sync::Address address) {
+    const auto text = sync::format_address(address);
+    return satisfies(condition, [&](const Term& term) {
+        const auto single = sync::parse_address(term.pattern);
+        return single != 0 ? single == address : base::glob_match(term.pattern, text);
+    });
+}
+
 bool uses_names(const Condition& condition) {
     return condition.dimension == Dimension::channel &&
            std::any_of(condition.terms.begin(), condition.terms.end(),
                        [](const Term& term) { return !term.id; });
-}
-
-void count_latency(const sync::Row& row, Sums& sums) {
-    // A retried request's time includes the channels that failed before.
-    if (row.attempts != 1 || row.latency_ms < 0 || row.task || row.channel_test) return;
-    sums.latency_ms = row.latency_ms;
-    sums.latency_rows = 1;
-}
-
-void count_consumed(const sync::Row& row, Sums& sums) {
-    const auto traffic = row.channel_test ? 0 : 1;
-    sums.requests = traffic;
-    sums.attempts = traffic;
-    // A channel test is no traffic, but it is billed.
-    sums.prompt_tokens = row.prompt_tokens;
-    sums.completion_tokens = row.completion_tokens;
-    sums.cache_tokens = row.cache_tokens;
-    sums.quota = row.quota;
-    count_latency(row, sums);
 }
 
 }  // namespace
@@ -64,47 +55,34 @@ Filter::Filter(Where where, bool of_attempts, const sync::Texts& texts) : texts_
 std::optional<Sums> Filter::count(const sync::Row& row) {
     const auto chosen = [&](Memo& memo) { return holds(memo, row); };
     if (!std::all_of(rows_.begin(), rows_.end(), chosen)) return std::nullopt;
+    const auto tally = sync::tally_of(row, texts_);
+    if (!tally) return std::nullopt;
     Sums sums;
-    switch (row.kind) {
-        case sync::Kind::consume:
-            count_consumed(row, sums);
-            break;
-        case sync::Kind::error: {
-            if (row.channel_test) return std::nullopt;
-            sums.requests = 1;
-            const bool counts = std::all_of(errors_.begin(), errors_.end(), chosen);
-            if (is_clients_doing(row)) {
-                sums.client_errors = counts ? 1 : 0;
-            } else {
-                sums.attempts = 1;
-                sums.errors = counts ? 1 : 0;
-            }
-            break;
-        }
-        case sync::Kind::refund: {
-            Sums spent;
-            spent.quota = row.quota;
-            sums -= spent;
-            break;
-        }
-        case sync::Kind::test:
-        case sync::Kind::other:
-            return std::nullopt;
-    }
     sums.rows = 1;
-    return sums;
+    sums.attempts = tally->answers + tally->errors;
+    sums.requests = sums.attempts + tally->client_errors;
+    const bool failed = tally->errors + tally->client_errors > 0;
+    if (failed && std::all_of(errors_.begin(), errors_.end(), chosen)) {
+        sums.errors = tally->errors;
+        sums.client_errors = tally->client_errors;
+    }
+    sums.prompt_tokens = tally->prompt_tokens;
+    sums.completion_tokens = tally->completion_tokens;
+    sums.cache_tokens = tally->cache_tokens;
+    sums.quota = tally->quota;
+    if (tally->latency_ms >= 0) {
+        sums.latency_ms = tally->latency_ms;
+        sums.latency_rows = 1;
+    }
+    Sums given_back;
+    given_back.quota = tally->refund;
+    return sums -= given_back;
 }
 
 bool Filter::allows_channel(std::int64_t channel) {
     return std::all_of(rows_.begin(), rows_.end(), [&](Memo& memo) {
         return memo.condition.dimension != Dimension::channel || holds_number(memo, channel);
     });
-}
-
-bool Filter::is_clients_doing(const sync::Row& row) {
-    if (prompt_blocked_ < 0) prompt_blocked_ = texts_.find("prompt_blocked");
-    return row.status == 400 || row.status == 404 || row.status == 413 || row.status == 422 ||
-           row.error_code == prompt_blocked_ || row.stream_end == sync::StreamEnd::client_gone;
 }
 
 bool Filter::holds(Memo& memo, const sync::Row& row) const {
@@ -131,7 +109,7 @@ bool Filter::holds(Memo& memo, const sync::Row& row) const {
         case Dimension::code:
             return holds_text(memo, row.error_code);
         case Dimension::ip:
-            return holds_text(memo, row.ip);
+            return holds_address(memo.condition, row.ip);
     }
     std::abort();
 }

@@ -14,7 +14,9 @@
 namespace quotafuse::alerts {
 
 /// Which rows a rule looks at and what each of them counts for. Decides each text once and
-/// remembers it by its id. Belongs to the pipeline's thread; `texts` must outlive it.
+/// remembers it by its id. An IPv6 address is known by its /64 only (see sync::Address): patterns
+/// are matched with "2001:db8:1:2::/64", and a single address stands for the whole of its /64.
+/// Belongs to the pipeline's thread; `texts` must outlive it.
 class Filter {
 public:
     /// With `of_attempts` the conditions on status and code choose errors, not rows.
@@ -44,13 +46,11 @@ private:
     bool holds_text(Memo& memo, sync::TextId text) const;
     bool holds_number(Memo& memo, std::int64_t number) const;
     std::string name_of(Dimension dimension, std::int64_t number) const;
-    bool is_clients_doing(const sync::Row& row);
 
     const sync::Texts& texts_;
     std::vector<Memo> rows_;    // choose rows
     std::vector<Memo> errors_;  // choose the errors that count
     std::map<std::int64_t, std::string> channel_names_;
-    sync::TextId prompt_blocked_ = -1;
     bool needs_names_ = false;
 };
 

@@ -44,6 +44,8 @@ KeyName Names::name(Dimension dimension, const KeyPart& part, const std::string&
         name.display = token(part);
     } else if (dimension == Dimension::user) {
         name.display = user(part.number);
+    } else if (dimension == Dimension::ip) {
+        name.display = name.text = sync::format_address(part.number);
     } else {
         name.display = name.text;
     }

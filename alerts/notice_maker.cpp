@@ -59,7 +59,7 @@ std::string NoticeMaker::event_id(const SeriesKey& key, const AlertState& state,
 }
 
 std::string NoticeMaker::stored_key(const SeriesKey& key) const {
-    return to_json(key, rule_.by.size(), texts_);
+    return to_json(key, rule_.by, texts_);
 }
 
 std::string NoticeMaker::summary_of(const Notice& notice) const {

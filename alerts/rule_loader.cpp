@@ -8,6 +8,7 @@
 
 #include "alerts/rule_parts.h"
 #include "alerts/summary.h"
+#include "base/duration.h"
 #include "base/text.h"
 
 namespace quotafuse::alerts {
@@ -58,6 +59,7 @@ public:
         rule_.by = read_by(map_);
         read_limit();
         read_durations();
+        check_kept();
         read_min_requests();
         rule_.max_series =
             static_cast<std::size_t>(map_.integer("max_series", 1, 10'000).value_or(200));
@@ -90,6 +92,7 @@ private:
     void read_limit();
     void read_durations();
     void read_min_requests();
+    void check_kept();
     void read_zone();
     void read_notify();
     void check_metric();
@@ -168,6 +171,19 @@ void RuleReader::read_durations() {
     rule_.keep_firing = duration("keep_firing_for", 0s, 7 * kDay).value_or(0s);
     rule_.eval_delay = duration("eval_delay", 0s, 10min).value_or(3s);
     rule_.cooldown = duration("cooldown", 1s, 30 * kDay).value_or(1h);
+}
+
+/// A window over rows that are deleted already would be too small without anybody noticing.
+void RuleReader::check_kept() {
+    const auto reach = rule_.window + delay_of(rule_);
+    if (!context_.kept || reach <= *context_.kept) return;
+    const auto delay = reach > rule_.window ? fmt::format(" (and {} of eval_delay)",
+                                                          base::format_duration(delay_of(rule_)))
+                                            : std::string{};
+    fault("window",
+          fmt::format("a window of {}{} is longer than the {} that rows are kept (store.keep.rows)",
+                      base::format_duration(rule_.window), delay,
+                      base::format_duration(*context_.kept)));
 }
 
 void RuleReader::read_min_requests() {

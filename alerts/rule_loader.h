@@ -1,5 +1,7 @@
 #pragma once
 
+#include <chrono>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +17,8 @@ struct LoadContext {
     base::TimeZone zone;                 // of rules without `timezone`
     ActionMode ceiling =
         ActionMode::shadow;  // breaker.mode: a rule that asks for more gets a warning
+    /// store.keep.rows: a rule that looks further back is an error. Empty: rows stay for ever.
+    std::optional<std::chrono::seconds> kept{};
 };
 
 /// Reads rule files, each `rules: [ … ]`, whole or not at all: with a single error (see

@@ -27,7 +27,7 @@ RuleWatch::RuleWatch(const Rule& rule, Window& window, const Names& names, const
     : rule_(rule), window_(window), names_(names), texts_(texts), maker_(rule, texts) {}
 
 bool RuleWatch::restore(const SeriesRecord& record) {
-    const auto key = key_from_json(record.key, rule_.by.size(), texts_);
+    const auto key = key_from_json(record.key, rule_.by, texts_);
     if (!key) return false;
     series_[*key] = {record.state, record.first_seen, record.last_row, record.names, {}};
     if (!at_rest(record.state)) restless_.insert(*key);

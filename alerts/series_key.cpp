@@ -5,6 +5,20 @@
 #include <nlohmann/json.hpp>
 
 namespace quotafuse::alerts {
+namespace {
+
+std::optional<KeyPart> address_part(const std::string& text) {
+    const auto address = sync::parse_address(text);
+    if (sync::format_address(address) != text) return std::nullopt;
+    return KeyPart{address, 0};
+}
+
+std::optional<KeyPart> text_part(std::int64_t number, sync::TextId text) {
+    if (text < 0) return std::nullopt;
+    return KeyPart{number, text};
+}
+
+}  // namespace
 
 KeyPart part_of(const sync::Row& row, Dimension dimension) {
     switch (dimension) {
@@ -25,7 +39,7 @@ KeyPart part_of(const sync::Row& row, Dimension dimension) {
         case Dimension::code:
             return {0, row.error_code};
         case Dimension::ip:
-            return {0, row.ip};
+            return {row.ip, 0};
     }
     std::abort();
 }
@@ -36,28 +50,37 @@ SeriesKey key_of(const sync::Row& row, const std::vector<Dimension>& by) {
     return key;
 }
 
-std::string to_json(const SeriesKey& key, std::size_t parts, const sync::Texts& texts) {
+std::string to_json(const SeriesKey& key, const std::vector<Dimension>& by,
+                    const sync::Texts& texts) {
     auto list = nlohmann::json::array();
-    for (std::size_t i = 0; i < parts; ++i) {
+    for (std::size_t i = 0; i < by.size(); ++i) {
         const auto& part = key.parts[i];
-        list.push_back({part.number, texts.text(part.text)});
+        if (by[i] == Dimension::ip) {
+            list.push_back({0, sync::format_address(part.number)});
+        } else {
+            list.push_back({part.number, texts.text(part.text)});
+        }
     }
     return list.dump();
 }
 
-std::optional<SeriesKey> key_from_json(std::string_view json, std::size_t parts,
+std::optional<SeriesKey> key_from_json(std::string_view json, const std::vector<Dimension>& by,
                                        const sync::Texts& texts) {
     const auto list = nlohmann::json::parse(json, nullptr, false);
-    if (!list.is_array() || list.size() != parts) return std::nullopt;
+    if (!list.is_array() || list.size() != by.size()) return std::nullopt;
     SeriesKey key;
-    for (std::size_t i = 0; i < parts; ++i) {
+    for (std::size_t i = 0; i < by.size(); ++i) {
         const auto& part = list[i];
         if (!part.is_array() || part.size() != 2 || !part[0].is_number_integer() ||
             !part[1].is_string()) {
             return std::nullopt;
         }
-        key.parts[i] = {part[0].get<std::int64_t>(), texts.find(part[1].get<std::string>())};
-        if (key.parts[i].text < 0) return std::nullopt;
+        const auto text = part[1].get<std::string>();
+        const auto known = by[i] == Dimension::ip
+                               ? address_part(text)
+                               : text_part(part[0].get<std::int64_t>(), texts.find(text));
+        if (!known) return std::nullopt;
+        key.parts[i] = *known;
     }
     return key;
 }

@@ -17,9 +17,9 @@ namespace quotafuse::alerts {
 
 inline constexpr std::size_t kMostDimensions = 4;
 
-/// The value of one dimension: `number` is the id of a channel, token or user, or the status;
-/// `text` is that of the others. A gateway without token ids names a token by its owner: −user and
-/// the token's name.
+/// The value of one dimension: `number` is the id of a channel, token or user, the status, or a
+/// sync::Address; `text` is that of the others. A gateway without token ids names a token by its
+/// owner: −user and the token's name.
 struct KeyPart {
     std::int64_t number = 0;
     sync::TextId text = 0;
@@ -35,10 +35,11 @@ struct SeriesKey {
 KeyPart part_of(const sync::Row& row, Dimension dimension);
 SeriesKey key_of(const sync::Row& row, const std::vector<Dimension>& by);
 
-/// The key as it is stored, texts spelt out: [[3,""],[0,"gpt-4o"]].
-std::string to_json(const SeriesKey& key, std::size_t parts, const sync::Texts& texts);
+/// The key as it is stored, texts and addresses spelt out: [[3,""],[0,"gpt-4o"],[0,"10.1.2.3"]].
+std::string to_json(const SeriesKey& key, const std::vector<Dimension>& by,
+                    const sync::Texts& texts);
 /// Empty when it is no such text, or when one of its texts is in no row of the store any more.
-std::optional<SeriesKey> key_from_json(std::string_view json, std::size_t parts,
+std::optional<SeriesKey> key_from_json(std::string_view json, const std::vector<Dimension>& by,
                                        const sync::Texts& texts);
 
 struct SeriesKeyHash {

@@ -19,8 +19,16 @@ void Window::reset(base::Second head) {
 }
 
 void Window::feed(const sync::Row& row) {
+    if (holds(row)) enter(row);
+}
+
+void Window::forget(const sync::Row& row) {
+    if (holds(row)) leave(row);
+}
+
+bool Window::holds(const sync::Row& row) const {
     const auto created = base::from_unix(row.created_at);
-    if (created > tail() && created <= head_) enter(row);
+    return created > tail() && created <= head_;
 }
 
 void Window::enter(const sync::Row& row) {
@@ -86,6 +94,10 @@ void WindowSet::warm_up(base::Second t, const Visit& visit) {
 
 void WindowSet::feed(const sync::Row& row) {
     for (const auto& window : windows_) window->feed(row);
+}
+
+void WindowSet::forget(const sync::Row& row) {
+    for (const auto& window : windows_) window->forget(row);
 }
 
 void WindowSet::advance(base::Second t, const Visit& visit) {

@@ -53,6 +53,8 @@ public:
     /// A stored row that was not there before. One from the future waits in the store until the
     /// head gets there; one older than the window is ignored, and so is its leaving.
     void feed(const sync::Row& row);
+    /// A row that the store has deleted; one outside the window is ignored.
+    void forget(const sync::Row& row);
 
     /// The series' sums; zeros for one without rows.
     Sums sums(const SeriesKey& key) const;
@@ -69,6 +71,7 @@ private:
     friend class WindowSet;
     void enter(const sync::Row& row);
     void leave(const sync::Row& row);
+    bool holds(const sync::Row& row) const;
     void give_up();
     base::Second tail() const { return head_ - spec_.length; }
 
@@ -82,9 +85,9 @@ private:
 
 /// All windows of an engine, moved together. What enters is read from the store when the head
 /// reaches it and what leaves is read back by one trailing reader for each length, so memory does
-/// not grow with rows. This needs every stored row fed before the next advance(), and none fed
-/// twice. Windows live as long as the set. Every call that reads may throw what the store throws;
-/// the windows are then void until warm_up().
+/// not grow with rows. This needs every stored row fed before the next advance(), every deleted one
+/// forgotten, and none twice. Windows live as long as the set. Every call that reads may throw what
+/// the store throws; the windows are then void until warm_up().
 class WindowSet {
 public:
     using Visit = std::function<void(const sync::Row&)>;
@@ -97,6 +100,7 @@ public:
     /// for each row.
     void warm_up(base::Second t, const Visit& visit);
     void feed(const sync::Row& row);
+    void forget(const sync::Row& row);
     /// Moves every head to t − its delay; t is not before the former t. Calls `visit` for each row
     /// that enters.
     void advance(base::Second t, const Visit& visit);

@@ -75,13 +75,19 @@ TripResult make_result(const TripRequest& request, Kind kind, std::string why) {
     return result;
 }
 
+/// Whether it may go better in a moment, without a person.
+bool passes(const GatewayError& e) {
+    return e.kind() == GatewayError::Kind::unreachable || e.kind() == GatewayError::Kind::stalled ||
+           e.kind() == GatewayError::Kind::locked;
+}
+
 TripResult failure(const TripRequest& request, const GatewayError& e) {
     auto why = fmt::format("channel {} could not be disabled: {}", request.channel, e.what());
     if (e.kind() == GatewayError::Kind::denied) {
         why += "; give the breaker's account what `quotafuse grants` prints";
     }
     auto result = make_result(request, Kind::failed, std::move(why));
-    result.try_again = e.kind() == GatewayError::Kind::unreachable;
+    result.try_again = passes(e);
     return result;
 }
 
@@ -224,7 +230,9 @@ TripResult Trip::live() {
         try {
             if (auto verdict = attempt()) return *verdict;
         } catch (const GatewayError& e) {
-            if (e.kind() != GatewayError::Kind::rejected || tries == kTries) throw;
+            const bool in_the_way = e.kind() == GatewayError::Kind::rejected ||  // a deadlock
+                                    e.kind() == GatewayError::Kind::locked;
+            if (!in_the_way || tries == kTries) throw;
             continue;
         }
         if (tries < kTries) continue;
@@ -276,7 +284,7 @@ TripResult Trip::after_lost_commit(const View& view, const GatewayError& e) {
             "the connection broke while channel {} was being disabled ({}), and asking again "
             "failed: {}",
             request_.channel, e.what(), second.what());
-        unknown.try_again = second.kind() == GatewayError::Kind::unreachable;
+        unknown.try_again = passes(second);
         return unknown;
     }
 }

@@ -51,6 +51,8 @@ std::string grants_sql(const GrantsWanted& wanted) {
     sql += fmt::format(
         "GRANT SELECT (`group`, `model`, `channel_id`, `enabled`) ON {}.`abilities` TO {};\n",
         database, reader);
+    sql += fmt::format("GRANT SELECT (`id`, `request_count`) ON {}.`users` TO {};\n", database,
+                       reader);
     sql +=
         "\n-- Options without the secrets among them: a view that runs with your rights.\n"
         "CREATE DATABASE IF NOT EXISTS `quotafuse`;\n";

@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "sync/gateway_session.h"
+#include "sync/log_entry.h"
 
 namespace quotafuse::sync {
 namespace {
@@ -13,10 +14,25 @@ constexpr std::array<std::string_view, kColumns> kNames{
     "elapsed_time", "is_stream",  "username",      "token_name",        "model_name",
     "group",        "ip",         "request_id",    "content",           "other"};
 
-std::string select_one(std::string_view name, bool exists) {
-    if (!exists) return "NULL";
-    // Only error rows are read for their text, and only its start: content has no size limit.
-    if (name == "content") return "CASE WHEN `type` = 5 THEN SUBSTR(`content`, 1, 500) END";
+constexpr int kMostContent = 2000;  // characters, at least as many bytes as are kept
+
+/// Only the rows whose texts are kept are read for them, and only their start: content has no size
+/// limit.
+std::string select_content(const std::set<std::string>& columns) {
+    std::string condition = "`type` = 5";
+    if (columns.contains("use_time")) {
+        condition += " OR `use_time` >= " + std::to_string(kSlowMs / 1000);
+    }
+    if (columns.contains("elapsed_time")) {
+        condition += " OR `elapsed_time` >= " + std::to_string(kSlowMs);
+    }
+    return "CASE WHEN " + condition + " THEN SUBSTR(`content`, 1, " + std::to_string(kMostContent) +
+           ") END";
+}
+
+std::string select_one(std::string_view name, const std::set<std::string>& columns) {
+    if (!columns.contains(std::string{name})) return "NULL";
+    if (name == "content") return select_content(columns);
     return "`" + std::string{name} + "`";
 }
 
@@ -58,7 +74,7 @@ Dialect::Dialect(Gateway gateway, std::set<std::string> columns)
     : gateway_(gateway), columns_(std::move(columns)) {
     for (std::size_t i = 0; i < kColumns; ++i) {
         if (i != 0) select_list_ += ", ";
-        select_list_ += select_one(kNames[i], columns_.contains(std::string{kNames[i]}));
+        select_list_ += select_one(kNames[i], columns_);
     }
 }
 

@@ -24,6 +24,11 @@ struct GatewayInfo {
     double quota_per_unit = 500'000;  // quota for one US dollar
     /// Option AutomaticEnableChannelEnabled; empty when the account cannot read options.
     std::optional<bool> auto_enable;
+    /// The server takes no writes (a replica, or a failover under way); false for SQLite.
+    bool read_only = false;
+    /// Requests that the gateway ever counted, over its first 1,000 users: whether it is in use at
+    /// all. Empty when the account cannot read them.
+    std::optional<std::int64_t> requests;
     bool operator==(const GatewayInfo&) const = default;
 };
 

@@ -18,6 +18,8 @@ class GatewayError : public std::runtime_error {
 public:
     enum class Kind {
         unreachable,  // no connection, or it broke: try again later
+        stalled,      // connected, but no answer within the read timeout
+        locked,       // somebody else holds a lock on the table, an ALTER TABLE perhaps
         denied,       // account, password or grants: a person must act, trying again does no harm
         schema,       // a table or column is missing: not this gateway, or one too old
         rejected,     // any other error of a statement

@@ -22,7 +22,7 @@ enum class StreamEnd : std::uint8_t { unknown, complete, broken, client_gone };
 struct LogEntry {
     static constexpr std::int64_t kUnknown = -1;
 
-    std::int64_t id = 0;
+    std::int64_t id = 0;          // the gateway's
     std::int64_t created_at = 0;  // unix seconds of the gateway's clock: the end of the request
     Kind kind = Kind::other;
     std::int64_t user = 0;
@@ -48,6 +48,13 @@ struct LogEntry {
     int attempts = 1;           // channels that the request went through
     bool channel_test = false;  // the gateway's own test traffic
     bool task = false;          // an asynchronous task: billed at submission, no latency, no tokens
+
+    // The texts of failed and slow requests, cut; empty in all other rows.
+    std::string content;
+    std::string other;
 };
+
+/// A request that took at least this long is slow: its texts are kept.
+inline constexpr std::int64_t kSlowMs = 30'000;
 
 }  // namespace quotafuse::sync

@@ -34,8 +34,13 @@ public:
     static constexpr std::size_t kMostRanges = 200;
     virtual std::size_t fetch_gaps(std::span<const Gap> gaps, std::size_t limit,
                                    const Visit& visit) = 0;
+    /// Rows with id ≤ last, highest first, at most `limit`; returns how many there were.
+    virtual std::size_t fetch_down(std::int64_t last, std::size_t limit, const Visit& visit) = 0;
     /// The highest id, 0 when the table is empty.
     virtual std::int64_t last_id() = 0;
+    /// Whether the server gives ids in steps (a cluster: Galera, group replication), so that most
+    /// holes between them mean nothing.
+    virtual bool steps_ids() = 0;
     virtual void interrupt() noexcept = 0;
 };
 

@@ -1,7 +1,8 @@
 #include "sync/mysql_connection.h"
 
 #include <algorithm>
-#include <array>
+#include <cerrno>
+#include <cstring>
 
 #include <cppconn/connection.h>
 #include <cppconn/exception.h>
@@ -9,12 +10,14 @@
 #include <cppconn/statement.h>
 #include <fmt/format.h>
 #include <mysql_driver.h>
+#include <unistd.h>
 
-#include "base/text.h"
+#include "sync/mysql_errors.h"
 
 namespace quotafuse::sync {
 namespace {
 
+constexpr int kTlsRefused = 2026;  // the client library's number for it
 constexpr auto kHostCa = "/etc/ssl/certs/ca-certificates.crt";  // package ca-certificates
 
 /// MariaDB 11 refuses to lock a row that changed since the transaction's first read (1020). Our
@@ -29,28 +32,6 @@ void wait_for_rows_that_change(sql::Statement& statement) {
     }
 }
 
-template <std::size_t N>
-bool is_one_of(int code, const std::array<int, N>& codes) {
-    return std::find(codes.begin(), codes.end(), code) != codes.end();
-}
-
-/// Error numbers of client and server, by what a person or a loop can do about them.
-GatewayError::Kind kind_of(int code) {
-    // Connection, handshake and shutdown; 1040, 1203 and 1226 are "too many connections".
-    static constexpr std::array kUnreachable{2000, 2001, 2002, 2003, 2005, 2006, 2012, 2013,
-                                             2014, 2026, 2027, 2055, 1040, 1053, 1077, 1079,
-                                             1080, 1152, 1153, 1154, 1155, 1156, 1157, 1158,
-                                             1159, 1160, 1161, 1184, 1203, 1226, 1927, 4031};
-    static constexpr std::array kDenied{1044, 1045, 1129, 1130, 1142, 1143, 1227,
-                                        1251, 1370, 1524, 1698, 1820, 1862, 3118};
-    static constexpr std::array kSchema{1046, 1049, 1051, 1054, 1109, 1146};
-    if (code == 1317) return GatewayError::Kind::interrupted;
-    if (is_one_of(code, kUnreachable)) return GatewayError::Kind::unreachable;
-    if (is_one_of(code, kDenied)) return GatewayError::Kind::denied;
-    if (is_one_of(code, kSchema)) return GatewayError::Kind::schema;
-    return GatewayError::Kind::rejected;
-}
-
 }  // namespace
 
 MysqlConnection::MysqlConnection(Dsn dsn, SessionOptions options)
@@ -58,29 +39,56 @@ MysqlConnection::MysqlConnection(Dsn dsn, SessionOptions options)
 
 MysqlConnection::~MysqlConnection() = default;
 
+MysqlConnection::Use::Use(MysqlConnection& connection) : connection_(connection) {
+    // An interrupt that came between two calls has nothing to end.
+    if (connection_.uses_ == 0) connection_.interrupted_ = false;
+    ++connection_.uses_;
+    connection_.answered();
+}
+
+MysqlConnection::Use::~Use() {
+    --connection_.uses_;
+}
+
 sql::Connection& MysqlConnection::get() {
     if (connection_) return *connection_;
     try {
-        auto connection = connect(options_.connect_timeout);
-        demand_encryption(*connection);
-        const std::unique_ptr<sql::Statement> statement{connection->createStatement()};
-        if (options_.read_only) {
-            statement->execute("SET SESSION TRANSACTION READ ONLY");
-        } else {
-            wait_for_rows_that_change(*statement);
-        }
-        const std::unique_ptr<sql::ResultSet> id{statement->executeQuery("SELECT CONNECTION_ID()")};
-        id->next();
-        server_id_ = id->getUInt64(1);
+        lifeline_.expect(dsn_.socket.empty() ? dsn_.port : 0);
+        connecting_ = true;
+        auto connection = connect({options_.connect_timeout, options_.read_timeout});
+        connecting_ = false;
+        lifeline_.hold();
+        set_up(*connection);
         connection_ = std::move(connection);
         ++generation_;
         return *connection_;
     } catch (const sql::SQLException& e) {
         raise(e);
+    } catch (const GatewayError&) {
+        drop();
+        throw;
     }
 }
 
-std::unique_ptr<sql::Connection> MysqlConnection::connect(std::chrono::seconds timeout) const {
+void MysqlConnection::set_up(sql::Connection& connection) {
+    answered();
+    demand_encryption(connection);
+    const std::unique_ptr<sql::Statement> statement{connection.createStatement()};
+    // A lock must show as such, before the read timeout makes it look like a server that hangs.
+    const auto lock_wait = std::max<std::int64_t>(1, options_.read_timeout.count() * 3 / 5);
+    statement->execute(fmt::format("SET SESSION lock_wait_timeout = {}", lock_wait));
+    if (options_.read_only) {
+        statement->execute("SET SESSION TRANSACTION READ ONLY");
+    } else {
+        wait_for_rows_that_change(*statement);
+    }
+    const std::unique_ptr<sql::ResultSet> id{statement->executeQuery("SELECT CONNECTION_ID()")};
+    id->next();
+    server_id_ = id->getUInt64(1);
+    answered();
+}
+
+std::unique_ptr<sql::Connection> MysqlConnection::connect(const Timeouts& timeouts) const {
     sql::ConnectOptionsMap options;
     // The client library takes "localhost" as its word for the socket; gateways mean TCP by it.
     const auto host = dsn_.host == "localhost" ? std::string{"127.0.0.1"} : dsn_.host;
@@ -92,18 +100,29 @@ std::unique_ptr<sql::Connection> MysqlConnection::connect(std::chrono::seconds t
     options["password"] = sql::SQLString{dsn_.password.reveal()};
     options["schema"] = sql::SQLString{dsn_.database};
     options["OPT_CHARSET_NAME"] = sql::SQLString{"utf8mb4"};
-    options["OPT_CONNECT_TIMEOUT"] = static_cast<int>(timeout.count());
-    options["OPT_READ_TIMEOUT"] = static_cast<int>(options_.read_timeout.count());
-    options["OPT_WRITE_TIMEOUT"] = static_cast<int>(options_.read_timeout.count());
+    options["OPT_CONNECT_TIMEOUT"] = static_cast<int>(timeouts.connect.count());
+    options["OPT_READ_TIMEOUT"] = static_cast<int>(timeouts.read.count());
+    options["OPT_WRITE_TIMEOUT"] = static_cast<int>(timeouts.read.count());
     if (dsn_.tls != Tls::off) options["sslEnforce"] = true;
     if (dsn_.tls == Tls::ca || dsn_.tls == Tls::full) {
         // Without a CA the client library checks nothing at all.
-        options["sslCA"] = sql::SQLString{dsn_.tls_ca.empty() ? kHostCa : dsn_.tls_ca};
+        const auto ca = dsn_.tls_ca.empty() ? std::string{kHostCa} : dsn_.tls_ca;
+        demand_readable(ca);
+        options["sslCA"] = sql::SQLString{ca};
     }
-    if (dsn_.tls == Tls::full) options["sslVerify"] = true;
+    // Said in any case: later client libraries check where nobody asked them to.
+    options["sslVerify"] = dsn_.tls == Tls::full;
     // The connector's own first call is a race between threads; a local static is none.
     static auto* const driver = sql::mysql::get_driver_instance();
     return std::unique_ptr<sql::Connection>{driver->connect(options)};
+}
+
+/// The library's own text about it is that of any earlier error.
+void MysqlConnection::demand_readable(const std::string& ca) const {
+    if (::access(ca.c_str(), R_OK) == 0) return;
+    throw GatewayError(GatewayError::Kind::denied,
+                       fmt::format("{}: the file of tls_ca cannot be read: {} ({})",
+                                   dsn_.describe(), ca, std::strerror(errno)));
 }
 
 /// The connector connects in plaintext, without a word, to a server that offers no TLS.
@@ -113,35 +132,69 @@ void MysqlConnection::demand_encryption(sql::Connection& connection) const {
     const std::unique_ptr<sql::ResultSet> row{
         statement->executeQuery("SHOW SESSION STATUS LIKE 'Ssl_cipher'")};
     if (row->next() && row->getString(2).length() > 0) return;
-    throw GatewayError(GatewayError::Kind::denied,
-                       "the server does not encrypt connections, but source.tls asks for it");
+    throw explain(
+        {.code = kTlsRefused, .text = "SSL is required, but the server does not support it"}, dsn_,
+        options_);
 }
 
 void MysqlConnection::drop() noexcept {
     server_id_ = 0;
+    connecting_ = false;
     connection_.reset();
+    lifeline_.let_go();
 }
 
 void MysqlConnection::interrupt() noexcept {
-    const auto id = server_id_.load();
-    if (id == 0) return;
+    if (uses_ == 0) return;
     interrupted_ = true;
+    const auto id = server_id_.load();
+    lifeline_.cut();  // first: nobody can kill a statement behind a network that hangs
+    if (id != 0) kill_statement(id);
+}
+
+/// The server does not notice that nobody waits for its statement any more.
+void MysqlConnection::kill_statement(std::uint64_t id) noexcept {
+    constexpr std::chrono::seconds kBriefly{1};
     try {
-        const auto killer = connect(std::chrono::seconds{1});
+        const auto killer = connect({kBriefly, kBriefly});
+        demand_encryption(*killer);
         const std::unique_ptr<sql::Statement> statement{killer->createStatement()};
         statement->execute(fmt::format("KILL QUERY {}", id));
     } catch (const sql::SQLException&) {
-        // Nobody to kill it for us: the read timeout ends the statement then.
+        // It has ended, or nobody can be reached: its locks and timeouts end it.
+    } catch (const GatewayError&) {
+        // No encryption, no order.
     }
 }
 
+bool MysqlConnection::waited(std::chrono::seconds timeout) const {
+    // The library's own timer may end a little before ours.
+    return std::chrono::steady_clock::now() - waiting_since_ >=
+           timeout - std::chrono::milliseconds{50};
+}
+
 void MysqlConnection::raise(const sql::SQLException& e) {
-    const auto code = e.getErrorCode();
-    auto kind = kind_of(code);
-    if (interrupted_.exchange(false)) kind = GatewayError::Kind::interrupted;
-    // After anything but a plain "no" of the server the state of the connection is unknown.
-    if (kind == GatewayError::Kind::unreachable || kind == GatewayError::Kind::interrupted) drop();
-    throw GatewayError(kind, fmt::format("{} (MySQL error {})", base::valid_utf8(e.what()), code));
+    const auto error = explain(
+        {.code = e.getErrorCode(),
+         .text = e.what(),
+         .connecting = connecting_,
+         .timed_out = waited(connecting_ ? options_.connect_timeout : options_.read_timeout),
+         .interrupted = interrupted_.exchange(false)},
+        dsn_, options_);
+    switch (error.kind()) {
+        case GatewayError::Kind::unreachable:
+        case GatewayError::Kind::stalled:
+        case GatewayError::Kind::interrupted:
+            drop();  // whatever comes next on this connection may be the answer to something else
+            break;
+        case GatewayError::Kind::locked:
+        case GatewayError::Kind::denied:
+        case GatewayError::Kind::schema:
+        case GatewayError::Kind::rejected:
+            if (!connection_) drop();  // it failed while it was being made
+            break;
+    }
+    throw error;
 }
 
 }  // namespace quotafuse::sync

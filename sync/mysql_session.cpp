@@ -34,6 +34,7 @@ public:
 
     std::vector<Cells> query(const std::string& sql,
                              const std::vector<Argument>& arguments) override {
+        const MysqlConnection::Use use{connection_};
         try {
             const auto statement = prepare(sql, arguments);
             const std::unique_ptr<sql::ResultSet> result{statement->executeQuery()};
@@ -53,6 +54,7 @@ public:
     }
 
     std::int64_t execute(const std::string& sql, const std::vector<Argument>& arguments) override {
+        const MysqlConnection::Use use{connection_};
         try {
             return prepare(sql, arguments)->executeUpdate();
         } catch (const sql::SQLException& e) {
@@ -72,6 +74,7 @@ public:
     void rollback() noexcept override {
         in_transaction_ = false;
         if (!connection_.connected()) return;
+        const MysqlConnection::Use use{connection_};
         try {
             const std::unique_ptr<sql::Statement> statement{connection_.get().createStatement()};
             statement->execute("ROLLBACK");
@@ -89,6 +92,7 @@ private:
         return statement;
     }
     void plain(const std::string& sql) {
+        const MysqlConnection::Use use{connection_};
         try {
             const std::unique_ptr<sql::Statement> statement{connection().createStatement()};
             statement->execute(sql);

@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "sync/address.h"
 #include "sync/log_entry.h"
 
 namespace quotafuse::sync {
@@ -14,10 +15,23 @@ namespace quotafuse::sync {
 /// A text that repeats (model, group, token name …), stored once. 0 is the empty text.
 using TextId = std::int32_t;
 
+// A gateway that truncates, restores or replaces its table gives ids again. What the store calls a
+// row id is therefore epoch · 2^48 + the gateway's id.
+inline constexpr int kEpochShift = 48;
+constexpr std::int64_t row_id(std::int64_t epoch, std::int64_t id) {
+    return (epoch << kEpochShift) + id;
+}
+constexpr std::int64_t epoch_of(std::int64_t row) {
+    return row >> kEpochShift;
+}
+constexpr std::int64_t gateway_id(std::int64_t row) {
+    return row & ((std::int64_t{1} << kEpochShift) - 1);
+}
+
 /// A log entry as the store keeps it and the windows read it: texts are ids of the store's
 /// dictionary.
 struct Row {
-    std::int64_t id = 0;  // epoch · 2^48 + the gateway's id
+    std::int64_t id = 0;  // see row_id()
     std::int64_t created_at = 0;
     std::int64_t seen_at = 0;  // unix seconds when quotafuse first saw it
     std::int64_t user = 0;
@@ -36,7 +50,7 @@ struct Row {
     TextId group = 0;
     TextId route = 0;
     TextId error_code = 0;
-    TextId ip = 0;
+    Address ip = 0;
     int status = 0;
     int attempts = 1;
     Kind kind = Kind::other;
@@ -54,7 +68,10 @@ public:
     Texts(const Texts&) = delete;
     Texts& operator=(const Texts&) = delete;
 
-    const std::string& text(TextId id) const { return *texts_.at(static_cast<std::size_t>(id)); }
+    const std::string& text(TextId id) const {
+        const auto& text = texts_.at(static_cast<std::size_t>(id));
+        return text ? *text : *texts_.front();
+    }
     /// The id of a known text; -1 for one that no row has had yet.
     TextId find(std::string_view text) const {
         const auto at = ids_.find(text);
@@ -68,7 +85,23 @@ public:
         ids_.emplace(*texts_.back(), id);
         return id;
     }
+    /// A text that is stored under this id, ≥ size(). Ids that are left out are
+    /// empty.
+    void restore(TextId id, std::string_view text) {
+        texts_.resize(static_cast<std::size_t>(id));
+        add(text);
+    }
+    /// Forgets the texts with ids ≥ size, which no row has.
+    void shrink(std::size_t size) {
+        while (texts_.size() > size) {
+            if (texts_.back()) ids_.erase(*texts_.back());
+            texts_.pop_back();
+        }
+    }
+    /// One above the highest id.
     std::size_t size() const { return texts_.size(); }
+    /// How many texts there are.
+    std::size_t count() const { return ids_.size(); }
 
 private:
     std::vector<std::unique_ptr<std::string>> texts_;  // stable addresses for the views below

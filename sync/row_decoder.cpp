@@ -17,6 +17,10 @@ constexpr std::int64_t kConsumeType = 2;
 constexpr std::int64_t kErrorOrTestType = 5;
 constexpr std::int64_t kRefundType = 6;
 
+// Bytes of the texts that are kept.
+constexpr std::size_t kMostContent = 2000;
+constexpr std::size_t kMostOther = 4096;
+
 // New API writes its successful channel tests as ordinary consume rows of a key with this name.
 constexpr std::string_view kChannelTestName = "模型测试";
 
@@ -116,24 +120,55 @@ bool is_channel_test(Kind kind, const RawRow& raw) {
            raw.text(Column::token_name).empty() && raw.text(Column::request_id).empty();
 }
 
-/// New API stores whole seconds, One API milliseconds, where 0 means "not measured".
+/// One API bills speech by its quota and writes that in the place of the tokens. A row of New API
+/// has a key's id; what it inherited from One API has none, so the rule holds in both.
+bool is_quota_in_place_of_tokens(const RawRow& raw) {
+    const auto model = raw.text(Column::model_name);
+    return raw.number(Column::type) == kConsumeType && raw.number(Column::token_id) == 0 &&
+           raw.number(Column::quota) == raw.number(Column::prompt_tokens) &&
+           raw.number(Column::completion_tokens) == 0 && raw.number(Column::elapsed_time) == 0 &&
+           raw.number(Column::use_time) == 0 &&
+           (model.starts_with("whisper") || model.starts_with("tts"));
+}
+
+/// New API stores whole seconds, One API milliseconds, where 0 means "not measured"; a database
+/// that was moved from the one to the other has both.
 std::int64_t latency_of(Gateway gateway, const LogEntry& entry, const RawRow& raw) {
     if (entry.task || (entry.kind != Kind::consume && entry.kind != Kind::error))
         return LogEntry::kUnknown;
-    if (gateway == Gateway::one_api) {
-        const auto ms = raw.number(Column::elapsed_time);
-        return ms > 0 ? ms : LogEntry::kUnknown;
-    }
+    const auto ms = raw.number(Column::elapsed_time);
+    if (ms > 0) return ms;
+    if (gateway == Gateway::one_api) return LogEntry::kUnknown;
     const auto seconds = raw.number(Column::use_time);
-    // Before 2026-02 every error row said 0.
-    if (seconds < 0 || (seconds == 0 && entry.kind == Kind::error)) return LogEntry::kUnknown;
+    // Before 2026-02 every error row said 0; so do rows that come from One API, which name no key
+    // and have no `other`.
+    const bool inherited = entry.token == 0 && raw.text(Column::other).empty();
+    if (seconds < 0 || (seconds == 0 && (entry.kind == Kind::error || inherited)))
+        return LogEntry::kUnknown;
     return std::min<std::int64_t>(seconds, 10'000'000) * 1000;
+}
+
+/// The beginning of a client's or supplier's text, of at most `limit` bytes.
+std::string start_of(std::string_view text, std::size_t limit) {
+    // What lies beyond is cut anyway; valid_utf8 makes no text shorter.
+    return base::cut_bytes(base::valid_utf8(text.substr(0, limit + 8)), limit);
 }
 
 }  // namespace
 
 struct RowDecoder::Json {
-    json::parser parser;
+    /// Parses text that is read until the next call. A gateway's `other` is some hundred bytes; one
+    /// of megabytes is refused, and the memory for one of many kilobytes given back.
+    simdjson::error_code parse(std::string_view text, json::object& object) {
+        constexpr std::size_t kMost = std::size_t{4} << 20;
+        constexpr std::size_t kUsual = std::size_t{64} << 10;
+        if (parser.capacity() > kUsual) parser = json::parser{kMost};
+        auto error = parser.parse(text.data(), text.size()).get(object);
+        if (error != simdjson::UTF8_ERROR) return error;
+        const auto valid = base::valid_utf8(text);
+        return parser.parse(valid.data(), valid.size()).get(object);
+    }
+    json::parser parser{std::size_t{4} << 20};
 };
 
 RowDecoder::RowDecoder(Gateway gateway) : gateway_(gateway), json_(std::make_unique<Json>()) {}
@@ -153,7 +188,7 @@ LogEntry RowDecoder::decode(const RawRow& raw) {
     entry.group = base::valid_utf8(raw.text(Column::group));
     entry.ip = base::valid_utf8(raw.text(Column::ip));
     entry.quota = raw.number(Column::quota);
-    entry.prompt_tokens = raw.number(Column::prompt_tokens);
+    if (!is_quota_in_place_of_tokens(raw)) entry.prompt_tokens = raw.number(Column::prompt_tokens);
     entry.completion_tokens = raw.number(Column::completion_tokens);
     entry.stream = raw.number(Column::is_stream) != 0;
     entry.request_id = hash_of(raw.text(Column::request_id));
@@ -163,19 +198,24 @@ LogEntry RowDecoder::decode(const RawRow& raw) {
         entry.status = status_in_content(raw.text(Column::content));
     }
     entry.latency_ms = latency_of(gateway_, entry, raw);
+    if (entry.kind == Kind::error || entry.latency_ms >= kSlowMs) {
+        entry.content = start_of(raw.text(Column::content), kMostContent);
+        entry.other = start_of(raw.text(Column::other), kMostOther);
+    }
     return entry;
 }
 
 void RowDecoder::read_other(std::string_view other, LogEntry& entry) {
     if (other.empty() || other == "null") return;
     json::object object;
-    if (json_->parser.parse(other.data(), other.size()).get(object) != simdjson::SUCCESS) {
+    if (json_->parse(other, object) != simdjson::SUCCESS) {
         ++broken_others_;
         return;
     }
     entry.route = base::valid_utf8(text_at(object, "request_path"));
     entry.cache_tokens = std::max<std::int64_t>(integer_at(object, "cache_tokens", 0), 0);
-    entry.task = flag_at(object, "is_task");
+    // The row that settles a task names it without the flag.
+    entry.task = flag_at(object, "is_task") || !text_at(object, "task_id").empty();
     entry.attempts = attempts_of(object);
     entry.stream_end = stream_end_of(object);
     // -1000 is written for "no first token was seen".

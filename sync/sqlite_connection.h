@@ -1,5 +1,7 @@
 #pragma once
 
+#include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -27,6 +29,7 @@ public:
     void interrupt() noexcept;
     /// Says what an exception means.
     [[noreturn]] void raise(const SQLite::Exception& e);
+    const Dsn& dsn() const { return dsn_; }
     /// Closes it; no statement of it may be open.
     void drop() noexcept;
 
@@ -41,7 +44,12 @@ private:
         bool operator==(const FileId&) const = default;
     };
     FileId file_id() const;
+    void wait_for_locks();
+    bool wait_more(int times);
+
     FileId opened_;
+    std::chrono::steady_clock::time_point waiting_since_;
+    std::atomic<bool> interrupted_{false};
     std::uint64_t generation_ = 0;
 };
 

@@ -21,7 +21,10 @@ public:
                                         "SELECT name FROM pragma_table_info('logs')"};
             while (statement.executeStep()) columns.insert(statement.getColumn(0).getString());
             if (columns.empty())
-                throw GatewayError(GatewayError::Kind::schema, "the file has no table `logs`");
+                throw GatewayError(
+                    GatewayError::Kind::schema,
+                    fmt::format("{}: it has no table `logs`: is it the gateway's own file?",
+                                connection_.dsn().describe()));
             dialect_ = Dialect::detect(columns, forced_);
             probed_ = connection_.generation();
             uses_ = 0;
@@ -33,23 +36,13 @@ public:
 
     std::size_t fetch(std::int64_t first, std::int64_t last, std::size_t limit,
                       const Visit& visit) override {
-        const auto& list = dialect().select_list();
-        try {
-            SQLite::Statement statement{
-                connection_.get(),
-                fmt::format(
-                    "SELECT {} FROM `logs` WHERE `id` >= ? AND `id` <= ? ORDER BY `id` LIMIT ?",
-                    list)};
-            statement.bind(1, first);
-            statement.bind(2, last);
-            statement.bind(3, static_cast<std::int64_t>(limit));
-            std::size_t count = 0;
-            for (; statement.executeStep(); ++count) visit_one(statement, visit);
-            return count;
-        } catch (const SQLite::Exception& e) {
-            dialect_.reset();  // the gateway may have been upgraded: look at its columns again
-            connection_.raise(e);
-        }
+        return read("WHERE `id` >= ? AND `id` <= ? ORDER BY `id` LIMIT ?",
+                    {first, last, static_cast<std::int64_t>(limit)}, visit);
+    }
+
+    std::size_t fetch_down(std::int64_t last, std::size_t limit, const Visit& visit) override {
+        return read("WHERE `id` <= ? ORDER BY `id` DESC LIMIT ?",
+                    {last, static_cast<std::int64_t>(limit)}, visit);
     }
 
     /// Gap by gap: within the process a statement costs little, while SQLite would answer many
@@ -74,9 +67,28 @@ public:
         }
     }
 
+    bool steps_ids() override { return false; }
+
     void interrupt() noexcept override { connection_.interrupt(); }
 
 private:
+    std::size_t read(const char* rest, std::initializer_list<std::int64_t> arguments,
+                     const Visit& visit) {
+        const auto& list = dialect().select_list();
+        try {
+            SQLite::Statement statement{connection_.get(),
+                                        fmt::format("SELECT {} FROM `logs` {}", list, rest)};
+            int index = 0;
+            for (const auto argument : arguments) statement.bind(++index, argument);
+            std::size_t count = 0;
+            for (; statement.executeStep(); ++count) visit_one(statement, visit);
+            return count;
+        } catch (const SQLite::Exception& e) {
+            dialect_.reset();  // the gateway may have been upgraded: look at its columns again
+            connection_.raise(e);
+        }
+    }
+
     static void visit_one(SQLite::Statement& statement, const Visit& visit) {
         RawRow row;
         const auto numbers = static_cast<int>(row.numbers.size());

@@ -1,170 +1,129 @@
 #include "sync/store.h"
 
+#include <algorithm>
+#include <stdexcept>
+#include <utility>
+
+#include "base/text.h"
+#include "sync/store_tables.h"
+
 namespace quotafuse::sync {
 namespace {
 
-// Ids and small integers take one byte or none in SQLite's records, so the columns need no packing.
-constexpr auto kMigration1 = R"sql(
-CREATE TABLE text(id INTEGER PRIMARY KEY, value TEXT NOT NULL UNIQUE);
-CREATE TABLE log(
-    id INTEGER PRIMARY KEY, created_at INTEGER NOT NULL, seen_at INTEGER NOT NULL,
-    kind INTEGER NOT NULL, flags INTEGER NOT NULL, user INTEGER NOT NULL, token INTEGER NOT NULL,
-    channel INTEGER NOT NULL, username INTEGER NOT NULL, token_name INTEGER NOT NULL,
-    model INTEGER NOT NULL, grp INTEGER NOT NULL, route INTEGER NOT NULL, quota INTEGER NOT NULL,
-    prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL, cache_tokens INTEGER NOT NULL,
-    latency_ms INTEGER NOT NULL, first_token_ms INTEGER NOT NULL, status INTEGER NOT NULL,
-    error_code INTEGER NOT NULL, request_id INTEGER NOT NULL, ip INTEGER NOT NULL, attempts INTEGER NOT NULL);
-CREATE INDEX log_by_time ON log(created_at);
-CREATE TABLE position(one INTEGER PRIMARY KEY CHECK(one = 1), cursor INTEGER NOT NULL, rows INTEGER NOT NULL);
-INSERT INTO position VALUES(1, 0, 0);
-CREATE TABLE gap(first INTEGER PRIMARY KEY, last INTEGER NOT NULL, deadline INTEGER NOT NULL);
-)sql";
+// What clients choose freely must not fill the dictionary, which is in memory and never shrinks.
+constexpr std::size_t kLongestRoute = 200;
+constexpr std::size_t kMostTexts = 50'000;
+constexpr auto kOtherText = "(other)";
 
-constexpr auto kColumnList =
-    "id, created_at, seen_at, kind, flags, user, token, channel, username, token_name, model, grp, "
-    "route, quota, prompt_tokens, completion_tokens, cache_tokens, latency_ms, first_token_ms, "
-    "status, "
-    "error_code, request_id, ip, attempts";
-
-constexpr int kStream = 1;
-constexpr int kChannelTest = 2;
-constexpr int kTask = 4;
-constexpr int kStreamEndShift = 3;
-
-int flags_of(const Row& row) {
-    return (row.stream ? kStream : 0) | (row.channel_test ? kChannelTest : 0) |
-           (row.task ? kTask : 0) | (static_cast<int>(row.stream_end) << kStreamEndShift);
-}
-
-void bind(SQLite::Statement& statement, const Row& row) {
-    int i = 0;
-    for (const std::int64_t value : {row.id,
-                                     row.created_at,
-                                     row.seen_at,
-                                     static_cast<std::int64_t>(row.kind),
-                                     static_cast<std::int64_t>(flags_of(row)),
-                                     row.user,
-                                     row.token,
-                                     row.channel,
-                                     static_cast<std::int64_t>(row.username),
-                                     static_cast<std::int64_t>(row.token_name),
-                                     static_cast<std::int64_t>(row.model),
-                                     static_cast<std::int64_t>(row.group),
-                                     static_cast<std::int64_t>(row.route),
-                                     row.quota,
-                                     row.prompt_tokens,
-                                     row.completion_tokens,
-                                     row.cache_tokens,
-                                     row.latency_ms,
-                                     row.first_token_ms,
-                                     static_cast<std::int64_t>(row.status),
-                                     static_cast<std::int64_t>(row.error_code),
-                                     static_cast<std::int64_t>(row.request_id),
-                                     static_cast<std::int64_t>(row.ip),
-                                     static_cast<std::int64_t>(row.attempts)}) {
-        statement.bind(++i, value);
+/// Takes back what a failed append added to the dictionary.
+class NewTexts {
+public:
+    explicit NewTexts(Texts& texts) : texts_(texts), known_(texts.size()) {}
+    NewTexts(const NewTexts&) = delete;
+    NewTexts& operator=(const NewTexts&) = delete;
+    ~NewTexts() {
+        if (!kept_) texts_.shrink(known_);
     }
-}
+    std::size_t known() const { return known_; }
+    void keep() { kept_ = true; }
 
-Row read_row(SQLite::Statement& statement) {
-    int i = -1;
-    const auto next = [&] { return statement.getColumn(++i).getInt64(); };
-    const auto text = [&] { return static_cast<TextId>(next()); };
-    Row row;
-    row.id = next();
-    row.created_at = next();
-    row.seen_at = next();
-    row.kind = static_cast<Kind>(next());
-    const auto flags = static_cast<int>(next());
-    row.user = next();
-    row.token = next();
-    row.channel = next();
-    row.username = text();
-    row.token_name = text();
-    row.model = text();
-    row.group = text();
-    row.route = text();
-    row.quota = next();
-    row.prompt_tokens = next();
-    row.completion_tokens = next();
-    row.cache_tokens = next();
-    row.latency_ms = next();
-    row.first_token_ms = next();
-    row.status = static_cast<int>(next());
-    row.error_code = text();
-    row.request_id = static_cast<std::uint64_t>(next());
-    row.ip = text();
-    row.attempts = static_cast<int>(next());
-    row.stream = (flags & kStream) != 0;
-    row.channel_test = (flags & kChannelTest) != 0;
-    row.task = (flags & kTask) != 0;
-    row.stream_end = static_cast<StreamEnd>(flags >> kStreamEndShift);
-    return row;
-}
-
-std::int64_t read_integer(base::Database& database, const char* sql) {
-    SQLite::Statement query{database.handle(), sql};
-    return query.executeStep() ? query.getColumn(0).getInt64() : 0;
-}
-
-std::string insert_sql() {
-    std::string marks = "?";
-    for (int i = 1; i < 24; ++i) marks += ", ?";
-    return std::string{"INSERT INTO log("} + kColumnList + ") VALUES(" + marks +
-           ") ON CONFLICT(id) DO NOTHING";
-}
+private:
+    Texts& texts_;
+    std::size_t known_;
+    bool kept_ = false;
+};
 
 }  // namespace
 
 base::Schema Store::schema() {
-    return {"sync", {kMigration1}};
+    return store_schema();
 }
 
-Store::Store(base::Database& database)
+Store::Store(base::Database& database, Keep keep, base::TimeZone zone)
     : database_(database),
-      insert_row_(database.handle(), insert_sql()),
+      keep_(keep),
+      insert_row_(database.handle(), insert_row_sql()),
       insert_text_(database.handle(), "INSERT INTO text(id, value) VALUES(?, ?)"),
+      insert_row_text_(database.handle(),
+                       "INSERT INTO row_text(id, created_at, content, other) VALUES(?, ?, ?, ?)"),
       read_rows_(database.handle(),
-                 std::string{"SELECT "} + kColumnList +
+                 "SELECT " + row_columns() +
                      " FROM log WHERE created_at > ? AND created_at <= ? ORDER BY created_at") {
-    SQLite::Statement texts{database.handle(), "SELECT value FROM text ORDER BY id"};
-    while (texts.executeStep()) texts_.add(texts.getColumn(0).getString());
-    stored_texts_ = texts_.size();
-    SQLite::Statement gaps{database.handle(),
-                           "SELECT first, last, deadline FROM gap ORDER BY first"};
-    while (gaps.executeStep()) {
-        position_.gaps.push_back({gaps.getColumn(0).getInt64(), gaps.getColumn(1).getInt64(),
-                                  gaps.getColumn(2).getInt64()});
+    read_texts();
+    read_position();
+    newest_ = database.handle().execAndGet("SELECT ifnull(max(created_at), 0) FROM log").getInt64();
+    rollups_.emplace(database, texts_, std::move(zone));
+    base::WriteTransaction transaction{database};
+    rollups_->follow_zone();
+    transaction.commit();
+}
+
+void Store::read_texts() {
+    SQLite::Statement query{database_.handle(), "SELECT id, value FROM text ORDER BY id"};
+    while (query.executeStep()) {
+        texts_.restore(query.getColumn(0).getInt(), query.getColumn(1).getString());
     }
-    position_.cursor = read_integer(database, "SELECT cursor FROM position");
-    rows_ = read_integer(database, "SELECT rows FROM position");
-    newest_ = read_integer(database, "SELECT max(created_at) FROM log");
+}
+
+void Store::read_position() {
+    SQLite::Statement query{
+        database_.handle(),
+        std::string{"SELECT cursor, rows, epoch, first, rolled_up, roll_up_to, kept_since, "} +
+            "anchor_created_at, anchor_user, anchor_token, anchor_channel, anchor_quota, "
+            "anchor_prompt_tokens, anchor_completion_tokens "
+            "FROM position JOIN epoch ON number = epoch JOIN upkeep"};
+    query.executeStep();
+    position_.cursor = query.getColumn(0).getInt64();
+    rows_ = query.getColumn(1).getInt64();
+    position_.epoch = query.getColumn(2).getInt64();
+    position_.first = query.getColumn(3).getInt64();
+    marks_ = {query.getColumn(4).getInt64(), query.getColumn(5).getInt64(),
+              query.getColumn(6).getInt64()};
+    if (!query.isColumnNull(7)) position_.anchor = read_fingerprint(query, 7);
+    position_.gaps = read_gaps(database_);
 }
 
 std::vector<Row> Store::append(const Batch& batch, base::Second seen) {
     std::vector<Row> added;
     if (batch.entries.empty() && batch.position == position_) return added;
+    auto position = batch.position;  // copied while that may still fail
+    auto newest = newest_;
+    NewTexts new_texts{texts_};
     base::WriteTransaction transaction{database_};
+    begin_epoch(position, seen);
     for (const auto& entry : batch.entries) {
-        auto row = to_row(entry, base::unix_seconds(seen));
-        insert_row_.tryReset();  // also after a failed append, whose error was told then
-        bind(insert_row_, row);
-        const bool is_new = insert_row_.exec() == 1;
-        if (is_new) added.push_back(row);
+        const auto row = to_row(entry, position.epoch, base::unix_seconds(seen));
+        if (!insert(row, entry)) continue;
+        added.push_back(row);
+        newest = std::max(newest, row.created_at);
     }
-    store_texts();
-    store_position(batch.position, rows_ + static_cast<std::int64_t>(added.size()));
+    store_texts(new_texts.known());
+    add_up(added, seen);
+    const auto rows = rows_ + static_cast<std::int64_t>(added.size());
+    store_position(position, rows);
     transaction.commit();
-    stored_texts_ = texts_.size();
-    position_ = batch.position;
-    rows_ += static_cast<std::int64_t>(added.size());
-    for (const auto& row : added) newest_ = std::max(newest_, row.created_at);
+    new_texts.keep();
+    std::swap(position_, position);
+    rows_ = rows;
+    newest_ = newest;
     return added;
 }
 
-Row Store::to_row(const LogEntry& entry, std::int64_t seen_at) {
+void Store::begin_epoch(const Position& next, base::Second seen) {
+    if (next.epoch < position_.epoch) throw std::invalid_argument("an epoch that is over");
+    if (next.epoch == position_.epoch && next.first == position_.first) return;
+    SQLite::Statement put{database_.handle(),
+                          "INSERT INTO epoch(number, first, noticed_at) VALUES(?, ?, ?) "
+                          "ON CONFLICT(number) DO UPDATE SET first = excluded.first"};
+    put.bind(1, next.epoch);
+    put.bind(2, next.first);
+    put.bind(3, base::unix_seconds(seen));
+    put.exec();
+}
+
+Row Store::to_row(const LogEntry& entry, std::int64_t epoch, std::int64_t seen_at) {
     Row row;
-    row.id = entry.id;
+    row.id = row_id(epoch, entry.id);
     row.created_at = entry.created_at;
     row.seen_at = seen_at;
     row.user = entry.user;
@@ -181,9 +140,9 @@ Row Store::to_row(const LogEntry& entry, std::int64_t seen_at) {
     row.token_name = texts_.add(entry.token_name);
     row.model = texts_.add(entry.model);
     row.group = texts_.add(entry.group);
-    row.route = texts_.add(entry.route);
-    row.error_code = texts_.add(entry.error_code);
-    row.ip = texts_.add(entry.ip);
+    row.route = bounded_text(entry.route);
+    row.error_code = bounded_text(entry.error_code);
+    row.ip = parse_address(entry.ip);
     row.status = entry.status;
     row.attempts = entry.attempts;
     row.kind = entry.kind;
@@ -194,10 +153,46 @@ Row Store::to_row(const LogEntry& entry, std::int64_t seen_at) {
     return row;
 }
 
-/// Texts that memory knows and the file does not yet. After a rollback they are simply written next
-/// time.
-void Store::store_texts() {
-    for (auto id = stored_texts_; id < texts_.size(); ++id) {
+/// The id of a route or an error code.
+TextId Store::bounded_text(const std::string& text) {
+    if (text.size() > kLongestRoute) return bounded_text(base::cut_bytes(text, kLongestRoute));
+    if (const auto known = texts_.find(text); known >= 0) return known;
+    return texts_.add(texts_.count() < kMostTexts ? text : kOtherText);
+}
+
+/// False when the row was there before.
+bool Store::insert(const Row& row, const LogEntry& entry) {
+    insert_row_.tryReset();  // also after a failed append, whose error was told then
+    bind_row(insert_row_, row);
+    if (insert_row_.exec() != 1) return false;
+    const bool kept = row.created_at >= row.seen_at - keep_.texts.count();
+    if (!kept || (entry.content.empty() && entry.other.empty())) return true;
+    insert_row_text_.tryReset();
+    insert_row_text_.bind(1, row.id);
+    insert_row_text_.bind(2, row.created_at);
+    insert_row_text_.bind(3, entry.content);
+    insert_row_text_.bind(4, entry.other);
+    insert_row_text_.exec();
+    return true;
+}
+
+/// Puts new rows into the rollups, but for those that the pass over an older version's rows has
+/// before it.
+void Store::add_up(const std::vector<Row>& added, base::Second seen) {
+    const auto minutes_since = base::unix_seconds(seen - keep_.minutes);
+    if (marks_.rolled_up >= marks_.roll_up_to) {
+        if (!added.empty()) rollups_->add(added, minutes_since);
+        return;
+    }
+    std::vector<Row> at_once;
+    std::copy_if(added.begin(), added.end(), std::back_inserter(at_once), [&](const Row& row) {
+        return row.id <= marks_.rolled_up || row.id > marks_.roll_up_to;
+    });
+    if (!at_once.empty()) rollups_->add(at_once, minutes_since);
+}
+
+void Store::store_texts(std::size_t known) {
+    for (auto id = known; id < texts_.size(); ++id) {
         insert_text_.tryReset();
         insert_text_.bind(1, static_cast<std::int64_t>(id));
         insert_text_.bind(2, texts_.text(static_cast<TextId>(id)));
@@ -206,20 +201,32 @@ void Store::store_texts() {
 }
 
 void Store::store_position(const Position& position, std::int64_t rows) {
-    SQLite::Statement set{database_.handle(), "UPDATE position SET cursor = ?, rows = ?"};
+    SQLite::Statement set{
+        database_.handle(),
+        "UPDATE position SET cursor = ?, rows = ?, epoch = ?, anchor_created_at = ?, "
+        "anchor_user = ?, anchor_token = ?, anchor_channel = ?, anchor_quota = ?, "
+        "anchor_prompt_tokens = ?, anchor_completion_tokens = ?"};
     set.bind(1, position.cursor);
     set.bind(2, rows);
+    set.bind(3, position.epoch);
+    if (position.anchor) bind_fingerprint(set, 4, *position.anchor);
     set.exec();
-    if (position.gaps == position_.gaps) return;
-    database_.handle().exec("DELETE FROM gap");
-    SQLite::Statement insert{database_.handle(), "INSERT INTO gap VALUES(?, ?, ?)"};
-    for (const auto& gap : position.gaps) {
-        insert.bind(1, gap.first);
-        insert.bind(2, gap.last);
-        insert.bind(3, gap.deadline);
-        insert.exec();
-        insert.reset();
-    }
+    write_gaps(database_, position_.gaps, position.gaps);
+}
+
+std::optional<Store::RowTexts> Store::texts_of(std::int64_t row) {
+    SQLite::Statement query{database_.handle(), "SELECT content, other FROM row_text WHERE id = ?"};
+    query.bind(1, row);
+    if (!query.executeStep()) return std::nullopt;
+    return RowTexts{query.getColumn(0).getString(), query.getColumn(1).getString()};
+}
+
+std::optional<base::Second> Store::epoch_since() {
+    if (position_.epoch == 0) return std::nullopt;
+    SQLite::Statement query{database_.handle(), "SELECT noticed_at FROM epoch WHERE number = ?"};
+    query.bind(1, position_.epoch);
+    if (!query.executeStep()) return std::nullopt;
+    return base::from_unix(query.getColumn(0).getInt64());
 }
 
 void Store::read(std::int64_t after, std::int64_t until,
@@ -240,7 +247,7 @@ std::vector<Store::Served> Store::served(std::int64_t after) {
     query.bind(1, after);
     query.bind(2, static_cast<int>(Kind::consume));
     query.bind(3, static_cast<int>(Kind::error));
-    query.bind(4, kChannelTest);
+    query.bind(4, kChannelTestFlag);
     std::vector<Served> served;
     while (query.executeStep()) {
         served.push_back({texts_.text(query.getColumn(0).getInt()),

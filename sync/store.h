@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,39 +10,85 @@
 
 #include "base/clock.h"
 #include "base/database.h"
+#include "base/time_zone.h"
+#include "sync/fingerprint.h"
 #include "sync/gaps.h"
+#include "sync/rollups.h"
 #include "sync/row.h"
 
 namespace quotafuse::sync {
 
 /// How far the mirror is.
 struct Position {
-    std::int64_t cursor = 0;  // highest id of the gateway that is stored
-    std::vector<Gap> gaps;    // ids below it that may still appear
+    std::int64_t epoch = 0;   // grows by one when the gateway's table turns out to be another one
+    std::int64_t first = 1;   // the lowest id that belongs to this epoch
+    std::int64_t cursor = 0;  // highest id of the gateway that has been seen in this epoch
+    /// The row at the cursor; empty before the first row, and when that row is gone.
+    std::optional<Fingerprint> anchor;
+    std::vector<Gap> gaps;  // ids below the cursor that may still appear, by id
     bool operator==(const Position&) const = default;
 };
 
-/// One append: rows in any order, and what is known of the source after them.
+/// One append: rows in any order, all of the position's epoch, and what is known of the source
+/// after them.
 struct Batch {
     std::vector<LogEntry> entries;
     Position position;
 };
 
-/// The mirror: the gateway's rows, each exactly once, and the position they reach. One writer.
+/// How long what is kept, and how much. Ages count from created_at.
+struct Keep {
+    base::Seconds rows{35 * 86400};
+    base::Seconds texts{14 * 86400};  // content and other of failed and slow requests
+    base::Seconds minutes{14 * 86400};
+    base::Seconds hours{400 * 86400};
+    std::optional<base::Seconds> days{};  // empty = for ever
+    std::int64_t bytes = 5'000'000'000;   // of the whole file; above it the oldest rows go first
+};
+
+/// The mirror: the gateway's rows, each exactly once, what they add up to, and the position they
+/// reach. One writer.
 class Store {
 public:
     static base::Schema schema();
-    explicit Store(base::Database& database);
+    /// `zone` is that of the days.
+    explicit Store(base::Database& database, Keep keep = {}, base::TimeZone zone = {});
 
     const Position& position() const { return position_; }
+    /// When the epoch of position() was noticed; empty in the first one.
+    std::optional<base::Second> epoch_since();
+    /// Rows in the store now, those of former epochs included.
     std::int64_t rows() const { return rows_; }
     /// created_at of the newest row, 0 when there is none.
     std::int64_t newest() const { return newest_; }
-    Texts& texts() { return texts_; }
+    /// Rows created before this were deleted for their age or for room (unix seconds); 0 = none.
+    std::int64_t kept_since() const { return marks_.kept_since; }
+    const Texts& texts() const { return texts_; }
 
-    /// Stores what is new of the batch and its position in one transaction; returns the rows that
-    /// were not there before. Rows already stored are skipped: a repeat after a crash is harmless.
+    /// Stores what is new of the batch, its rollups and its position in one transaction; returns
+    /// the rows that were not there before. Rows already stored are skipped: a repeat after a crash
+    /// is harmless. Throws SQLite::Exception; then nothing has changed, in the file or here, and
+    /// the same batch may be appended again.
     std::vector<Row> append(const Batch& batch, base::Second seen);
+
+    /// One short step (some ms, one transaction) of what the store has to do by and by: rollups of
+    /// rows that an older version stored, retention, the bound on its size. When there was nothing
+    /// to do it does not look again for some seconds of `now`. Throws SQLite::Exception; then
+    /// nothing has changed.
+    struct Upkeep {
+        std::vector<Row> gone;  // deleted: windows that still hold them must let go of them
+        bool more = false;      // there is more to do at once
+        bool for_room = false;  // rows younger than `keep.rows` went, because of keep.bytes
+    };
+    Upkeep keep_up(base::Second now);
+
+    /// The texts of a failed or slow request by its row id; empty when they are not kept (any
+    /// more).
+    struct RowTexts {
+        std::string content;
+        std::string other;
+    };
+    std::optional<RowTexts> texts_of(std::int64_t row);
 
     /// Rows with after < created_at ≤ until, oldest first.
     void read(std::int64_t after, std::int64_t until, const std::function<void(const Row&)>& visit);
@@ -56,18 +103,47 @@ public:
     std::vector<Served> served(std::int64_t after);
 
 private:
-    Row to_row(const LogEntry& entry, std::int64_t seen_at);
-    void store_texts();
+    /// What upkeep has come to; a row of the file.
+    struct Marks {
+        std::int64_t rolled_up = 0;   // rows with rolled_up < id ≤ roll_up_to …
+        std::int64_t roll_up_to = 0;  // … are not in the rollups yet
+        std::int64_t kept_since = 0;
+        bool operator==(const Marks&) const = default;
+    };
+
+    void read_texts();
+    void read_position();
+    void begin_epoch(const Position& next, base::Second seen);
+    Row to_row(const LogEntry& entry, std::int64_t epoch, std::int64_t seen_at);
+    TextId bounded_text(const std::string& text);
+    bool insert(const Row& row, const LogEntry& entry);
+    void add_up(const std::vector<Row>& added, base::Second seen);
+    void store_texts(std::size_t known);
     void store_position(const Position& position, std::int64_t rows);
 
+    // In retention.cpp, each within the transaction of keep_up(). They return whether there is more
+    // to do at once.
+    bool roll_up(Marks& marks, std::int64_t now);
+    bool delete_rows(std::int64_t created_before, Marks& marks, std::vector<Row>& gone);
+    bool delete_texts(std::int64_t created_before);
+    bool make_room(Marks& marks, Upkeep& step);
+    void store_marks(const Marks& marks, std::int64_t rows);
+    std::int64_t used_bytes();
+
     base::Database& database_;
+    Keep keep_;
     Texts texts_;
-    std::size_t stored_texts_ = 0;  // ids below it are in the file
     Position position_;
     std::int64_t rows_ = 0;
     std::int64_t newest_ = 0;
+    Marks marks_;
+    bool making_room_ = false;   // until there is some to spare
+    base::Second looked_at_{};   // keep_up() had nothing to do then …
+    base::Second look_again_{};  // … and does not look before this
+    std::optional<Rollups> rollups_;
     SQLite::Statement insert_row_;
     SQLite::Statement insert_text_;
+    SQLite::Statement insert_row_text_;
     SQLite::Statement read_rows_;
 };
 

@@ -381,6 +381,26 @@ TEST_CASE("a late row of the past counts where it belongs, and one too old count
     CHECK(over.front().at == at(120));
 }
 
+TEST_CASE("what the store deletes for room no longer holds an alert up") {
+    Watchman watchman{"rules: [{name: burn, metric: tokens, window: 5m, above: 1000}]"};
+    watchman.run_to(10);
+    watchman.add(requests(11, 1, 900));
+    watchman.add(requests(12, 1, 900));
+    CHECK(reasons(watchman.run_to(13)) == std::vector{Reason::first});
+    sync::Keep keep;
+    keep.rows = base::Seconds{1};
+    sync::Store deleting{watchman.mirror().database(), keep};
+    const auto gone = deleting.keep_up(at(13)).gone;
+    REQUIRE(gone.size() == 1);
+    watchman.engine().forget(gone);
+    CHECK(reasons(watchman.run_to(14)) == std::vector{Reason::resolved});
+    watchman.run_to(400);  // the deleted row does not leave once more
+    CHECK(watchman.engine().overview().alerts.empty());
+    watchman.add(requests(401, 1, 900));
+    watchman.add(requests(402, 1, 200));
+    CHECK(reasons(watchman.run_to(402)) == std::vector{Reason::first});
+}
+
 TEST_CASE("a clock that jumps ahead is followed for a day, one set back goes on from there") {
     Watchman watchman{"rules: [{name: burn, metric: tokens, window: 1m, above: 1000}]"};
     watchman.run_to(10);

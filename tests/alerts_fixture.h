@@ -82,11 +82,13 @@ inline std::vector<alerts::Rule> rules_from(const std::string& text) {
 /// A store on a file of its own, to which rows are appended with ascending ids.
 class Mirror {
 public:
-    Mirror() { open(); }
+    explicit Mirror(sync::Keep keep = {}) : keep_(keep) { open(); }
 
     std::vector<sync::Row> append(std::vector<sync::LogEntry> entries, base::Second seen) {
         for (auto& entry : entries) entry.id = ++last_id_;
-        return store_->append({std::move(entries), {last_id_, {}}}, seen);
+        sync::Position position;
+        position.cursor = last_id_;
+        return store_->append({std::move(entries), position}, seen);
     }
     /// As after a restart: everything anew but the file.
     void open() {
@@ -96,13 +98,14 @@ public:
             folder_.file("store.db"),
             std::vector<base::Schema>{sync::Store::schema(), alerts::schema()});
         database_->set_durable(false);  // no test here cuts the power
-        store_ = std::make_unique<sync::Store>(*database_);
+        store_ = std::make_unique<sync::Store>(*database_, keep_);
     }
     sync::Store& store() { return *store_; }
     base::Database& database() { return *database_; }
 
 private:
     TempDir folder_;
+    sync::Keep keep_;
     std::int64_t last_id_ = 0;
     std::unique_ptr<base::Database> database_;
     std::unique_ptr<sync::Store> store_;

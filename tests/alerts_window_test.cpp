@@ -137,6 +137,45 @@ TEST_CASE(
     }
 }
 
+TEST_CASE("rows that the store deletes leave every window that still holds them") {
+    using namespace std::chrono_literals;
+    for (unsigned seed = 1; seed <= 5; ++seed) {
+        CAPTURE(seed);
+        std::mt19937 random{seed};
+        sync::Keep keep;
+        keep.rows = base::Seconds{150 + seed * 40};  // shorter than some windows
+        Mirror mirror{keep};
+        alerts::WindowSet windows{mirror.store()};
+        for (const auto length : {60s, 300s, 900s}) {
+            for (const auto delay : {0s, 3s}) windows.share(spec(length, delay));
+        }
+        windows.warm_up(at(0), ignore);
+        std::int64_t now = 0;
+        std::size_t held = 0;
+        for (int tick = 0; tick < 600; ++tick) {
+            std::vector<sync::LogEntry> batch;
+            for (auto n = random() % 6; n > 0; --n) batch.push_back(random_entry(random, now));
+            for (const auto& row : mirror.append(batch, at(now))) windows.feed(row);
+            const auto step = mirror.store().keep_up(at(now));
+            for (const auto& row : step.gone) {
+                held += row.created_at > base::unix_seconds(at(now)) - 900 ? 1 : 0;
+                windows.forget(row);
+            }
+            now += tick % 97 == 96 ? 200 : 1;
+            windows.advance(at(now), ignore);
+            if (tick % 10 != 0 && step.gone.empty()) continue;
+            alerts::WindowSet fresh{mirror.store()};
+            for (const auto& window : windows.windows()) fresh.share(window->spec());
+            fresh.warm_up(at(now), ignore);
+            for (std::size_t i = 0; i < fresh.windows().size(); ++i) {
+                REQUIRE(sums_of(*fresh.windows()[i], mirror.store().texts()) ==
+                        sums_of(*windows.windows()[i], mirror.store().texts()));
+            }
+        }
+        CHECK(held > 100);
+    }
+}
+
 TEST_CASE("rules that ask for the same window share it") {
     Mirror mirror;
     alerts::WindowSet windows{mirror.store()};
@@ -239,9 +278,65 @@ TEST_CASE("a token without an id is its owner and its name") {
     const std::vector<Dimension> by{Dimension::token};
     CHECK(alerts::key_of(rows[0], by) != alerts::key_of(rows[1], by));
     CHECK(alerts::key_of(rows[0], by) == alerts::key_of(rows[2], by));
-    const auto json = alerts::to_json(alerts::key_of(rows[0], by), 1, mirror.store().texts());
+    const auto json = alerts::to_json(alerts::key_of(rows[0], by), by, mirror.store().texts());
     CHECK(json == R"([[-7,"k1"]])");
-    CHECK(alerts::key_from_json(json, 1, mirror.store().texts()) == alerts::key_of(rows[0], by));
-    CHECK_FALSE(alerts::key_from_json("[[0,\"never seen\"]]", 1, mirror.store().texts()));
-    CHECK_FALSE(alerts::key_from_json("[[0", 1, mirror.store().texts()));
+    CHECK(alerts::key_from_json(json, by, mirror.store().texts()) == alerts::key_of(rows[0], by));
+    CHECK_FALSE(alerts::key_from_json("[[0,\"never seen\"]]", by, mirror.store().texts()));
+    CHECK_FALSE(alerts::key_from_json("[[0", by, mirror.store().texts()));
+}
+
+TEST_CASE("an address groups rows by its number, and is stored and shown as people write it") {
+    Mirror mirror;
+    const auto key_of_ip = [&](const std::string& ip) {
+        auto entry = request(0);
+        entry.ip = ip;
+        return alerts::key_of(mirror.append({entry}, at(0)).front(), {Dimension::ip});
+    };
+    const std::vector<Dimension> by{Dimension::ip};
+    const auto& texts = mirror.store().texts();
+    CHECK(key_of_ip("203.0.113.7") == key_of_ip("::ffff:203.0.113.7"));
+    CHECK(key_of_ip("203.0.113.7") != key_of_ip("203.0.113.8"));
+    CHECK(key_of_ip("2001:db8:1:2::1") == key_of_ip("2001:db8:1:2:ffff::1"));
+    // As the first version stored it, so that its alerts go on.
+    CHECK(to_json(key_of_ip("203.0.113.7"), by, texts) == R"([[0,"203.0.113.7"]])");
+    for (const auto* const ip : {"203.0.113.7", "2001:db8:1:2::1", ""}) {
+        const auto key = key_of_ip(ip);
+        CHECK(alerts::key_from_json(to_json(key, by, texts), by, texts) == key);
+    }
+    CHECK_FALSE(alerts::key_from_json(R"([[0,"2001:db8:1:2::1"]])", by, texts));  // no series now
+    CHECK_FALSE(alerts::key_from_json(R"([[0,"alice"]])", by, texts));
+    const alerts::Names names{texts};
+    const auto name = names.name(Dimension::ip, key_of_ip("2001:db8:1:2::1").parts[0], "");
+    CHECK(name.text == "2001:db8:1:2::/64");
+    CHECK(name.display == "2001:db8:1:2::/64");
+    CHECK_FALSE(name.id);
+    CHECK(names.name(Dimension::ip, key_of_ip("").parts[0], "").display == "(none)");
+}
+
+TEST_CASE("addresses are matched as they are written, one of IPv6 by its /64") {
+    Mirror mirror;
+    const auto matching = [&](const std::string& where) {
+        const auto rule =
+            rules_from("rules: [{name: a, metric: tokens, window: 1m, above: 1, where: {ip: " +
+                       where + "}}]")
+                .front();
+        alerts::Filter filter{rule.where, false, mirror.store().texts()};
+        std::string matched;
+        for (const auto* const ip : {"10.0.0.1", "10.0.1.1", "2001:db8:1:2::1", "fe80::1", ""}) {
+            auto entry = request(0);
+            entry.ip = ip;
+            const bool yes = filter.count(mirror.append({entry}, at(0)).front()).has_value();
+            matched += yes ? 'y' : '-';
+        }
+        return matched;
+    };
+    CHECK(matching("\"10.0.0.1\"") == "y----");
+    CHECK(matching("\"::ffff:10.0.0.1\"") == "y----");
+    CHECK(matching("\"10.0.*\"") == "yy---");
+    CHECK(matching("\"2001:0DB8:1:2::99\"") == "--y--");
+    CHECK(matching("\"2001:db8:1:2::/64\"") == "--y--");
+    CHECK(matching("\"2001:db8:*\"") == "--y--");
+    CHECK(matching("[\"fe80::5\", \"10.0.1.1\"]") == "-y-y-");
+    CHECK(matching("\"!10.0.*\"") == "--yyy");
+    CHECK(matching("\"?*\"") == "yyyy-");
 }

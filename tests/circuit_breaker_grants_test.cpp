@@ -27,7 +27,8 @@ struct Granted {
         for (const std::int64_t id : {1, 2}) gateway.add_channel(id, {"default"}, {"gpt-4o"});
         gateway.sql(
             "INSERT INTO options VALUES('AutomaticEnableChannelEnabled', 'false'), ('SMTPToken', "
-            "'hush')");
+            "'hush'); INSERT INTO users(id, username, password, request_count) VALUES(1, 'root', "
+            "'hush', 40), (2, 'u', 'hush', 2)");
         auto text = grants_sql({.gateway = gateway.gateway(),
                                 .database = gateway.database(),
                                 .log_database = "",
@@ -107,15 +108,18 @@ TEST_CASE(
         CHECK(info.channels.size() == 2);
         CHECK(info.channels.at(1).name == "channel-1");
         CHECK(info.auto_enable == false);
+        CHECK(info.requests == 42);
         const auto shadow = order(gateway, Mode::shadow);
         CHECK(kind_name(trip_channel(*session, gateway.database(), shadow, {}, kNow).kind) ==
               "would_trip");
 
         const auto writer = gateway.session("q'reader", "pw");
-        for (const auto* sql : {"SELECT `key` FROM channels", "SELECT `key` FROM tokens",
-                                "SELECT `value` FROM options", "UPDATE channels SET status = 3",
-                                "UPDATE abilities SET enabled = 0", "DELETE FROM logs",
-                                "INSERT INTO logs(type) VALUES(2)"}) {
+        for (const auto* sql :
+             {"SELECT `key` FROM channels", "SELECT `key` FROM tokens",
+              "SELECT `value` FROM options", "UPDATE channels SET status = 3",
+              "UPDATE abilities SET enabled = 0", "DELETE FROM logs", "SELECT username FROM users",
+              "SELECT access_token FROM users", "UPDATE users SET request_count = 0",
+              "INSERT INTO logs(type) VALUES(2)"}) {
             CAPTURE(sql);
             CHECK(granted.refusal(*writer, sql) == "denied");
         }
@@ -139,6 +143,7 @@ CREATE USER IF NOT EXISTS 'r'@'10.0.0.5' IDENTIFIED BY '<choose a password>';
 GRANT SELECT ON `logs``db`.`logs` TO 'r'@'10.0.0.5';
 GRANT SELECT (`id`, `type`, `status`, `name`) ON `one`.`channels` TO 'r'@'10.0.0.5';
 GRANT SELECT (`group`, `model`, `channel_id`, `enabled`) ON `one`.`abilities` TO 'r'@'10.0.0.5';
+GRANT SELECT (`id`, `request_count`) ON `one`.`users` TO 'r'@'10.0.0.5';
 
 -- Options without the secrets among them: a view that runs with your rights.
 CREATE DATABASE IF NOT EXISTS `quotafuse`;

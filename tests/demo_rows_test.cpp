@@ -8,6 +8,7 @@
 #include "daemon/demo/generator.h"
 #include "support/demo_session.h"
 #include "support/fake_clock.h"
+#include "support/temp_dir.h"
 #include "support/mariadb.h"
 #include "sync/follower.h"
 #include "sync/log_source.h"
@@ -32,8 +33,11 @@ std::vector<LogInsert> history(std::uint64_t seed, Flavour flavour, std::size_t 
 /// The entries that quotafuse's own reader makes of what stands in a gateway.
 std::vector<sync::LogEntry> mirrored(const sync::Dsn& dsn) {
     const auto source = sync::make_source(dsn, {}, {});
+    const tests::TempDir folder;
+    const base::Database store{folder.file("s.db"), {sync::Store::schema()}};
+    const auto mirror = sync::make_mirror(store.path());
     const tests::FakeClock clock{kNow};
-    sync::Follower follower{*source, {}, {}, clock};
+    sync::Follower follower{*source, *mirror, {}, {}, clock};
     std::vector<sync::LogEntry> entries;
     for (;;) {
         auto poll = follower.next();

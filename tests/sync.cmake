@@ -1,5 +1,29 @@
 include(support/mariadb.cmake)
 
 quotafuse_test(sync
-  SOURCES sync_dsn_test.cpp sync_gaps_test.cpp sync_gateway_test.cpp sync_row_decoder_test.cpp sync_store_test.cpp
+  SOURCES sync_dsn_test.cpp sync_gaps_test.cpp sync_row_decoder_test.cpp
   LINK quotafuse_sync quotafuse_mariadb)
+
+quotafuse_test(sync_simulation
+  SOURCES sync_simulation_test.cpp support/simulated_source.cpp
+  LINK quotafuse_sync)
+
+quotafuse_test(sync_rollups
+  SOURCES sync_rollups_test.cpp sync_rollups_time_test.cpp sync_tally_test.cpp
+  LINK quotafuse_sync)
+
+quotafuse_test(sync_read_ahead THREADS
+  SOURCES sync_read_ahead_test.cpp support/simulated_source.cpp
+  LINK quotafuse_sync)
+
+# The real sources against real servers, and what networks do to them.
+quotafuse_test(sync_gateway THREADS
+  SOURCES sync_dialects_test.cpp sync_epochs_test.cpp sync_gateway_test.cpp sync_refusals_test.cpp sync_tls_test.cpp sync_wire_test.cpp
+          support/tcp_gate.cpp support/tls_files.cpp
+  LINK quotafuse_sync quotafuse_mariadb OpenSSL::Crypto)
+
+# The store needs no gateway; upgrades need every room that keeps something in it.
+quotafuse_test(sync_store
+  SOURCES sync_address_test.cpp sync_mirror_test.cpp sync_retention_test.cpp sync_store_test.cpp sync_upgrade_test.cpp
+  LINK quotafuse_alerts quotafuse_notifiers quotafuse_circuit_breaker quotafuse_sync)
+target_compile_definitions(sync_store_test PRIVATE QUOTAFUSE_STORES="${CMAKE_CURRENT_SOURCE_DIR}/data/stores")

@@ -163,3 +163,60 @@ TEST_CASE("raw bytes of clients become valid UTF-8") {
     CHECK(new_api(Raw{}.with(Column::type, 2).with(Column::model_name, "gpt\xff")).model ==
           "gpt\xEF\xBF\xBD");
 }
+
+TEST_CASE("the texts of failed and slow requests are kept, cut before a character") {
+    std::string text;
+    while (text.size() < 5000) text += "错误 ";
+    const auto failed = new_api(Raw{}
+                                    .with(Column::type, 5)
+                                    .with(Column::user_id, 1)
+                                    .with(Column::token_id, 4)
+                                    .with(Column::token_name, "k")
+                                    .with(Column::content, text)
+                                    .with(Column::other, text));
+    CHECK(failed.content.size() <= 2000);
+    CHECK(failed.content.size() > 1990);
+    CHECK(failed.other.size() <= 4096);
+    CHECK(failed.other.size() > 4086);
+    CHECK(failed.content.ends_with("…"));
+    const auto slow = [&](std::int64_t seconds) {
+        return new_api(Raw{}
+                           .with(Column::type, 2)
+                           .with(Column::use_time, seconds)
+                           .with(Column::content, "c\xff")
+                           .with(Column::other, "{}"));
+    };
+    CHECK(slow(29).content.empty());
+    CHECK(slow(29).other.empty());
+    CHECK(slow(30).content == "c\xEF\xBF\xBD");
+    CHECK(slow(30).other == "{}");
+}
+
+TEST_CASE("raw bytes in other spoil their own text only") {
+    RowDecoder decoder{Gateway::new_api};
+    const auto entry =
+        decoder.decode(Raw{}
+                           .with(Column::type, 2)
+                           .with(Column::other, "{\"cache_tokens\":5,\"request_path\":\"/\xff\"}")
+                           .row());
+    CHECK(entry.cache_tokens == 5);
+    CHECK(entry.route == "/\xEF\xBF\xBD");
+    CHECK(decoder.broken_others() == 0);
+}
+
+TEST_CASE("an other of many megabytes is a fault of its row alone") {
+    RowDecoder decoder{Gateway::new_api};
+    const auto decode = [&](std::size_t size) {
+        return decoder.decode(Raw{}
+                                  .with(Column::type, 2)
+                                  .with(Column::quota, 3)
+                                  .with(Column::other, "{\"a\":\"" + std::string(size, 'x') +
+                                                           "\",\"cache_tokens\":5}")
+                                  .row());
+    };
+    CHECK(decode(3'000'000).cache_tokens == 5);
+    CHECK(decode(6'000'000).cache_tokens == 0);
+    CHECK(decode(6'000'000).quota == 3);
+    CHECK(decode(10).cache_tokens == 5);
+    CHECK(decoder.broken_others() == 2);
+}

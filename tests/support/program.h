@@ -23,6 +23,7 @@ public:
     Program(const Program&) = delete;
     Program& operator=(const Program&) = delete;
 
+    pid_t pid() const { return pid_; }
     void signal(int number) const;
     /// The exit code, 128 + number for a signal; nothing when it still runs after `most`.
     std::optional<int> wait(std::chrono::milliseconds most = std::chrono::seconds{60});

@@ -1,0 +1,136 @@
+#include <algorithm>
+#include <limits>
+
+#include "sync/store.h"
+#include "sync/store_tables.h"
+
+namespace quotafuse::sync {
+namespace {
+
+// Of one call of keep_up(), so that it takes some milliseconds.
+constexpr int kMostRows = 500;
+constexpr int kMostRolledUp = 200;  // each may be a row in a dozen tables
+constexpr int kMostTexts = 100;     // some are several pages
+constexpr int kMostSums = 500;
+
+constexpr base::Seconds kRest{5};  // between looks that found nothing to do
+
+// A gateway without a row for longer ages no further.
+constexpr std::int64_t kLongestSilence = 86'400;
+
+// Above its bound the store goes down to this part of it, so that it does not live at the edge.
+constexpr std::int64_t kPercentLeft = 98;
+
+std::int64_t read_pragma(base::Database& database, const char* sql) {
+    SQLite::Statement query{database.handle(), sql};
+    query.executeStep();
+    return query.getColumn(0).getInt64();
+}
+
+}  // namespace
+
+Store::Upkeep Store::keep_up(base::Second now) {
+    Upkeep step;
+    if (now >= looked_at_ && now < look_again_) return step;
+    // By the gateway's clock as well: one of ours that jumps a year ahead must not empty the store.
+    const auto second = std::min(base::unix_seconds(now), newest_ + kLongestSilence);
+    const auto before = [&](base::Seconds age) { return second - age.count(); };
+    auto marks = marks_;
+    base::WriteTransaction transaction{database_};
+    // Nothing is deleted that is not in the rollups yet.
+    step.more = roll_up(marks, second) || delete_rows(before(keep_.rows), marks, step.gone) ||
+                delete_texts(before(keep_.texts)) ||
+                rollups_->expire(before(keep_.minutes), before(keep_.hours),
+                                 keep_.days ? std::optional{before(*keep_.days)} : std::nullopt,
+                                 kMostSums) ||
+                make_room(marks, step);
+    const auto rows = rows_ - static_cast<std::int64_t>(step.gone.size());
+    if (marks != marks_) store_marks(marks, rows);
+    transaction.commit();
+    marks_ = marks;
+    rows_ = rows;
+    if (rows_ == 0) newest_ = 0;
+    looked_at_ = now;
+    look_again_ = step.more ? now : now + kRest;
+    return step;
+}
+
+bool Store::roll_up(Marks& marks, std::int64_t now) {
+    if (marks.rolled_up >= marks.roll_up_to) return false;
+    SQLite::Statement query{
+        database_.handle(),
+        "SELECT " + row_columns() + " FROM log WHERE id > ? AND id <= ? ORDER BY id LIMIT ?"};
+    query.bind(1, marks.rolled_up);
+    query.bind(2, marks.roll_up_to);
+    query.bind(3, kMostRolledUp);
+    std::vector<Row> rows;
+    while (query.executeStep()) rows.push_back(read_row(query));
+    if (!rows.empty()) rollups_->add(rows, now - keep_.minutes.count());
+    const bool at_end = rows.size() < static_cast<std::size_t>(kMostRolledUp);
+    marks.rolled_up = at_end ? marks.roll_up_to : rows.back().id;
+    return true;
+}
+
+/// The oldest of them first.
+bool Store::delete_rows(std::int64_t created_before, Marks& marks, std::vector<Row>& gone) {
+    SQLite::Statement query{
+        database_.handle(),
+        "SELECT " + row_columns() + " FROM log WHERE created_at < ? ORDER BY created_at LIMIT ?"};
+    query.bind(1, created_before);
+    query.bind(2, kMostRows);
+    const auto had = gone.size();
+    while (query.executeStep()) gone.push_back(read_row(query));
+    if (gone.size() == had) return false;
+    SQLite::Statement remove_row{database_.handle(), "DELETE FROM log WHERE id = ?"};
+    SQLite::Statement remove_texts{database_.handle(), "DELETE FROM row_text WHERE id = ?"};
+    for (auto i = had; i < gone.size(); ++i) {
+        for (auto* const remove : {&remove_row, &remove_texts}) {
+            remove->bind(1, gone[i].id);
+            remove->exec();
+            remove->reset();
+        }
+    }
+    // The last second may have lost a part of its rows only.
+    marks.kept_since = std::max(marks.kept_since, gone.back().created_at + 1);
+    return gone.size() - had == static_cast<std::size_t>(kMostRows);
+}
+
+bool Store::delete_texts(std::int64_t created_before) {
+    SQLite::Statement remove{database_.handle(),
+                             "DELETE FROM row_text WHERE id IN (SELECT id FROM row_text "
+                             "WHERE created_at < ? ORDER BY created_at LIMIT ?)"};
+    remove.bind(1, created_before);
+    remove.bind(2, kMostTexts);
+    return remove.exec() == kMostTexts;
+}
+
+bool Store::make_room(Marks& marks, Upkeep& step) {
+    if (!making_room_ && used_bytes() <= keep_.bytes) return false;
+    const auto had = step.gone.size();
+    delete_rows(std::numeric_limits<std::int64_t>::max(), marks, step.gone);
+    const bool found = step.gone.size() > had;
+    step.for_room = found;
+    making_room_ = found && used_bytes() > keep_.bytes / 100 * kPercentLeft;
+    return making_room_;
+}
+
+/// The file does not shrink: what is deleted leaves pages that are used again.
+std::int64_t Store::used_bytes() {
+    return (read_pragma(database_, "PRAGMA page_count") -
+            read_pragma(database_, "PRAGMA freelist_count")) *
+           read_pragma(database_, "PRAGMA page_size");
+}
+
+void Store::store_marks(const Marks& marks, std::int64_t rows) {
+    SQLite::Statement set{database_.handle(),
+                          "UPDATE upkeep SET rolled_up = ?, roll_up_to = ?, kept_since = ?"};
+    set.bind(1, marks.rolled_up);
+    set.bind(2, marks.roll_up_to);
+    set.bind(3, marks.kept_since);
+    set.exec();
+    SQLite::Statement count{database_.handle(), "UPDATE position SET rows = ?"};
+    count.bind(1, rows);
+    count.exec();
+}
+
+}  // namespace quotafuse::sync

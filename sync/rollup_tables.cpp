@@ -1,0 +1,173 @@
+#include "sync/rollup_tables.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace quotafuse::sync {
+namespace {
+
+// WITHOUT ROWID: the key is in the order in which hours come and go, and is stored once.
+constexpr auto kSchema = R"sql(
+CREATE TABLE hour_channel_model(
+    hour INTEGER NOT NULL, channel INTEGER NOT NULL, model INTEGER NOT NULL,
+    answers INTEGER NOT NULL, errors INTEGER NOT NULL, client_errors INTEGER NOT NULL,
+    prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL, cache_tokens INTEGER NOT NULL,
+    quota INTEGER NOT NULL, refund INTEGER NOT NULL, empty_replies INTEGER NOT NULL,
+    latency_ms INTEGER NOT NULL, first_token_ms INTEGER NOT NULL,
+    latency BLOB, first_token BLOB, minutes BLOB,
+    PRIMARY KEY(hour, channel, model)) WITHOUT ROWID;
+CREATE TABLE day_channel_model(
+    day INTEGER NOT NULL, channel INTEGER NOT NULL, model INTEGER NOT NULL,
+    answers INTEGER NOT NULL, errors INTEGER NOT NULL, client_errors INTEGER NOT NULL,
+    prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL, cache_tokens INTEGER NOT NULL,
+    quota INTEGER NOT NULL, refund INTEGER NOT NULL, empty_replies INTEGER NOT NULL,
+    latency_ms INTEGER NOT NULL, first_token_ms INTEGER NOT NULL,
+    latency BLOB, first_token BLOB,
+    PRIMARY KEY(day, channel, model)) WITHOUT ROWID;
+CREATE TABLE hour_token(
+    hour INTEGER NOT NULL, token INTEGER NOT NULL, user INTEGER NOT NULL, token_name INTEGER NOT NULL,
+    answers INTEGER NOT NULL, errors INTEGER NOT NULL, client_errors INTEGER NOT NULL,
+    prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL, cache_tokens INTEGER NOT NULL,
+    quota INTEGER NOT NULL, refund INTEGER NOT NULL,
+    PRIMARY KEY(hour, token, user, token_name)) WITHOUT ROWID;
+CREATE TABLE day_token(
+    day INTEGER NOT NULL, token INTEGER NOT NULL, user INTEGER NOT NULL, token_name INTEGER NOT NULL,
+    answers INTEGER NOT NULL, errors INTEGER NOT NULL, client_errors INTEGER NOT NULL,
+    prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL, cache_tokens INTEGER NOT NULL,
+    quota INTEGER NOT NULL, refund INTEGER NOT NULL,
+    PRIMARY KEY(day, token, user, token_name)) WITHOUT ROWID;
+CREATE TABLE hour_user(
+    hour INTEGER NOT NULL, user INTEGER NOT NULL, username INTEGER NOT NULL,
+    answers INTEGER NOT NULL, errors INTEGER NOT NULL, client_errors INTEGER NOT NULL,
+    prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL, cache_tokens INTEGER NOT NULL,
+    quota INTEGER NOT NULL, refund INTEGER NOT NULL,
+    PRIMARY KEY(hour, user, username)) WITHOUT ROWID;
+CREATE TABLE day_user(
+    day INTEGER NOT NULL, user INTEGER NOT NULL, username INTEGER NOT NULL,
+    answers INTEGER NOT NULL, errors INTEGER NOT NULL, client_errors INTEGER NOT NULL,
+    prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL, cache_tokens INTEGER NOT NULL,
+    quota INTEGER NOT NULL, refund INTEGER NOT NULL,
+    PRIMARY KEY(day, user, username)) WITHOUT ROWID;
+CREATE TABLE hour_group(
+    hour INTEGER NOT NULL, grp INTEGER NOT NULL,
+    answers INTEGER NOT NULL, errors INTEGER NOT NULL, client_errors INTEGER NOT NULL,
+    prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL, cache_tokens INTEGER NOT NULL,
+    quota INTEGER NOT NULL, refund INTEGER NOT NULL,
+    PRIMARY KEY(hour, grp)) WITHOUT ROWID;
+CREATE TABLE day_group(
+    day INTEGER NOT NULL, grp INTEGER NOT NULL,
+    answers INTEGER NOT NULL, errors INTEGER NOT NULL, client_errors INTEGER NOT NULL,
+    prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL, cache_tokens INTEGER NOT NULL,
+    quota INTEGER NOT NULL, refund INTEGER NOT NULL,
+    PRIMARY KEY(day, grp)) WITHOUT ROWID;
+CREATE TABLE hour_route(
+    hour INTEGER NOT NULL, route INTEGER NOT NULL,
+    answers INTEGER NOT NULL, errors INTEGER NOT NULL, client_errors INTEGER NOT NULL,
+    prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL, cache_tokens INTEGER NOT NULL,
+    quota INTEGER NOT NULL, refund INTEGER NOT NULL,
+    PRIMARY KEY(hour, route)) WITHOUT ROWID;
+CREATE TABLE day_route(
+    day INTEGER NOT NULL, route INTEGER NOT NULL,
+    answers INTEGER NOT NULL, errors INTEGER NOT NULL, client_errors INTEGER NOT NULL,
+    prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL, cache_tokens INTEGER NOT NULL,
+    quota INTEGER NOT NULL, refund INTEGER NOT NULL,
+    PRIMARY KEY(day, route)) WITHOUT ROWID;
+-- Hours before `closed` are in the days, made with `zone`. Hours before `minutes_gone` have no
+-- minutes any more. Some hours before `kept_until` are gone; they all belong to `kept_day` or
+-- earlier.
+CREATE TABLE rollup_state(
+    one INTEGER PRIMARY KEY CHECK(one = 1), zone TEXT NOT NULL, closed INTEGER NOT NULL,
+    minutes_gone INTEGER NOT NULL, kept_day INTEGER NOT NULL, kept_until INTEGER NOT NULL);
+INSERT INTO rollup_state VALUES(1, '', 0, 0, -1000000, 0);
+)sql";
+
+using Names = std::vector<std::string_view>;
+
+std::string_view name_of(RollupSpan span) {
+    return span == RollupSpan::hour ? "hour" : "day";
+}
+
+Names keys_of(const RollupTable& table, RollupSpan span) {
+    Names names{name_of(span)};
+    names.insert(names.end(), table.keys.begin(), table.keys.end());
+    return names;
+}
+
+Names sums_of(const RollupTable& table) {
+    Names names{kRollupSums.begin(), kRollupSums.end()};
+    if (table.times) names.insert(names.end(), kRollupTimeSums.begin(), kRollupTimeSums.end());
+    return names;
+}
+
+Names blobs_of(const RollupTable& table, RollupSpan span) {
+    if (!table.times) return {};
+    if (span == RollupSpan::day) return {"latency", "first_token"};
+    return {"latency", "first_token", "minutes"};
+}
+
+Names values_of(const RollupTable& table, RollupSpan span) {
+    auto names = sums_of(table);
+    const auto blobs = blobs_of(table, span);
+    names.insert(names.end(), blobs.begin(), blobs.end());
+    return names;
+}
+
+std::string insert_into(const RollupTable& table, RollupSpan span) {
+    return fmt::format("INSERT INTO {}_{}({}, {}) ", name_of(span), table.name,
+                       fmt::join(keys_of(table, span), ", "),
+                       fmt::join(values_of(table, span), ", "));
+}
+
+/// What an INSERT does to a row that is there.
+std::string or_add(const RollupTable& table, RollupSpan span) {
+    std::vector<std::string> sets;
+    for (const auto sum : sums_of(table)) {
+        sets.push_back(fmt::format("{0} = {0} + excluded.{0}", sum));
+    }
+    for (const auto blob : blobs_of(table, span)) {
+        sets.push_back(fmt::format("{0} = {1}({0}, excluded.{0})", blob,
+                                   blob == "minutes" ? "merge_minutes" : "merge_histograms"));
+    }
+    return fmt::format(" ON CONFLICT DO UPDATE SET {}", fmt::join(sets, ", "));
+}
+
+}  // namespace
+
+const std::array<RollupTable, kRollupTables>& rollup_tables() {
+    static const std::array<RollupTable, kRollupTables> kTables{{
+        {"channel_model", {"channel", "model"}, true},
+        {"token", {"token", "user", "token_name"}, false},
+        {"user", {"user", "username"}, false},
+        {"group", {"grp"}, false},
+        {"route", {"route"}, false},
+    }};
+    return kTables;
+}
+
+std::string rollup_schema() {
+    return kSchema;
+}
+
+std::string upsert_rollup(const RollupTable& table, RollupSpan span) {
+    const auto columns = keys_of(table, span).size() + values_of(table, span).size();
+    const std::vector<std::string_view> marks(columns, "?");
+    return insert_into(table, span) + fmt::format("VALUES({})", fmt::join(marks, ", ")) +
+           or_add(table, span);
+}
+
+std::string fold_rollup(const RollupTable& table) {
+    return insert_into(table, RollupSpan::day) +
+           fmt::format("SELECT ?1, {}, {} FROM hour_{} WHERE hour = ?2",
+                       fmt::join(table.keys, ", "),
+                       fmt::join(values_of(table, RollupSpan::day), ", "), table.name) +
+           or_add(table, RollupSpan::day);
+}
+
+std::string delete_rollup(const RollupTable& table, RollupSpan span) {
+    const auto keys = keys_of(table, span);
+    return fmt::format(
+        "DELETE FROM {0}_{1} WHERE ({2}) IN (SELECT {2} FROM {0}_{1} WHERE {0} < ? LIMIT ?)",
+        name_of(span), table.name, fmt::join(keys, ", "));
+}
+
+}  // namespace quotafuse::sync

@@ -1,0 +1,354 @@
+#include "sync/rollups.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <utility>
+#include <vector>
+
+#include <SQLiteCpp/Statement.h>
+#include <fmt/format.h>
+#include <sqlite3.h>
+
+#include "base/histogram.h"
+#include "sync/minutes.h"
+#include "sync/rollup_cells.h"
+#include "sync/rollup_tables.h"
+#include "sync/tally.h"
+
+namespace quotafuse::sync {
+namespace {
+
+/// An SQL function of two values of which either may be NULL: both, as one.
+template <class Value>
+void merge_blobs(sqlite3_context* context, int, sqlite3_value** values) {
+    if (sqlite3_value_type(values[1]) == SQLITE_NULL)
+        return sqlite3_result_value(context, values[0]);
+    if (sqlite3_value_type(values[0]) == SQLITE_NULL)
+        return sqlite3_result_value(context, values[1]);
+    const auto decode = [](sqlite3_value* value) {
+        const auto* const bytes = static_cast<const char*>(sqlite3_value_blob(value));
+        return Value::decode({bytes, static_cast<std::size_t>(sqlite3_value_bytes(value))});
+    };
+    auto merged = decode(values[0]);
+    const auto more = decode(values[1]);
+    if (!merged || !more) {
+        return sqlite3_result_error(
+            context, "a rollup's histogram or minutes are damaged: restore a backup", -1);
+    }
+    merged->merge(*more);
+    const auto bytes = merged->encode();
+    sqlite3_result_blob(context, bytes.data(), static_cast<int>(bytes.size()), SQLITE_TRANSIENT);
+}
+
+/// Empty is NULL, which takes no room.
+void bind_bytes(SQLite::Statement& statement, int at, const std::string& bytes) {
+    if (bytes.empty())
+        statement.bind(at);
+    else
+        statement.bindNoCopy(at, bytes.data(), static_cast<int>(bytes.size()));
+}
+
+void write(SQLite::Statement& upsert, const RollupTable& table, RollupSpan span,
+           const RollupKey& key, const RollupCell& cell) {
+    upsert.tryReset();  // also after a failed one, whose error was told then
+    int at = 0;
+    for (std::size_t i = 0; i <= table.keys.size(); ++i) upsert.bind(++at, key[i]);
+    for (const auto sum : cell.sums) upsert.bind(++at, sum);
+    std::array<std::string, 3> blobs;
+    if (table.times) {
+        for (const auto sum : cell.time_sums) upsert.bind(++at, sum);
+        blobs = {cell.latency.encode(), cell.first_token.encode(), cell.minutes.encode()};
+        bind_bytes(upsert, ++at, blobs[0]);
+        bind_bytes(upsert, ++at, blobs[1]);
+        if (span == RollupSpan::hour) bind_bytes(upsert, ++at, blobs[2]);
+    }
+    upsert.exec();
+}
+
+void write_all(SQLite::Statement& upsert, const RollupTable& table, RollupSpan span,
+               const RollupCells& cells) {
+    std::vector<const RollupCells::value_type*> sorted;  // as in the table: its pages in turn
+    sorted.reserve(cells.size());
+    for (const auto& cell : cells) sorted.push_back(&cell);
+    std::sort(sorted.begin(), sorted.end(),
+              [](const auto* a, const auto* b) { return a->first < b->first; });
+    for (const auto* const cell : sorted) write(upsert, table, span, cell->first, cell->second);
+}
+
+/// What rollup_state says.
+struct State {
+    std::string zone;
+    std::int64_t closed = 0;
+    std::int64_t minutes_gone = 0;
+    std::int64_t kept_day = 0;
+    std::int64_t kept_until = 0;
+    bool operator==(const State&) const = default;
+};
+
+constexpr auto kClearMinutes =
+    "UPDATE hour_channel_model SET minutes = NULL WHERE (hour, channel, model) IN "
+    "(SELECT hour, channel, model FROM hour_channel_model "
+    "WHERE hour >= ? AND hour < ? AND minutes IS NOT NULL LIMIT ?) RETURNING hour";
+
+}  // namespace
+
+struct Rollups::Impl {
+    Impl(base::Database& opened, const Texts& dictionary, base::TimeZone days);
+
+    State read_state();
+    void write_state(const State& state);
+    std::int64_t day_of(std::int64_t hour, const State& state) const;
+    /// The first hour with counted rows, from ≤ hour < until; empty when there is none.
+    std::optional<std::int64_t> next_hour(std::int64_t from, std::int64_t until);
+    /// The last one before that hour.
+    std::optional<std::int64_t> last_hour(std::int64_t before);
+    /// Adds the hours from ≤ hour < until to their days.
+    void fold(std::int64_t from, std::int64_t until, const State& state);
+    void follow_zone(State& state);
+    int clear_minutes(std::int64_t until, int most, State& state);
+    int delete_hours(std::int64_t until, int most, State& state);
+    int delete_days(std::int64_t until, int most);
+
+    struct Statements {
+        SQLite::Statement upsert_hour;
+        SQLite::Statement upsert_day;
+        SQLite::Statement fold;
+        SQLite::Statement delete_hours;
+        SQLite::Statement delete_days;
+    };
+
+    SQLite::Database& database;
+    const Texts& texts;
+    base::TimeZone zone;
+    std::vector<Statements> tables;  // as rollup_tables()
+    SQLite::Statement get_state;
+    SQLite::Statement set_state;
+    SQLite::Statement get_next_hour;
+    SQLite::Statement get_last_hour;
+    SQLite::Statement set_no_minutes;
+};
+
+namespace {
+
+std::optional<std::int64_t> hour_from(SQLite::Statement& query) {
+    query.executeStep();
+    const auto column = query.getColumn(0);
+    const auto hour = column.isNull() ? std::nullopt : std::optional{column.getInt64()};
+    query.reset();
+    return hour;
+}
+
+/// The functions that the statements need, then the database.
+SQLite::Database& with_functions(SQLite::Database& database) {
+    database.createFunction("merge_histograms", 2, true, nullptr, merge_blobs<base::Histogram>);
+    database.createFunction("merge_minutes", 2, true, nullptr, merge_blobs<Minutes>);
+    return database;
+}
+
+}  // namespace
+
+Rollups::Impl::Impl(base::Database& opened, const Texts& dictionary, base::TimeZone days)
+    : database(with_functions(opened.handle())),
+      texts(dictionary),
+      zone(std::move(days)),
+      get_state(database,
+                "SELECT zone, closed, minutes_gone, kept_day, kept_until FROM rollup_state "
+                "WHERE one = 1"),
+      set_state(database,
+                "UPDATE rollup_state SET zone = ?, closed = ?, minutes_gone = ?, kept_day = ?, "
+                "kept_until = ? WHERE one = 1"),
+      get_next_hour(database,
+                    "SELECT min(hour) FROM hour_channel_model WHERE hour >= ? AND hour < ?"),
+      get_last_hour(database, "SELECT max(hour) FROM hour_channel_model WHERE hour < ?"),
+      set_no_minutes(database, kClearMinutes) {
+    for (const auto& table : rollup_tables()) {
+        tables.push_back({{database, upsert_rollup(table, RollupSpan::hour)},
+                          {database, upsert_rollup(table, RollupSpan::day)},
+                          {database, fold_rollup(table)},
+                          {database, delete_rollup(table, RollupSpan::hour)},
+                          {database, delete_rollup(table, RollupSpan::day)}});
+    }
+}
+
+State Rollups::Impl::read_state() {
+    get_state.tryReset();
+    get_state.executeStep();
+    State state{get_state.getColumn(0).getString(), get_state.getColumn(1).getInt64(),
+                get_state.getColumn(2).getInt64(), get_state.getColumn(3).getInt64(),
+                get_state.getColumn(4).getInt64()};
+    get_state.reset();
+    return state;
+}
+
+void Rollups::Impl::write_state(const State& state) {
+    set_state.tryReset();
+    set_state.bind(1, state.zone);
+    set_state.bind(2, state.closed);
+    set_state.bind(3, state.minutes_gone);
+    set_state.bind(4, state.kept_day);
+    set_state.bind(5, state.kept_until);
+    set_state.exec();
+}
+
+/// A day that has lost hours takes no other ones when the zone changes, and gives none away.
+std::int64_t Rollups::Impl::day_of(std::int64_t hour, const State& state) const {
+    const auto local = zone.local(base::from_unix((hour + 1) * kSecondsOfHour - 1));
+    const std::chrono::sys_days date{std::chrono::year{local.year} /
+                                     std::chrono::month{local.month} / std::chrono::day{local.day}};
+    const std::int64_t day = date.time_since_epoch().count();
+    return hour < state.kept_until ? std::min(day, state.kept_day)
+                                   : std::max(day, state.kept_day + 1);
+}
+
+std::optional<std::int64_t> Rollups::Impl::next_hour(std::int64_t from, std::int64_t until) {
+    get_next_hour.tryReset();
+    get_next_hour.bind(1, from);
+    get_next_hour.bind(2, until);
+    return hour_from(get_next_hour);
+}
+
+std::optional<std::int64_t> Rollups::Impl::last_hour(std::int64_t before) {
+    get_last_hour.tryReset();
+    get_last_hour.bind(1, before);
+    return hour_from(get_last_hour);
+}
+
+void Rollups::Impl::fold(std::int64_t from, std::int64_t until, const State& state) {
+    for (auto hour = next_hour(from, until); hour; hour = next_hour(*hour + 1, until)) {
+        const auto day = day_of(*hour, state);
+        for (auto& statements : tables) {
+            statements.fold.tryReset();
+            statements.fold.bind(1, day);
+            statements.fold.bind(2, *hour);
+            statements.fold.exec();
+        }
+    }
+}
+
+void Rollups::Impl::follow_zone(State& state) {
+    state.zone = zone.name();
+    for (const auto& table : rollup_tables()) {
+        SQLite::Statement remove{database,
+                                 fmt::format("DELETE FROM day_{} WHERE day > ?", table.name)};
+        remove.bind(1, state.kept_day);
+        remove.exec();
+    }
+    fold(state.kept_until, state.closed, state);
+}
+
+/// How many rows lost their minutes; `most` also when there is more to look at.
+int Rollups::Impl::clear_minutes(std::int64_t until, int most, State& state) {
+    const auto first = next_hour(state.minutes_gone, until);
+    if (!first) return 0;
+    // Hours without minutes cost a look too: no more than those of a day in one call.
+    const auto end = std::min(until, *first + 24);
+    auto reached = *first;
+    int cleared = 0;
+    set_no_minutes.tryReset();
+    set_no_minutes.bind(1, *first);
+    set_no_minutes.bind(2, end);
+    set_no_minutes.bind(3, most);
+    for (; set_no_minutes.executeStep(); ++cleared)
+        reached = std::max(reached, set_no_minutes.getColumn(0).getInt64());
+    set_no_minutes.reset();
+    if (cleared < most) reached = *last_hour(end) + 1;
+    state.minutes_gone = std::max(state.minutes_gone, reached);
+    return end < until ? most : cleared;
+}
+
+int Rollups::Impl::delete_hours(std::int64_t until, int most, State& state) {
+    const auto last = last_hour(until).value_or(-1);
+    if (last >= state.closed) {
+        fold(state.closed, last + 1, state);
+        state.closed = last + 1;
+    }
+    if (last >= state.kept_until) {
+        const auto day = day_of(last, state);
+        auto next = last + 1;
+        while (day_of(next, state) == day) ++next;
+        state.kept_day = day;
+        state.kept_until = next;
+    }
+    int deleted = 0;
+    for (auto& statements : tables) {
+        if (deleted >= most) break;
+        statements.delete_hours.tryReset();
+        statements.delete_hours.bind(1, until);
+        statements.delete_hours.bind(2, most - deleted);
+        deleted += statements.delete_hours.exec();
+    }
+    return deleted;
+}
+
+int Rollups::Impl::delete_days(std::int64_t until, int most) {
+    int deleted = 0;
+    for (auto& statements : tables) {
+        if (deleted >= most) break;
+        statements.delete_days.tryReset();
+        statements.delete_days.bind(1, until);
+        statements.delete_days.bind(2, most - deleted);
+        deleted += statements.delete_days.exec();
+    }
+    return deleted;
+}
+
+std::string Rollups::tables() {
+    return rollup_schema();
+}
+
+Rollups::Rollups(base::Database& database, const Texts& texts, base::TimeZone zone)
+    : impl_(std::make_unique<Impl>(database, texts, std::move(zone))) {}
+Rollups::~Rollups() = default;
+
+void Rollups::add(std::span<const Row> rows, std::int64_t minutes_since) {
+    const auto before = impl_->read_state();
+    auto state = before;
+    if (state.zone != impl_->zone.name()) impl_->follow_zone(state);
+    minutes_since = std::max(minutes_since, state.minutes_gone * kSecondsOfHour);
+    RollupHours hours;
+    for (const auto& row : rows) {
+        const auto tally = tally_of(row, impl_->texts);
+        if (!tally) continue;
+        hours.add(row, *tally, minutes_since);
+        // A row from the future closes nothing: its hour is still to come.
+        state.closed = std::max(state.closed, hour_of(std::min(row.created_at, row.seen_at)));
+    }
+    impl_->fold(before.closed, state.closed, state);
+    const auto day_of = [&](std::int64_t hour) { return impl_->day_of(hour, state); };
+    for (std::size_t i = 0; i < kRollupTables; ++i) {
+        const auto& table = rollup_tables()[i];
+        const auto& cells = hours.of_table(i);
+        auto& statements = impl_->tables[i];
+        write_all(statements.upsert_hour, table, RollupSpan::hour, cells);
+        write_all(statements.upsert_day, table, RollupSpan::day,
+                  add_up_days(cells, state.closed, day_of));
+    }
+    if (state != before) impl_->write_state(state);
+}
+
+bool Rollups::expire(std::int64_t minutes_before, std::int64_t hours_before,
+                     std::optional<std::int64_t> days_before, int most) {
+    const auto before = impl_->read_state();
+    auto state = before;
+    if (state.zone != impl_->zone.name()) impl_->follow_zone(state);
+    auto done = impl_->clear_minutes(hour_of(minutes_before), most, state);
+    if (done < most) done += impl_->delete_hours(hour_of(hours_before), most - done, state);
+    if (done < most && days_before) {
+        const auto first = impl_->day_of(hour_of(*days_before), state);
+        done += impl_->delete_days(first, most - done);
+    }
+    if (state != before) impl_->write_state(state);
+    return done >= most;
+}
+
+bool Rollups::follow_zone() {
+    auto state = impl_->read_state();
+    if (state.zone == impl_->zone.name()) return false;
+    const bool had_days = !state.zone.empty();
+    impl_->follow_zone(state);
+    impl_->write_state(state);
+    return had_days;
+}
+
+}  // namespace quotafuse::sync

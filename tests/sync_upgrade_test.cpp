@@ -1,0 +1,218 @@
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
+
+#include <doctest/doctest.h>
+#include <sqlite3.h>
+
+#include "alerts/state_store.h"
+#include "base/failure.h"
+#include "circuit_breaker/audit.h"
+#include "notifiers/outbox.h"
+#include "sync_store_fixture.h"
+
+using namespace quotafuse;
+using namespace quotafuse::sync;
+using namespace quotafuse::tests;
+
+namespace {
+
+std::vector<base::Schema> schemas() {
+    return {Store::schema(), alerts::schema(), notifiers::Outbox::schema(),
+            circuit_breaker::Audit::schema()};
+}
+
+std::string stored_by(const std::string& version) {
+    return std::string{QUOTAFUSE_STORES} + "/" + version + ".db";
+}
+
+std::string bytes_of(const std::string& path) {
+    std::ifstream file{path, std::ios::binary};
+    return {std::istreambuf_iterator<char>{file}, {}};
+}
+
+/// What other rooms than sync keep.
+std::map<std::string, std::vector<std::string>> other_tables(SQLite::Database& db) {
+    std::map<std::string, std::vector<std::string>> tables;
+    for (const auto* const name :
+         {"alert_state", "alert_event", "rule_state", "engine_state", "outbox", "notifier_health",
+          "breaker_intents", "breaker_audit"}) {
+        tables[name] = dump(db, std::string{"SELECT * FROM "} + name);
+    }
+    return tables;
+}
+
+/// Every row with its texts spelt out.
+std::vector<std::string> rows_of(SQLite::Database& db, const std::string& ip) {
+    const auto text = [](const std::string& column) {
+        return "(SELECT value FROM text WHERE id = log." + column + ")";
+    };
+    return dump(
+        db,
+        "SELECT id, created_at, seen_at, kind, flags, user, token, channel, quota, "
+        "prompt_tokens, completion_tokens, cache_tokens, latency_ms, first_token_ms, status, "
+        "request_id, attempts, " +
+            text("username") + ", " + text("token_name") + ", " + text("model") + ", " +
+            text("grp") + ", " + text("route") + ", " + text("error_code") + ", " + ip +
+            " FROM log ORDER BY id");
+}
+
+/// A store as version 1 of the room made it.
+struct FirstVersion {
+    explicit FirstVersion(const std::string& path) : db(path, {former()}) {}
+    static base::Schema former() {
+        auto schema = Store::schema();
+        schema.migrations.resize(1);
+        schema.functions = nullptr;
+        return schema;
+    }
+    void text(int id, const std::string& value) {
+        SQLite::Statement put{db.handle(), "INSERT INTO text VALUES(?, ?)"};
+        put.bind(1, id);
+        put.bind(2, value);
+        put.exec();
+    }
+    void row(int id, int model, int ip) {
+        db.handle().exec("INSERT INTO log VALUES(" + std::to_string(id) +
+                         ", 1000, 1001, 1, 0, 5, 6, 7, 1, 2, " + std::to_string(model) +
+                         ", 0, 0, 500, 60, 40, 0, 1500, -1, 0, 0, 0, " + std::to_string(ip) +
+                         ", 1)");
+    }
+    base::Database db;
+};
+
+}  // namespace
+
+TEST_CASE("a store of version 1 keeps every row and every state, and goes on") {
+    const TempDir folder;
+    const auto path = folder.file("s.db");
+    std::filesystem::copy_file(stored_by("v1"), path);
+    std::map<std::string, std::vector<std::string>> states;
+    std::vector<std::string> rows;
+    Fingerprint newest;
+    {
+        SQLite::Database former{path};
+        states = other_tables(former);
+        rows = rows_of(former, "ifnull((SELECT value FROM text WHERE id = log.ip), '')");
+        newest.created_at = number(former, "SELECT created_at FROM log WHERE id = 18559");
+    }
+    REQUIRE(rows.size() == 1455);
+    REQUIRE(states["alert_state"].size() == 2);
+    REQUIRE(states["outbox"].size() == 2);
+    REQUIRE(states["breaker_audit"].size() == 2);
+
+    base::Database database{path, schemas()};
+    auto& db = database.handle();
+    CHECK(other_tables(db) == states);
+    db.createFunction("address", 1, true, nullptr,
+                      [](sqlite3_context* context, int, sqlite3_value** values) {
+                          const auto text = format_address(sqlite3_value_int64(values[0]));
+                          sqlite3_result_text(context, text.c_str(), -1, SQLITE_TRANSIENT);
+                      });
+    CHECK(rows_of(db, "address(ip)") == rows);
+    CHECK(number(db, "SELECT count(*) FROM text WHERE value = '203.0.113.3'") == 0);
+
+    Store store{database};
+    CHECK(store.rows() == 1455);
+    CHECK(store.position().epoch == 0);
+    CHECK(store.position().cursor == 18559);
+    REQUIRE(store.position().anchor);
+    CHECK(store.position().anchor->created_at == newest.created_at);
+    // New rows and the pass over the old ones.
+    auto position = store.position();
+    position.cursor = 18560;
+    const auto now = base::from_unix(newest.created_at + 10);
+    CHECK(store.append({{entry(18'560, newest.created_at + 5), entry(18'559, 1)}, position}, now)
+              .size() == 1);
+    int calls = 0;
+    while (store.keep_up(now).more) REQUIRE(++calls < 100);
+    CHECK(store.rows() == 1456);
+    CHECK(number(db, "SELECT sum(answers + errors + client_errors) FROM hour_channel_model") >
+          1000);
+    CHECK(rollups_in(db) == rollups_anew(path));
+}
+
+TEST_CASE("of a first version the addresses become numbers and leave the dictionary") {
+    const TempDir folder;
+    const auto path = folder.file("s.db");
+    {
+        FirstVersion former{path};
+        former.text(1, "alice");
+        former.text(2, "key");
+        former.text(3, "203.0.113.7");
+        former.text(4, "gpt-4o");
+        former.text(5, "2001:db8:1:2::9");
+        former.text(6, "10.0.0.1");  // a model of this name, and an address
+        former.text(7, "not an address");
+        former.row(1, 4, 3);
+        former.row(2, 6, 5);
+        former.row(3, 4, 6);
+        former.row(4, 4, 7);
+        former.row(5, 4, 0);
+        former.db.handle().exec("UPDATE position SET cursor = 6, rows = 5");
+        former.db.handle().exec("INSERT INTO gap VALUES(6, 6, 900)");
+    }
+    StoreFile opened{path};
+    const auto rows = read_all(opened.store);
+    REQUIRE(rows.size() == 5);
+    std::vector<std::string> addresses;
+    for (const auto& row : rows) addresses.push_back(format_address(row.ip));
+    CHECK(addresses ==
+          std::vector<std::string>{"203.0.113.7", "2001:db8:1:2::/64", "10.0.0.1", "", ""});
+    auto& texts = opened.store.texts();
+    CHECK(texts.text(rows[0].model) == "gpt-4o");
+    CHECK(texts.text(rows[1].model) == "10.0.0.1");
+    CHECK(texts.text(rows[1].username) == "alice");
+    CHECK(texts.find("203.0.113.7") == -1);
+    CHECK(texts.find("not an address") == -1);
+    CHECK(texts.count() == 5);  // the empty one too
+    // The row at the cursor is gone, so nothing is known of it.
+    CHECK(opened.store.position() == at_cursor(6, {{6, 6, 900, 0}}));
+    // New texts take no id that a row has.
+    const auto added =
+        opened.store.append({{entry(7, 1000, "brand-new")}, at_cursor(7)}, base::from_unix(1001));
+    CHECK(texts.text(added.front().model) == "brand-new");
+    StoreFile again{path};
+    CHECK(again.store.texts().text(read_all(again.store).back().model) == "brand-new");
+    CHECK(again.store.texts().text(read_all(again.store)[1].model) == "10.0.0.1");
+}
+
+TEST_CASE("an upgrade that fails leaves the store as it was") {
+    const TempDir folder;
+    const auto path = folder.file("s.db");
+    std::filesystem::copy_file(stored_by("v1"), path);
+    auto broken = schemas();
+    broken[0].migrations[1] += "CREATE TABLE broken(";
+    CHECK_THROWS_AS((base::Database{path, broken}), base::Failure);
+    {
+        SQLite::Database db{path};
+        CHECK(number(db, "SELECT version FROM schema WHERE room = 'sync'") == 1);
+        CHECK(number(db, "SELECT count(*) FROM text") == 53);
+        CHECK_FALSE(db.tableExists("epoch"));
+    }
+    base::Database database{path, schemas()};
+    Store store{database};
+    CHECK(store.rows() == 1455);
+}
+
+TEST_CASE("a store of a newer version is refused and left as it is") {
+    const TempDir folder;
+    const auto path = folder.file("s.db");
+    std::filesystem::copy_file(stored_by("v1"), path);
+    {
+        SQLite::Database db{path, SQLite::OPEN_READWRITE};
+        db.exec("PRAGMA journal_mode = DELETE; UPDATE schema SET version = 99 WHERE room = 'sync'");
+    }
+    const auto before = bytes_of(path);
+    try {
+        base::Database database{path, schemas()};
+        FAIL("opened a newer store");
+    } catch (const base::Failure& e) {
+        CHECK(e.code() == base::ExitCode::config);
+        CHECK(std::string{e.what()}.find(path) != std::string::npos);
+        CHECK(std::string{e.what()}.find("sync is at version 99") != std::string::npos);
+    }
+    CHECK(bytes_of(path) == before);
+    CHECK_FALSE(std::filesystem::exists(path + "-wal"));
+}
