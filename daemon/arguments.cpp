@@ -34,6 +34,11 @@ public:
         notify->add_option("TEXT", arguments_.text, "what to say");
         add(Arguments::Command::grants, "grants",
             "print the SQL for the database accounts that this configuration needs");
+        auto* const backup = add(Arguments::Command::backup, "backup",
+                                 "copy the store to a file, also while the daemon runs");
+        backup->add_option("FILE", arguments_.file, "the copy")->required();
+        backup->add_flag("--force", arguments_.force, "also over a file that exists");
+        with_json(backup);
         auto* const demo =
             add(Arguments::Command::demo, "demo",
                 "show everything with a gateway of its own: traffic, an incident, a blown fuse");

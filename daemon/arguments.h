@@ -9,12 +9,14 @@ namespace quotafuse::daemon {
 
 /// The command line, understood.
 struct Arguments {
-    enum class Command { run, check, sync, status, notify, grants, demo, version };
+    enum class Command { run, check, sync, status, notify, grants, backup, demo, version };
     Command command = Command::run;
     ConfigLocation config;
     bool json = false;
     bool debug = false;       // run, demo: also debug lines
     bool online = false;      // check: connect, too
+    std::string file;         // backup: where to
+    bool force = false;       // backup: also over a file that is there
     std::string name;         // notify: which notifier
     std::string text;         // notify: what to say
     std::string demo_folder;  // demo: where to live; empty = a new folder that goes at the end

@@ -4,12 +4,14 @@
 #include <array>
 #include <cstdlib>
 #include <filesystem>
+#include <tuple>
 
 #include <fmt/format.h>
 #include <glob.h>
 #include <unistd.h>
 
 #include "alerts/rule_loader.h"
+#include "base/duration.h"
 #include "base/failure.h"
 #include "base/text.h"
 #include "daemon/builtin_rules.h"
@@ -25,6 +27,9 @@ using base::yaml::Node;
 using std::chrono::duration_cast;
 
 constexpr auto kRulesFolder = "/etc/quotafuse/rules.d";
+constexpr base::Milliseconds kLongestKept = std::chrono::hours{24 * 3660};
+constexpr std::int64_t kSmallestStore = 50'000'000;
+constexpr std::int64_t kLargestStore = 100'000'000'000'000;
 
 /// The two rooms do not know each other, so each has modes of its own.
 circuit_breaker::Mode mode_of(alerts::ActionMode mode) {
@@ -99,7 +104,44 @@ void read_source(const std::string& file, const Node& node, SourceConfig& source
         source.poll_interval = *interval;
     if (const auto since = map.duration("since", 1h, 24h * 3660))
         source.since = duration_cast<base::Seconds>(*since);
+    if (const auto timeout = map.duration("gap_timeout", 5s, 10min))
+        source.gap_timeout = duration_cast<base::Seconds>(*timeout);
+    source.catch_up_rate =
+        map.integer("catch_up_rate", 100, 10'000'000).value_or(source.catch_up_rate);
+    if (const auto lag = map.duration("max_lag", 5s, 24h))
+        source.max_lag = duration_cast<base::Seconds>(*lag);
     read_tls(map, source);
+    map.refuse_unknown();
+}
+
+/// "forever" is a word of its own: no number of days says it as clearly.
+void read_days(Mapping& map, sync::Keep& keep) {
+    using namespace std::chrono_literals;
+    const auto* const node = map.find("days");
+    if (node == nullptr || node->text == "forever") return;
+    if (node->kind == Node::Kind::scalar && !base::parse_duration(node->text)) {
+        map.error(node->place,
+                  fmt::format("days must be 'forever' or a duration such as 1000d, not {}",
+                              node->describe()));
+        return;
+    }
+    if (const auto days = map.duration("days", 24h, kLongestKept))
+        keep.days = duration_cast<base::Seconds>(*days);
+}
+
+void read_keep(const std::string& file, const Node& node, sync::Keep& keep,
+               Diagnostics& diagnostics) {
+    using namespace std::chrono_literals;
+    Mapping map{file, node, "store.keep", diagnostics};
+    const auto read = [&](std::string_view key, base::Milliseconds least, base::Seconds& value) {
+        if (const auto kept = map.duration(key, least, kLongestKept))
+            value = duration_cast<base::Seconds>(*kept);
+    };
+    read("rows", 24h, keep.rows);
+    read("texts", 1h, keep.texts);
+    read("minutes", 1h, keep.minutes);
+    read("hours", 24h, keep.hours);
+    read_days(map, keep);
     map.refuse_unknown();
 }
 
@@ -107,6 +149,12 @@ void read_store(const std::string& file, const Node& node, Config& config,
                 Diagnostics& diagnostics) {
     Mapping map{file, node, "store", diagnostics};
     if (const auto path = map.text("path")) config.store = *path;
+    if (const auto* const keep = map.find("keep");
+        keep != nullptr && keep->kind != Node::Kind::null) {
+        read_keep(file, *keep, config.keep, diagnostics);
+    }
+    if (const auto bytes = map.size("max_size", kSmallestStore, kLargestStore))
+        config.keep.bytes = *bytes;
     map.refuse_unknown();
 }
 
@@ -235,7 +283,7 @@ void read_sections(Mapping& map, Config& config) {
 void read_rules(Config& config, const std::vector<std::string>& notifier_names, bool builtin,
                 Diagnostics& diagnostics) {
     const alerts::LoadContext context{notifier_names, config.timezone,
-                                      ceiling_of(config.breaker.mode)};
+                                      ceiling_of(config.breaker.mode), config.keep.rows};
     if (!builtin) {
         config.rules = alerts::load_rules(config.rule_files, context, diagnostics);
         return;
@@ -301,6 +349,19 @@ void add_secret(std::vector<std::string>& secrets, const std::optional<sync::Dsn
 
 circuit_breaker::Mode effective_mode(alerts::ActionMode wanted, const Config& config) {
     return stricter(mode_of(wanted), config.breaker.mode);
+}
+
+bool trips_write_to_source(const Config& config) {
+    const auto& source = config.source.main;
+    const auto& breaker = config.breaker.dsn ? config.breaker.dsn : source;
+    if (!source || std::tie(source->kind, source->host, source->port, source->socket) !=
+                       std::tie(breaker->kind, breaker->host, breaker->port, breaker->socket)) {
+        return false;
+    }
+    return std::any_of(config.rules.begin(), config.rules.end(), [&](const alerts::Rule& rule) {
+        return rule.enabled && rule.action &&
+               effective_mode(rule.action->mode, config) == circuit_breaker::Mode::live;
+    });
 }
 
 std::vector<std::string> Config::secrets() const {

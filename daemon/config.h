@@ -13,6 +13,7 @@
 #include "notifiers/settings.h"
 #include "sync/dialect.h"
 #include "sync/dsn.h"
+#include "sync/store.h"
 
 namespace quotafuse::daemon {
 
@@ -26,6 +27,10 @@ struct SourceConfig {
     std::string tls_ca;
     base::Milliseconds poll_interval{1000};
     base::Seconds since{30 * 86400};
+    base::Seconds gap_timeout{60};        // how long every poll asks for a missing id
+    std::int64_t catch_up_rate = 50'000;  // rows/s that the daemon reads at most in a backlog
+    /// A newest row that is older makes the source count as stale (a replica that is behind).
+    std::optional<base::Seconds> max_lag{};
 
     const std::optional<sync::Dsn>& log_source() const { return logs ? logs : main; }
 };
@@ -36,6 +41,7 @@ struct Config {
     SourceConfig source;
     circuit_breaker::Settings breaker;
     std::string store = "/var/lib/quotafuse/quotafuse.db";
+    sync::Keep keep;
     std::vector<std::string> rule_files;
     std::vector<alerts::Rule> rules;
     std::vector<notifiers::Settings> notifiers;
@@ -52,6 +58,10 @@ struct Config {
 
 /// What an action that asks for `wanted` really gets: breaker.mode is a ceiling, the stricter wins.
 circuit_breaker::Mode effective_mode(alerts::ActionMode wanted, const Config& config);
+
+/// Whether a trip would be written to the server that source.dsn names: the breaker is live, an
+/// enabled rule asks for that, and its DSN (if any) names the same server.
+bool trips_write_to_source(const Config& config);
 
 /// Where the configuration is: a file that was named, the usual one, or none (then the
 /// environment).

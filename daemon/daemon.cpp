@@ -1,5 +1,6 @@
 #include "daemon/daemon.h"
 
+#include <algorithm>
 #include <iostream>
 
 #include <fmt/format.h>
@@ -38,7 +39,7 @@ Daemon::Daemon(const Config& config, const base::Clock& clock, const base::Log& 
       log_(log),
       lock_(config.store + ".lock"),
       database_(config.store, all_schemas()),
-      store_(database_),
+      store_(database_, config.keep, config.timezone),
       engine_(config.rules, store_, database_),
       outbox_(database_),
       audit_(database_),
@@ -48,7 +49,9 @@ Daemon::Daemon(const Config& config, const base::Clock& clock, const base::Log& 
           make_providers(),
           [this](notifiers::Dispatcher::Result result) { mailbox_.post(std::move(result)); }),
       breaker_(make_breaker(seed)),
-      intake_(database_, store_, engine_, config.source.log_source()->describe(), clock, log),
+      intake_(database_, store_, engine_, config.source.log_source()->describe(), clock, log,
+              config.source.max_lag),
+      upkeep_(store_, engine_, config.timezone, clock, log),
       announcer_({database_, store_, engine_, outbox_, audit_, *breaker_, intake_}, config, clock,
                  log),
       courier_(outbox_, dispatcher_, pacing_, notifier_names(config), clock, log),
@@ -58,8 +61,9 @@ Daemon::Daemon(const Config& config, const base::Clock& clock, const base::Log& 
               log),
       reader_(make_reader(seed)),
       pipeline_(
-          {store_, engine_, outbox_, audit_, intake_, announcer_, courier_, board_}, mailbox_,
-          [this] { reader_->stored(); }, clock, log),
+          {store_, engine_, outbox_, audit_, intake_, announcer_, courier_, board_, upkeep_},
+          mailbox_, [this] { reader_->stored(); }, clock, log),
+      check_(make_check()),
       thread_([this](const std::stop_token& stop) { run(stop); }) {
     say_what_runs();
 }
@@ -75,6 +79,7 @@ void Daemon::run(const std::stop_token& stop) {
 }
 
 Daemon::~Daemon() {
+    check_.reset();
     reader_->stop();  // nothing new comes in
     thread_.request_stop();
     thread_.join();  // what is under way ends and is put on record
@@ -103,13 +108,28 @@ std::unique_ptr<SourceReader> Daemon::make_reader(std::uint64_t seed) {
     const auto& source = config_.source;
     sync::FollowOptions follow;
     follow.since = source.since;
+    follow.gap_timeout = source.gap_timeout;
+    // A slow pace in small steps, not in bursts with long waits between.
+    follow.batch = std::min(follow.batch, static_cast<std::size_t>(source.catch_up_rate));
     ReaderOptions options;
     options.poll_interval = source.poll_interval;
+    options.catch_up_rate = static_cast<double>(source.catch_up_rate);
     options.seed = seed;
+    SourceReader::Origin origin{sync::make_source(*source.log_source(), source.gateway, {}),
+                                sync::make_mirror(config_.store),
+                                sync::make_session(*source.main, {}), source.main->database};
     return std::make_unique<SourceReader>(
-        sync::make_source(*source.log_source(), source.gateway, {}),
-        sync::make_session(*source.main, {}), source.main->database, store_.position(), follow,
-        options, clock_, [this](SourceNews news) { mailbox_.post(std::move(news)); });
+        std::move(origin), store_.position(), follow, options, clock_,
+        [this](SourceNews news) { mailbox_.post(std::move(news)); });
+}
+
+std::unique_ptr<StoreCheck> Daemon::make_check() {
+    if (database_.ended_cleanly()) return nullptr;
+    log_.info("store: the last run did not end cleanly: its file is being checked meanwhile");
+    board_.note_check_begun();
+    return std::make_unique<StoreCheck>(config_.store, clock_, log_, [this](StoreVerdict verdict) {
+        mailbox_.post(std::move(verdict));
+    });
 }
 
 void Daemon::say_what_runs() const {

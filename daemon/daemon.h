@@ -12,6 +12,8 @@
 #include "daemon/control_socket.h"
 #include "daemon/pipeline.h"
 #include "daemon/status_server.h"
+#include "daemon/store_check.h"
+#include "daemon/upkeep.h"
 
 namespace quotafuse::daemon {
 
@@ -36,6 +38,7 @@ private:
     std::vector<notifiers::Dispatcher::Entry> make_providers();
     std::unique_ptr<circuit_breaker::Breaker> make_breaker(std::uint64_t seed);
     std::unique_ptr<SourceReader> make_reader(std::uint64_t seed);
+    std::unique_ptr<StoreCheck> make_check();
     void say_what_runs() const;
     void run(const std::stop_token& stop);
 
@@ -54,12 +57,14 @@ private:
     notifiers::Dispatcher dispatcher_;
     std::unique_ptr<circuit_breaker::Breaker> breaker_;
     Intake intake_;
+    Upkeep upkeep_;
     Announcer announcer_;
     Courier courier_;
     StatusServer server_;
     ControlSocket socket_;
     std::unique_ptr<SourceReader> reader_;
     Pipeline pipeline_;
+    std::unique_ptr<StoreCheck> check_;  // only after an end that was not clean
     std::jthread thread_;
 };
 

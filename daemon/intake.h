@@ -8,35 +8,60 @@
 #include "base/database.h"
 #include "base/log.h"
 #include "daemon/source_reader.h"
+#include "daemon/unlogged.h"
+#include "sync/gateway_info.h"
 #include "sync/store.h"
 
 namespace quotafuse::daemon {
 
 /// How the gateway's log can be read at the moment.
 struct SourceState {
-    enum class Phase { starting, catching_up, ok, unreachable, denied, schema, rejected };
+    enum class Phase {
+        starting,
+        catching_up,
+        ok,
+        unreachable,  // this one and the next five: as GatewayError has them
+        stalled,
+        locked,
+        denied,
+        schema,
+        rejected,
+        unproven,  // our own store could not be read to compare the gateway with it
+        behind,    // its table ends before what is stored
+        lagging,   // its newest row is older than source.max_lag
+    };
     Phase phase = Phase::starting;
-    std::string detail;  // of a trouble, for people
+    std::string detail;  // of a phase in which T stands, for people
     base::Second since{};
     std::optional<sync::Gateway> gateway;
     /// The second in which the last drained poll was sent: everything before it has been seen.
     std::optional<base::Second> synced_through;
+    std::optional<base::Second> epoch_since;  // when the epoch was noticed; none in the first one
+    std::int64_t broken_others = 0;           // rows since the start whose `other` is unreadable
+    bool no_rows = false;                     // the gateway is used, but logs nothing where we look
+    bool read_only = false;                   // the server of source.dsn takes no writes
 };
 std::string_view phase_name(SourceState::Phase phase);
+/// Why nothing is evaluated, as one sentence; empty in the phases in which all is well.
+std::string standstill_of(const SourceState& state);
 
 /// Takes what the reader sends into the store and the windows, and keeps what is known of the
 /// source. Says a change of state in one line, not one a second. Pipeline thread only.
 class Intake {
 public:
+    /// `source` is what messages call it. With `max_lag`, a source whose newest row is older counts
+    /// as stale.
     Intake(base::Database& database, sync::Store& store, alerts::Engine& engine, std::string source,
-           const base::Clock& clock, const base::Log& log);
+           const base::Clock& clock, const base::Log& log,
+           std::optional<base::Seconds> max_lag = {});
 
     /// Throws SQLite::Exception when the store cannot take it; the same poll may then be taken
     /// again.
     void take(const sync::Poll& poll);
     void take(const SourceTrouble& trouble);
+    void take(const MirrorTrouble& trouble);
     void take(const InfoTrouble& trouble);
-    void note_info_read();
+    void take(const sync::GatewayInfo& info);
 
     const SourceState& state() const { return state_; }
     /// The engine may go on to here: T stands while the source is behind or out of reach.
@@ -46,6 +71,12 @@ public:
 
 private:
     void enter(SourceState::Phase phase, const std::string& detail);
+    void say_change(SourceState::Phase phase, const std::string& detail) const;
+    void enter_phase_of(const sync::Poll& poll);
+    void note_gateway(sync::Gateway gateway);
+    void note_epoch(std::int64_t before);
+    void note_rows(const std::vector<sync::Row>& added);
+    void note_broken_others(std::int64_t rows);
 
     base::Database& database_;
     sync::Store& store_;
@@ -53,9 +84,12 @@ private:
     std::string source_;
     const base::Clock& clock_;
     const base::Log& log_;
+    std::optional<base::Seconds> max_lag_;
     SourceState state_;
     bool durable_ = true;
     std::string info_trouble_;
+    Unlogged unlogged_;
+    std::optional<base::MonoTime> told_broken_;  // when the log last heard of broken_others
 };
 
 }  // namespace quotafuse::daemon

@@ -26,6 +26,8 @@ int dispatch(const Arguments& arguments) {
             return notify_command(arguments);
         case Arguments::Command::grants:
             return grants_command(arguments);
+        case Arguments::Command::backup:
+            return backup_command(arguments);
         case Arguments::Command::demo:
             return demo_command(arguments);
         case Arguments::Command::version:

@@ -42,9 +42,14 @@ void Pipeline::run(const std::stop_token& stop) {
 base::MonoTime Pipeline::next_turn() const {
     const auto now = clock_.mono();
     if (!trouble_.empty()) return now + base::Seconds{1};
-    const auto horizon = rooms_.intake.horizon();
-    if (started_ && horizon && rooms_.engine.time() < *horizon) return now;
+    if (evaluates_late() || more_upkeep_) return now;
     return rooms_.courier.next_look();
+}
+
+/// There are seconds that have been seen and not yet evaluated.
+bool Pipeline::evaluates_late() const {
+    const auto horizon = rooms_.intake.horizon();
+    return started_ && horizon && rooms_.engine.time() < *horizon;
 }
 
 void Pipeline::collect(base::MonoTime until) {
@@ -61,9 +66,17 @@ void Pipeline::turn() {
             next_checkpoint_ = clock_.mono() + kCheckpointInterval;
         }
         rooms_.courier.pump();
+        keep_up();
     });
     rooms_.board.beat();
     publish();
+}
+
+/// Last, and only when nobody waits for this thread: rows and rules come first.
+void Pipeline::keep_up() {
+    more_upkeep_ = false;
+    if (!started_ || evaluates_late()) return;
+    more_upkeep_ = rooms_.upkeep.step();
 }
 
 void Pipeline::handle_letters() {
@@ -75,8 +88,8 @@ void Pipeline::handle_letters() {
 
 void Pipeline::publish() {
     try {
-        rooms_.board.publish(
-            {rooms_.store, rooms_.engine, rooms_.outbox, rooms_.audit, rooms_.intake});
+        rooms_.board.publish({rooms_.store, rooms_.engine, rooms_.outbox, rooms_.audit,
+                              rooms_.intake, rooms_.upkeep});
     } catch (const SQLite::Exception& e) {
         rooms_.board.note_error(fmt::format("store: cannot be read: {}", e.what()));
     }
@@ -94,7 +107,8 @@ void Pipeline::handle(const Letter& letter) {
         Overloaded{
             [&](const SourceNews& news) { handle_news(news); },
             [&](const notifiers::Dispatcher::Result& result) { rooms_.courier.take(result); },
-            [&](const circuit_breaker::TripResult& result) { rooms_.announcer.take(result); }},
+            [&](const circuit_breaker::TripResult& result) { rooms_.announcer.take(result); },
+            [&](const StoreVerdict& verdict) { rooms_.board.note(verdict); }},
         letter);
 }
 
@@ -107,8 +121,12 @@ void Pipeline::handle_news(const SourceNews& news) {
                               rooms_.board.note_error("gateway: " + trouble.text);
                               rooms_.intake.take(trouble);
                           },
+                          [&](const MirrorTrouble& trouble) {
+                              rooms_.board.note_error("store: " + trouble.text);
+                              rooms_.intake.take(trouble);
+                          },
                           [&](const sync::GatewayInfo& info) {
-                              rooms_.intake.note_info_read();
+                              rooms_.intake.take(info);
                               rooms_.engine.set_gateway_info(info);
                               rooms_.announcer.observe(info);
                           },

@@ -16,12 +16,15 @@
 #include "daemon/mailbox.h"
 #include "daemon/source_reader.h"
 #include "daemon/status_board.h"
+#include "daemon/store_check.h"
+#include "daemon/upkeep.h"
 #include "notifiers/dispatcher.h"
 
 namespace quotafuse::daemon {
 
 /// What other threads hand to the pipeline.
-using Letter = std::variant<SourceNews, notifiers::Dispatcher::Result, circuit_breaker::TripResult>;
+using Letter = std::variant<SourceNews, notifiers::Dispatcher::Result, circuit_breaker::TripResult,
+                            StoreVerdict>;
 
 /// The one thread that writes the store: takes what was read, evaluates, puts on record, starts
 /// sends and trips, and publishes how it all stands. When the store cannot be written everything
@@ -37,6 +40,7 @@ public:
         Announcer& announcer;
         Courier& courier;
         StatusBoard& board;
+        Upkeep& upkeep;
     };
     /// `stored` is called after each poll that was stored: the reader may go on.
     Pipeline(Rooms rooms, Mailbox<Letter>& mailbox, std::function<void()> stored,
@@ -53,6 +57,8 @@ private:
     void collect(base::MonoTime until);
     base::MonoTime next_turn() const;
     void handle_letters();
+    void keep_up();
+    bool evaluates_late() const;
     void publish();
     void write_store(const std::function<void()>& act);
     void finish();
@@ -64,6 +70,7 @@ private:
     const base::Log& log_;
     std::deque<Letter> letters_;  // not yet dealt with, in order
     bool started_ = false;
+    bool more_upkeep_ = false;
     base::MonoTime next_checkpoint_;
     std::string trouble_;  // why the store cannot be written; empty when it can
 };

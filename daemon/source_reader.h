@@ -4,15 +4,18 @@
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <thread>
+#include <string>
 #include <variant>
 
 #include "base/backoff.h"
 #include "base/clock.h"
+#include "daemon/catch_up_pace.h"
 #include "sync/follower.h"
 #include "sync/gateway_info.h"
 #include "sync/gateway_session.h"
 #include "sync/log_source.h"
+#include "sync/mirror.h"
+#include "sync/read_ahead.h"
 
 namespace quotafuse::daemon {
 
@@ -21,62 +24,70 @@ struct SourceTrouble {
     sync::GatewayError::Kind kind;
     std::string text;
 };
+/// The store could not be read to compare the gateway with it; the reader tries again by itself.
+struct MirrorTrouble {
+    std::string text;
+};
 /// Channel names and options could not be read; what was known stays.
 struct InfoTrouble {
     std::string text;
 };
-using SourceNews = std::variant<sync::Poll, SourceTrouble, sync::GatewayInfo, InfoTrouble>;
+using SourceNews =
+    std::variant<sync::Poll, SourceTrouble, MirrorTrouble, sync::GatewayInfo, InfoTrouble>;
 
 struct ReaderOptions {
     base::Milliseconds poll_interval{1000};
     base::Seconds info_interval{30};
     base::Milliseconds first_backoff{500};
     base::Milliseconds longest_backoff{15'000};
-    std::uint64_t seed = 0;  // of the backoff's jitter
+    double catch_up_rate = 50'000;  // rows a second, of full batches
+    std::uint64_t seed = 0;         // of the backoff's jitter
 };
 
-/// The thread that reads the gateway: rows every poll_interval (full batches back to back), names
-/// and options every info_interval. A gateway that does not answer holds up nobody but this thread.
+/// The thread that reads the gateway: rows every poll_interval (full batches one after the other,
+/// as fast as CatchUpPace allows), names and options every info_interval. A gateway that does not
+/// answer holds up nobody but this thread.
 class SourceReader {
 public:
-    /// Runs ahead of the store by this many polls, so that memory is bounded whatever the backlog.
-    static constexpr int kMostAhead = 2;
+    /// What it reads from, each used by its thread alone.
+    struct Origin {
+        std::unique_ptr<sync::LogSource> source;
+        std::unique_ptr<sync::Mirror> mirror;
+        std::unique_ptr<sync::GatewaySession> main;
+        std::string database;  // of `main`
+    };
 
     /// `tell` is called from the reader's thread, in order. `position` is where the store stands.
-    SourceReader(std::unique_ptr<sync::LogSource> source,
-                 std::unique_ptr<sync::GatewaySession> main, std::string database,
-                 sync::Position position, sync::FollowOptions follow, ReaderOptions options,
-                 const base::Clock& clock, std::function<void(SourceNews)> tell);
-    ~SourceReader();
+    SourceReader(Origin origin, sync::Position position, sync::FollowOptions follow,
+                 ReaderOptions options, const base::Clock& clock,
+                 std::function<void(SourceNews)> tell);
     SourceReader(const SourceReader&) = delete;
     SourceReader& operator=(const SourceReader&) = delete;
 
     /// One poll has been stored: room for the next.
-    void stored();
+    void stored() { headroom_.stored(); }
     /// Ends a running statement and the thread. Idempotent.
-    void stop();
+    void stop() { thread_.stop(); }
 
 private:
     void work(const std::stop_token& stop);
-    bool look(const std::stop_token& stop);
+    void look(const std::stop_token& stop);
+    base::Milliseconds rest_after(const sync::Poll& poll, base::MonoTime start);
     void look_at_objects();
     void wait(base::Milliseconds time, const std::stop_token& stop);
-    void wait_for_room(const std::stop_token& stop);
 
-    std::unique_ptr<sync::LogSource> source_;
-    std::unique_ptr<sync::GatewaySession> main_;
-    std::string database_;
+    Origin origin_;
     ReaderOptions options_;
     const base::Clock& clock_;
     std::function<void(SourceNews)> tell_;
     sync::Follower follower_;
+    CatchUpPace pace_;
     base::Backoff backoff_;
     base::MonoTime next_info_;
+    sync::Headroom headroom_;
     std::mutex mutex_;
-    std::condition_variable_any changed_;
-    int ahead_ = 0;  // guarded by mutex_, as is the next
-    bool finished_ = false;
-    std::jthread thread_;  // last: it uses all of the above
+    std::condition_variable_any never_;  // only its wait that a stop ends
+    sync::ReadingThread thread_;         // last: it uses all of the above
 };
 
 }  // namespace quotafuse::daemon

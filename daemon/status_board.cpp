@@ -1,5 +1,7 @@
 #include "daemon/status_board.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -32,6 +34,32 @@ std::string_view severity_name(base::Severity severity) {
 
 Json optional_seconds(const std::optional<base::Second>& t) {
     return t ? Json(base::unix_seconds(*t)) : Json(nullptr);
+}
+
+std::ptrdiff_t open_gaps(const sync::Position& position) {
+    return std::count_if(position.gaps.begin(), position.gaps.end(),
+                         [](const sync::Gap& gap) { return gap.open(); });
+}
+
+Json source_json(const SourceState& source, const sync::Position& position) {
+    const auto audited = static_cast<std::ptrdiff_t>(position.gaps.size()) - open_gaps(position);
+    return {{"state", phase_name(source.phase)},
+            {"detail", source.detail},
+            {"since", base::unix_seconds(source.since)},
+            {"synced_through", optional_seconds(source.synced_through)},
+            {"epoch", position.epoch},
+            {"epoch_since", optional_seconds(source.epoch_since)},
+            {"gaps_audited", audited},
+            {"broken_others", source.broken_others},
+            {"no_rows", source.no_rows},
+            {"read_only", source.read_only}};
+}
+
+Json store_json(const StatusBoard::Rooms& rooms, std::string_view check) {
+    const auto since = rooms.store.kept_since();
+    return {{"kept_since", since == 0 ? Json(nullptr) : Json(since)},
+            {"out_of_room", rooms.upkeep.out_of_room()},
+            {"check", check.empty() ? Json(nullptr) : Json(check)}};
 }
 
 Json rules_json(const alerts::Overview& overview) {
@@ -99,6 +127,7 @@ Json breaker_json(circuit_breaker::Audit& audit, const Config& config) {
 StatusBoard::StatusBoard(const Config& config, const base::Clock& clock)
     : config_(config),
       clock_(clock),
+      writes_to_source_(trips_write_to_source(config)),
       start_(clock.mono()),
       json_("{}"),
       beat_(clock.mono() + kLongestStart) {
@@ -115,36 +144,58 @@ void StatusBoard::note_store_trouble(const std::string& text) {
     store_trouble_ = text;
 }
 
-Readiness StatusBoard::judge(const Intake& intake) const {
-    Readiness readiness;
+void StatusBoard::note_check_begun() {
+    check_ = "running";
+}
+
+void StatusBoard::note(const StoreVerdict& verdict) {
+    check_ = verdict_name(verdict.kind);
+    if (verdict.kind != StoreVerdict::Kind::damaged) return;
+    damage_ = verdict.text;
+    note_error("store: damaged: " + verdict.text);
+}
+
+void StatusBoard::judge_source(const Intake& intake, Readiness& readiness) const {
     const auto& source = intake.state();
-    switch (source.phase) {
-        case SourceState::Phase::ok:
-            break;
-        case SourceState::Phase::starting:
-            readiness.reasons.emplace_back("the gateway has not been read yet");
-            break;
-        case SourceState::Phase::catching_up:
-            readiness.reasons.push_back(
-                fmt::format("catching up with the gateway, {} behind",
-                            base::format_duration(base::Seconds{intake.lag().value_or(0)})));
-            break;
-        case SourceState::Phase::unreachable:
-        case SourceState::Phase::denied:
-        case SourceState::Phase::schema:
-        case SourceState::Phase::rejected:
-            readiness.reasons.push_back(fmt::format("the gateway cannot be read ({}): {}",
-                                                    phase_name(source.phase), source.detail));
-            break;
+    const auto lag = base::Seconds{intake.lag().value_or(0)};
+    auto& reasons = readiness.reasons;
+    if (const auto standstill = standstill_of(source); !standstill.empty()) {
+        reasons.push_back(standstill);
+    } else if (source.phase == SourceState::Phase::starting) {
+        reasons.emplace_back("the gateway has not been read yet");
+    } else if (source.phase == SourceState::Phase::catching_up) {
+        reasons.push_back(
+            fmt::format("catching up with the gateway, {} behind", base::format_duration(lag)));
+    } else if (lag > config_.stale_after) {
+        reasons.push_back(
+            fmt::format("the gateway was last read {} ago", base::format_duration(lag)));
     }
-    if (source.phase == SourceState::Phase::ok &&
-        intake.lag().value_or(0) > config_.stale_after.count()) {
-        readiness.reasons.push_back(
-            fmt::format("the gateway was last read {} ago",
-                        base::format_duration(base::Seconds{*intake.lag()})));
+    if (source.no_rows) {
+        reasons.emplace_back(
+            "the gateway counts requests but logs none where quotafuse looks: set source.log_dsn "
+            "to "
+            "its LOG_SQL_DSN, or switch its option LogConsumeEnabled on");
     }
+    if (source.read_only && writes_to_source_) {
+        reasons.emplace_back(
+            "the breaker is live, but the gateway's server takes no writes: a replica, or a "
+            "failover under way; set breaker.dsn to a server that takes them");
+    }
+}
+
+void StatusBoard::judge_store(Readiness& readiness) const {
     if (!store_trouble_.empty())
         readiness.reasons.push_back("the store cannot be written: " + store_trouble_);
+    if (!damage_.empty()) {
+        readiness.reasons.push_back(
+            fmt::format("the store is damaged ({}): {}", damage_, kHowToMend));
+    }
+}
+
+Readiness StatusBoard::judge(const Intake& intake) const {
+    Readiness readiness;
+    judge_source(intake, readiness);
+    judge_store(readiness);
     readiness.ready = readiness.reasons.empty();
     return readiness;
 }
@@ -163,12 +214,9 @@ void StatusBoard::publish(const Rooms& rooms) {
         {"rows", rooms.store.rows()},
         {"cursor", rooms.store.position().cursor},
         {"lag_seconds", lag ? Json(*lag) : Json(nullptr)},
-        {"gaps", rooms.store.position().gaps.size()},
-        {"source",
-         {{"state", phase_name(source.phase)},
-          {"detail", source.detail},
-          {"since", base::unix_seconds(source.since)},
-          {"synced_through", optional_seconds(source.synced_through)}}},
+        {"gaps", open_gaps(rooms.store.position())},
+        {"source", source_json(source, rooms.store.position())},
+        {"store", store_json(rooms, check_)},
         {"engine_time", base::unix_seconds(overview.time)},
         {"rules", rules_json(overview)},
         {"alerts", alerts_json(overview)},

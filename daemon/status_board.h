@@ -11,6 +11,8 @@
 #include "daemon/config.h"
 #include "daemon/intake.h"
 #include "daemon/status_view.h"
+#include "daemon/store_check.h"
+#include "daemon/upkeep.h"
 #include "notifiers/outbox.h"
 #include "sync/store.h"
 
@@ -28,6 +30,7 @@ public:
         const notifiers::Outbox& outbox;
         circuit_breaker::Audit& audit;
         const Intake& intake;
+        const Upkeep& upkeep;
     };
     void publish(const Rooms& rooms);
     /// The pipeline turned once more.
@@ -36,6 +39,9 @@ public:
     void note_error(const std::string& text);
     /// The store cannot be written; empty when it can again.
     void note_store_trouble(const std::string& text);
+    /// The check of the store's file has begun, or this is what it found.
+    void note_check_begun();
+    void note(const StoreVerdict& verdict);
 
     std::string status_json() const override;
     Readiness readiness() const override;
@@ -49,9 +55,12 @@ private:
         std::string text;
     };
     Readiness judge(const Intake& intake) const;
+    void judge_source(const Intake& intake, Readiness& readiness) const;
+    void judge_store(Readiness& readiness) const;
 
     const Config& config_;
     const base::Clock& clock_;
+    const bool writes_to_source_;
     const base::MonoTime start_;
     base::Guarded<std::string> json_;
     base::Guarded<std::string> line_;
@@ -59,6 +68,8 @@ private:
     std::atomic<base::MonoTime> beat_;
     std::optional<Error> last_error_;
     std::string store_trouble_;
+    std::string_view check_;  // of the store's file; empty when there was no reason for one
+    std::string damage_;
 };
 
 }  // namespace quotafuse::daemon

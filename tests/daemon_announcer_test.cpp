@@ -78,7 +78,9 @@ public:
         entry.model = "m";
         entry.group = "default";
         entry.prompt_tokens = tokens;
-        parts_->engine.feed(parts_->store.append({{entry}, {last_id_, {}}}, clock.now()));
+        sync::Batch batch{{entry}, {}};
+        batch.position.cursor = last_id_;
+        parts_->engine.feed(parts_->store.append(batch, clock.now()));
     }
     /// A second of life: time passes and the rules look at it.
     void tick() {

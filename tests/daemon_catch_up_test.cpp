@@ -13,6 +13,7 @@
 #include "daemon/demo/rows.h"
 #include "support/mariadb.h"
 #include "support/program.h"
+#include "support/rollup_check.h"
 
 using namespace quotafuse;
 using namespace quotafuse::tests;
@@ -79,6 +80,7 @@ TEST_CASE("a catch-up that is killed again and again ends with every row once an
     for (int i = 0; i < 6; ++i)
         CHECK(sums.getColumn(i).getString() == source[static_cast<std::size_t>(i)]);
     CHECK(source[0] == std::to_string(kRows));
+    CHECK(rollup_differences(store) == "");
     SQLite::Statement counted{store, "SELECT rows, cursor FROM position"};
     REQUIRE(counted.executeStep());
     CHECK(counted.getColumn(0).getInt64() == static_cast<std::int64_t>(kRows));

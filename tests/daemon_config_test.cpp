@@ -9,6 +9,7 @@
 
 using namespace quotafuse;
 using namespace quotafuse::daemon;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -122,6 +123,101 @@ TEST_CASE("a DSN that cannot be followed is refused at its place, without its te
           std::vector<std::string>{folder.file("q.yaml") +
                                    ":1:15: dsn: PostgreSQL gateways are not supported: quotafuse "
                                    "reads MySQL, MariaDB and the gateway's own SQLite file"});
+}
+
+TEST_CASE("what is kept and how the source is read have defaults, and every unit is understood") {
+    const tests::TempDir folder;
+    auto loaded = load_text(folder, "source: {}\nstore: {keep: {}}\n");
+    REQUIRE_MESSAGE(loaded.ok, fmt::format("{}", fmt::join(loaded.lines, "\n")));
+    CHECK(loaded.config.source.gap_timeout == 60s);
+    CHECK(loaded.config.source.catch_up_rate == 50'000);
+    CHECK_FALSE(loaded.config.source.max_lag.has_value());
+    CHECK(loaded.config.keep.rows == 35 * 24h);
+    CHECK(loaded.config.keep.bytes == 5'000'000'000);
+    CHECK_FALSE(loaded.config.keep.days.has_value());
+
+    loaded = load_text(folder,
+                       "source: {gap_timeout: 5s, catch_up_rate: 100, max_lag: 90s}\n"
+                       "store: {keep: {rows: 7d, texts: 1d, minutes: 2d, hours: 60d, days: 1000d}, "
+                       "max_size: 512MiB}\n");
+    REQUIRE_MESSAGE(loaded.ok, fmt::format("{}", fmt::join(loaded.lines, "\n")));
+    CHECK(loaded.config.source.gap_timeout == 5s);
+    CHECK(loaded.config.source.catch_up_rate == 100);
+    CHECK(loaded.config.source.max_lag == 90s);
+    CHECK(loaded.config.keep.rows == 7 * 24h);
+    CHECK(loaded.config.keep.texts == 24h);
+    CHECK(loaded.config.keep.minutes == 48h);
+    CHECK(loaded.config.keep.hours == 60 * 24h);
+    CHECK(loaded.config.keep.days == 1000 * 24h);
+    CHECK(loaded.config.keep.bytes == 512 * 1024 * 1024);
+    CHECK_FALSE(load_text(folder, "store: {keep: {days: forever}}\n").config.keep.days.has_value());
+}
+
+TEST_CASE("what cannot be kept or read is refused at its place") {
+    const tests::TempDir folder;
+    const auto first = [&](const std::string& text) {
+        const auto loaded = load_text(folder, text);
+        CHECK_FALSE(loaded.ok);
+        auto line = loaded.lines.empty() ? std::string{} : loaded.lines.front();
+        base::replace_all(line, folder.file("q.yaml"), "q");
+        return line;
+    };
+    CHECK(first("source: {gap_timeout: 1s}\n") ==
+          "q:1:23: gap_timeout must be from 5s to 10m, not '1s'");
+    CHECK(first("source: {catch_up_rate: 99}\n") ==
+          "q:1:25: catch_up_rate must be a whole number from 100 to 10000000, not '99'");
+    CHECK(first("source: {max_lag: 1s}\n") == "q:1:19: max_lag must be from 5s to 1d, not '1s'");
+    CHECK(first("store: {max_size: 5}\n") ==
+          "q:1:19: max_size must be a whole number with its unit (MB, GB, MiB, GiB), such as 500MB "
+          "or 5GB, not '5'");
+    CHECK(first("store: {max_size: 49MB}\n") ==
+          "q:1:19: max_size must be from 50MB to 100000GB, not '49MB'");
+    CHECK(first("store: {keep: {rows: 35}}\n") ==
+          "q:1:22: rows must be a duration with its unit, such as 90s, 5m or 1h30m, not '35'");
+    CHECK(first("store: {keep: {days: always}}\n") ==
+          "q:1:22: days must be 'forever' or a duration such as 1000d, not 'always'");
+    CHECK(first("store: {keep: {row: 35d}}\n") ==
+          "q:1:16: unknown key 'row' in store.keep; did you mean 'rows'?");
+}
+
+TEST_CASE("a rule that looks further back than rows are kept is refused at its window") {
+    const tests::TempDir folder;
+    tests::write_file(folder.file("r.yaml"),
+                      "rules:\n"
+                      "  - {name: a, metric: tokens, window: 7d, above: 1}\n"
+                      "  - {name: b, metric: tokens, window: 8d, above: 1}\n"
+                      "  - {name: c, metric: error_rate, window: 7d, above: 1}\n");
+    const auto text = [](const std::string& rows) {
+        return "store: {keep: {rows: " + rows + "}}\nrules: [r.yaml]\n";
+    };
+    const auto loaded = load_text(folder, text("7d"));
+    CHECK_FALSE(loaded.ok);
+    const auto at = folder.file("r.yaml");
+    CHECK(loaded.lines == std::vector<std::string>{
+                              at + ":3:39: a window of 8d is longer than the 7d that rows are "
+                                   "kept (store.keep.rows)",
+                              at + ":4:43: a window of 7d (and 3s of eval_delay) is longer than "
+                                   "the 7d that rows are kept (store.keep.rows)"});
+    CHECK(load_text(folder, text("9d")).ok);
+}
+
+TEST_CASE("the breaker writes to the source's server only if it is live, asked, and the same") {
+    const tests::TempDir folder;
+    tests::write_file(folder.file("live.yaml"),
+                      "rules:\n  - {name: a, metric: tokens, by: [channel], window: 1h, above: 1, "
+                      "action: {disable_channel: {mode: live}}}\n");
+    tests::write_file(folder.file("none.yaml"),
+                      "rules:\n  - {name: a, metric: tokens, window: 1h, above: 1}\n");
+    const auto writes = [&](const std::string& rules, const std::string& breaker) {
+        const auto loaded = load_text(folder, "source: {dsn: \"r:p@tcp(db:3306)/x\"}\nrules: [" +
+                                                  rules + "]\nbreaker: {" + breaker + "}\n");
+        REQUIRE_MESSAGE(loaded.ok, fmt::format("{}", fmt::join(loaded.lines, "\n")));
+        return trips_write_to_source(loaded.config);
+    };
+    CHECK(writes("live.yaml", "mode: live, dsn: \"w:p@tcp(db:3306)/x\""));
+    CHECK_FALSE(writes("live.yaml", "mode: live, dsn: \"w:p@tcp(primary:3306)/x\""));
+    CHECK_FALSE(writes("live.yaml", "mode: shadow, dsn: \"w:p@tcp(db:3306)/x\""));
+    CHECK_FALSE(writes("none.yaml", "mode: live, dsn: \"w:p@tcp(db:3306)/x\""));
 }
 
 TEST_CASE("a file that was named must be there; the usual one need not") {

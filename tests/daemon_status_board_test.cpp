@@ -1,11 +1,154 @@
 #include <doctest/doctest.h>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
+#include "alerts/rule_loader.h"
+#include "daemon/schemas.h"
 #include "daemon/status_board.h"
 #include "support/fake_clock.h"
+#include "support/logged.h"
+#include "support/temp_dir.h"
 
 using namespace quotafuse;
 using namespace quotafuse::daemon;
 using namespace std::chrono_literals;
+
+namespace {
+
+/// A board with everything behind it that it reads from.
+class Desk {
+public:
+    explicit Desk(Config config) : config_(std::move(config)) { engine_.restore(clock.now()); }
+
+    void read(const std::function<void(sync::Poll&)>& change = {}) {
+        sync::Poll poll;
+        poll.batch.position = store_.position();
+        poll.sent = clock.now();
+        poll.drained = true;
+        if (change) change(poll);
+        intake.take(poll);
+    }
+    std::vector<std::string> reasons() {
+        board.beat();
+        board.publish({store_, engine_, outbox_, audit_, intake, upkeep_});
+        const auto readiness = board.readiness();
+        CHECK(readiness.ready == readiness.reasons.empty());
+        return readiness.reasons;
+    }
+    nlohmann::json status() { return nlohmann::json::parse(board.status_json()); }
+
+    tests::FakeClock clock{1'767'000'000};
+
+private:
+    tests::Logged quiet_;  // what it logs is tested where it is said
+    tests::TempDir folder_;
+    Config config_;
+    base::Log log_{base::Level::error};
+    base::Database database_{folder_.file("s.db"), all_schemas()};
+    sync::Store store_{database_};
+    alerts::Engine engine_{{}, store_, database_};
+    notifiers::Outbox outbox_{database_};
+    circuit_breaker::Audit audit_{database_};
+    Upkeep upkeep_{store_, engine_, {}, clock, log_};
+
+public:
+    Intake intake{database_, store_, engine_, "a test", clock, log_};
+    StatusBoard board{config_, clock};
+};
+
+Config live_config(const std::string& breaker) {
+    Config config;
+    config.source.main = sync::parse_dsn("r:p@tcp(db:3306)/x").dsn;
+    config.breaker.dsn = sync::parse_dsn(breaker).dsn;
+    config.breaker.mode = circuit_breaker::Mode::live;
+    base::yaml::Diagnostics diagnostics;
+    config.rules = alerts::parse_rules(
+        "r.yaml",
+        "rules:\n  - {name: a, metric: tokens, by: [channel], window: 1h, above: 1, "
+        "action: {disable_channel: {mode: live}}}\n",
+        {{}, {}, alerts::ActionMode::live}, diagnostics);
+    REQUIRE(diagnostics.ok());
+    return config;
+}
+
+}  // namespace
+
+TEST_CASE("readiness names each reason for which nothing is evaluated, and the store's damage") {
+    Desk desk{{}};
+    CHECK(desk.reasons() == std::vector<std::string>{"the gateway has not been read yet"});
+    desk.read();
+    CHECK(desk.reasons().empty());
+    desk.intake.take(SourceTrouble{sync::GatewayError::Kind::locked, "an ALTER TABLE runs"});
+    CHECK(desk.reasons() ==
+          std::vector<std::string>{"the gateway cannot be read (locked): an ALTER TABLE runs"});
+    desk.read([](sync::Poll& poll) { poll.behind = true; });
+    REQUIRE(desk.reasons().size() == 1);
+    CHECK(desk.reasons()[0].starts_with("the gateway is behind: its log ends before id 0"));
+    desk.read([](sync::Poll& poll) { poll.drained = false; });
+    CHECK(desk.reasons() == std::vector<std::string>{"catching up with the gateway, 0s behind"});
+    desk.read();
+    desk.clock.advance(61s);
+    CHECK(desk.reasons() == std::vector<std::string>{"the gateway was last read 1m1s ago"});
+    desk.read();
+    desk.board.note_check_begun();
+    CHECK(desk.reasons().empty());
+    CHECK(desk.status()["store"]["check"] == "running");
+    desk.board.note(StoreVerdict{StoreVerdict::Kind::damaged, "page 7 is bad"});
+    REQUIRE(desk.reasons().size() == 1);
+    CHECK(desk.reasons()[0].starts_with("the store is damaged (page 7 is bad): restore a backup"));
+    CHECK(desk.status()["store"]["check"] == "damaged");
+    CHECK(desk.status()["last_error"]["text"] == "store: damaged: page 7 is bad");
+}
+
+TEST_CASE("a server without writes is a reason only where the breaker would write there") {
+    sync::GatewayInfo info;
+    info.read_only = true;
+    for (const bool same : {true, false}) {
+        Desk desk{live_config(same ? "w:p@tcp(db:3306)/x" : "w:p@tcp(primary:3306)/x")};
+        desk.read();
+        desk.intake.take(info);
+        const auto reasons = desk.reasons();
+        CHECK(reasons.size() == (same ? 1 : 0));
+        if (same) CHECK(reasons[0].starts_with("the breaker is live, but the gateway's server"));
+        CHECK(desk.status()["source"]["read_only"] == true);
+    }
+}
+
+TEST_CASE("requests without rows are a reason, and do not stop the engine's time") {
+    Desk desk{{}};
+    sync::GatewayInfo info;
+    info.requests = 1;
+    for (int i = 0; i < 13; ++i) {
+        desk.clock.advance(30s);
+        desk.read();
+        ++*info.requests;
+        desk.intake.take(info);
+    }
+    REQUIRE(desk.reasons().size() == 1);
+    CHECK(desk.reasons()[0].find("LOG_SQL_DSN") != std::string::npos);
+    CHECK(desk.status()["source"]["no_rows"] == true);
+    CHECK(desk.status()["source"]["state"] == "ok");
+    CHECK(desk.intake.horizon() == desk.clock.now());
+}
+
+TEST_CASE("the status counts open gaps and those that are only asked for now and then") {
+    Desk desk{{}};
+    desk.read([](sync::Poll& poll) {
+        poll.batch.position.cursor = 100;
+        poll.batch.position.gaps = {{3, 4, 9, 1}, {6, 6, 9, 0}, {8, 8, 9, 0}};
+        poll.broken_others = 5;
+    });
+    desk.reasons();
+    const auto status = desk.status();
+    CHECK(status["gaps"] == 2);
+    CHECK(status["source"]["gaps_audited"] == 1);
+    CHECK(status["source"]["broken_others"] == 5);
+    CHECK(status["source"]["epoch"] == 0);
+    CHECK(status["source"]["epoch_since"].is_null());
+    CHECK(status["store"]["kept_since"].is_null());
+    CHECK(status["store"]["out_of_room"] == false);
+    CHECK(status["store"]["check"].is_null());
+}
 
 TEST_CASE("a long start is no standstill, but a pipeline that has turned must go on turning") {
     tests::FakeClock clock{1'767'000'000};

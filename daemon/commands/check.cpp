@@ -76,8 +76,16 @@ std::string look_at_logs(const Config& config) {
 std::string look_at_channels(const Config& config) {
     const auto session = sync::make_session(*config.source.main, {});
     const auto info = sync::read_gateway_info(*session, config.source.main->database);
-    return fmt::format("{} readable, options {}", plural(info.channels.size(), "channel"),
-                       info.auto_enable ? "too" : "not (see `quotafuse grants`)");
+    if (info.read_only && trips_write_to_source(config)) {
+        throw sync::GatewayError(sync::GatewayError::Kind::rejected,
+                                 "this server takes no writes, and the breaker is live: set "
+                                 "breaker.dsn to a server that does");
+    }
+    const std::string_view unreadable = "not (see `quotafuse grants`)";
+    return fmt::format("{} readable, options {}, counts of requests {}{}",
+                       plural(info.channels.size(), "channel"),
+                       info.auto_enable ? "too" : unreadable, info.requests ? "too" : unreadable,
+                       info.read_only ? "; the server takes no writes" : "");
 }
 
 std::string look_at_breaker(const Config& config) {

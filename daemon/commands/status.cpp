@@ -38,6 +38,27 @@ std::string text_or(const Json& value, const std::string& otherwise) {
     return value.is_string() ? value.get<std::string>() : otherwise;
 }
 
+/// What is not as usual, one line each.
+void print_source(const Json& source, const Json& store, const base::TimeZone& zone) {
+    const auto time = [&](const Json& at) {
+        return at.is_number() ? " since " + zone.format(base::from_unix(at.get<std::int64_t>()))
+                              : "";
+    };
+    if (const auto epoch = source.at("epoch").get<std::int64_t>(); epoch > 0)
+        std::cout << fmt::format("          epoch {}{}: the gateway's log began anew\n", epoch,
+                                 time(source.at("epoch_since")));
+    if (const auto broken = source.at("broken_others").get<std::int64_t>(); broken > 0)
+        std::cout << fmt::format("          {} rows with an `other` that cannot be read\n",
+                                 group_digits(broken));
+    if (source.at("read_only").get<bool>()) std::cout << "          its server takes no writes\n";
+    if (store.at("out_of_room").get<bool>()) {
+        std::cout << fmt::format("store     store.max_size is reached: rows are kept only{}\n",
+                                 time(store.at("kept_since")));
+    }
+    if (const auto check = text_or(store.at("check"), ""); check == "running" || check == "failed")
+        std::cout << fmt::format("store     check of the file: {}\n", check);
+}
+
 void print(const Json& status, const base::TimeZone& zone) {
     const auto& rules = status.at("rules");
     const auto& outbox = status.at("outbox");
@@ -55,6 +76,7 @@ void print(const Json& status, const base::TimeZone& zone) {
                              group_digits(status.at("rows").get<std::int64_t>()),
                              status.at("cursor").get<std::int64_t>(), lag,
                              status.at("gaps").get<std::int64_t>());
+    print_source(status.at("source"), status.at("store"), zone);
     std::cout << fmt::format(
         "rules     {}: {} firing, {} pending, {} inactive, {} warming up, {} disabled, {} in "
         "error\n",

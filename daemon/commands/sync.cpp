@@ -1,52 +1,154 @@
-#include <filesystem>
+#include <algorithm>
 #include <iostream>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
-#include <unistd.h>
 
 #include "base/failure.h"
 #include "base/lock_file.h"
 #include "daemon/commands/commands.h"
+#include "daemon/progress_line.h"
 #include "daemon/schemas.h"
-#include "sync/follower.h"
+#include "daemon/signal_watch.h"
+#include "daemon/store_check.h"
+#include "sync/mirror.h"
+#include "sync/read_ahead.h"
 
 namespace quotafuse::daemon {
 namespace {
 
-/// A line on a terminal that is written over, a few times a second.
-class Progress {
+base::Failure explain(const sync::GatewayError& e) {
+    const auto code = e.kind() == sync::GatewayError::Kind::schema ? base::ExitCode::config
+                                                                   : base::ExitCode::unavailable;
+    return {code, e.what()};
+}
+
+/// How much of the way from the first id to the last one is done.
+class Way {
 public:
-    explicit Progress(const base::Clock& clock)
-        : clock_(clock), start_(clock.mono()), shown_(start_) {}
+    Way(const sync::Position& from, std::int64_t last)
+        : epoch_(from.epoch), first_(from.cursor), last_(last) {}
 
-    double seconds() const { return std::chrono::duration<double>(clock_.mono() - start_).count(); }
-
-    void show(std::int64_t rows, std::int64_t cursor, std::int64_t last) {
-        if (!terminal_ || clock_.mono() - shown_ < base::Milliseconds{200}) return;
-        shown_ = clock_.mono();
-        const auto speed = static_cast<double>(rows) / std::max(seconds(), 0.001);
-        const auto left =
-            static_cast<double>(std::max<std::int64_t>(last - cursor, 0)) / std::max(speed, 1.0);
-        std::cerr << fmt::format("\r\033[K{} rows, {:.0f} rows/s, about {:.0f} s left", rows, speed,
-                                 left)
-                  << std::flush;
-    }
-    void clear() const {
-        if (terminal_) std::cerr << "\r\033[K" << std::flush;
+    double share(const sync::Poll& poll) {
+        const auto& position = poll.batch.position;
+        // A first sync finds its beginning by itself; another epoch begins anew.
+        if (first_ == 0 && !poll.batch.entries.empty()) first_ = poll.batch.entries.front().id;
+        if (std::exchange(epoch_, position.epoch) != position.epoch) first_ = position.first;
+        return static_cast<double>(position.cursor - first_) /
+               static_cast<double>(std::max<std::int64_t>(last_ - first_, 1));
     }
 
 private:
-    const base::Clock& clock_;
-    base::MonoTime start_;
-    base::MonoTime shown_;
-    bool terminal_ = ::isatty(STDERR_FILENO) == 1;
+    std::int64_t epoch_;
+    std::int64_t first_;
+    std::int64_t last_;
 };
 
-base::Failure explain(const sync::GatewayError& e, const sync::Dsn& dsn) {
-    const auto code = e.kind() == sync::GatewayError::Kind::schema ? base::ExitCode::config
-                                                                   : base::ExitCode::unavailable;
-    return {code, fmt::format("{}: {}", dsn.describe(), e.what())};
+/// Copies what the gateway has logged into the store: one thread reads, this one stores.
+class Copy {
+public:
+    Copy(const Config& config, const base::Clock& clock, std::stop_token stop)
+        : config_(config),
+          clock_(clock),
+          stop_(std::move(stop)),
+          lock_(config.store + ".lock"),
+          database_(config.store, all_schemas()),
+          store_(database_, config.keep, config.timezone),
+          progress_(clock) {}
+
+    void run() {
+        read_all();
+        while (!stop_.stop_requested() && store_.keep_up(clock_.now()).more) {
+            progress_.show([] { return "summing up, and deleting what is too old"; });
+        }
+        if (!database_.ended_cleanly()) check();
+        progress_.clear();
+    }
+
+    void print(bool json) const;
+
+private:
+    void read_all();
+    void store(const sync::Poll& poll);
+    void check();
+
+    const Config& config_;
+    const base::Clock& clock_;
+    std::stop_token stop_;
+    base::LockFile lock_;
+    base::Database database_;
+    sync::Store store_;
+    ProgressLine progress_;
+    std::int64_t rows_ = 0;
+    std::int64_t broken_others_ = 0;
+    bool behind_ = false;
+};
+
+void Copy::read_all() {
+    const auto& dsn = *config_.source.log_source();
+    const auto source = sync::make_source(dsn, config_.source.gateway, {});
+    const auto mirror = sync::make_mirror(config_.store);
+    sync::FollowOptions options;
+    options.since = config_.source.since;
+    options.gap_timeout = config_.source.gap_timeout;
+    try {
+        const std::stop_callback interrupt{stop_, [&] { source->interrupt(); }};
+        Way way{store_.position(), source->last_id()};
+        sync::ReadAhead ahead{*source, *mirror, store_.position(), options, clock_};
+        const std::stop_callback end{stop_, [&] { ahead.stop(); }};
+        while (const auto poll = ahead.next()) {
+            store(*poll);
+            progress_.show(
+                [&] { return copy_progress(rows_, way.share(*poll), progress_.seconds()); });
+        }
+    } catch (const sync::GatewayError& e) {
+        if (stop_.stop_requested()) return;
+        progress_.clear();
+        throw explain(e);
+    }
+}
+
+void Copy::store(const sync::Poll& poll) {
+    // A power cut costs the last batches, which are then read again.
+    database_.set_durable(poll.drained);
+    rows_ += static_cast<std::int64_t>(store_.append(poll.batch, clock_.now()).size());
+    broken_others_ += poll.broken_others;
+    behind_ = poll.behind;
+}
+
+/// The daemon does it while it works; here it is the last thing to do.
+void Copy::check() {
+    progress_.show([] { return "checking the file: the last run did not end cleanly"; });
+    const auto damage = base::check_file(config_.store, stop_);
+    if (!damage) return;
+    progress_.clear();
+    throw base::Failure(base::ExitCode::io_error, fmt::format("store {}: damaged: {}; {}",
+                                                              config_.store, *damage, kHowToMend));
+}
+
+void Copy::print(bool json) const {
+    const auto& position = store_.position();
+    const auto gaps = std::count_if(position.gaps.begin(), position.gaps.end(),
+                                    [](const sync::Gap& gap) { return gap.open(); });
+    if (behind_) {
+        std::cerr << fmt::format(
+            "the gateway's log ends before id {}, which is stored: is this a replica that is "
+            "behind, or a dump that was restored?\n",
+            position.cursor);
+    }
+    if (broken_others_ > 0)
+        std::cerr << fmt::format("{} rows have an `other` that cannot be read\n", broken_others_);
+    if (json) {
+        std::cout << nlohmann::ordered_json{{"rows", rows_},
+                                            {"seconds", progress_.seconds()},
+                                            {"last_id", position.cursor},
+                                            {"gaps_open", gaps}}
+                  << '\n';
+        return;
+    }
+    std::cout << fmt::format(
+        "{} new rows in {:.1f} s; the store has {} rows up to id {}, {} gaps open\n", rows_,
+        progress_.seconds(), store_.rows(), position.cursor, gaps);
 }
 
 }  // namespace
@@ -54,46 +156,19 @@ base::Failure explain(const sync::GatewayError& e, const sync::Dsn& dsn) {
 int sync_command(const Arguments& arguments) {
     const auto config = load_or_fail(arguments);
     require_source(config);
-    const auto& dsn = *config.source.log_source();
+    SignalWatch signals;
     const base::SystemClock clock;
-    const base::LockFile lock{config.store + ".lock"};
-    base::Database database{config.store, all_schemas()};
-    sync::Store store{database};
-    const auto source = sync::make_source(dsn, config.source.gateway, {});
-
-    sync::FollowOptions options;
-    options.since = config.source.since;
-    sync::Follower follower{*source, store.position(), options, clock};
-    Progress progress{clock};
-    database.set_durable(false);  // a power cut costs the last batches, which are then read again
-    std::int64_t rows = 0;
-    try {
-        const auto last = source->last_id();
-        for (bool drained = false; !drained;) {
-            const auto poll = follower.next();
-            drained = poll.drained;
-            if (drained) database.set_durable(true);
-            rows += static_cast<std::int64_t>(store.append(poll.batch, clock.now()).size());
-            progress.show(rows, poll.batch.position.cursor, last);
+    {
+        Copy copy{config, clock, signals.token()};
+        copy.run();
+        if (!signals.stopped()) {
+            copy.print(arguments.json);
+            return 0;
         }
-    } catch (const sync::GatewayError& e) {
-        progress.clear();
-        throw explain(e, dsn);
     }
-    progress.clear();
-    const auto gaps = store.position().gaps.size();
-    if (arguments.json) {
-        std::cout << nlohmann::ordered_json{{"rows", rows},
-                                            {"seconds", progress.seconds()},
-                                            {"last_id", store.position().cursor},
-                                            {"gaps_open", gaps}}
-                  << '\n';
-    } else {
-        std::cout << fmt::format(
-            "{} new rows in {:.1f} s; the store has {} rows up to id {}, {} gaps open\n", rows,
-            progress.seconds(), store.rows(), store.position().cursor, gaps);
-    }
-    return 0;
+    std::cerr << "stopped; the next sync goes on from here\n";
+    signals.die_if_stopped();
+    return static_cast<int>(base::ExitCode::failed);
 }
 
 }  // namespace quotafuse::daemon

@@ -80,7 +80,8 @@ function table(columns, rows) {
 }
 
 const severityKind = { critical: "bad", warning: "warn" };
-const stateKind = { firing: "bad", error: "bad", pending: "warn", warming: "warn", inactive: "ok", ok: "ok", unreachable: "bad", denied: "bad", schema: "bad", rejected: "bad",
+const stateKind = { firing: "bad", error: "bad", pending: "warn", warming: "warn", inactive: "ok", ok: "ok", unreachable: "bad", stalled: "bad", locked: "bad", denied: "bad", schema: "bad", rejected: "bad",
+  unproven: "bad", behind: "bad", lagging: "bad",
   "catching-up": "warn", tripped: "bad", failed: "bad", refused: "warn", restored: "ok" };
 
 function paintReadiness() {

@@ -24,7 +24,8 @@ const english = {
     resolved: "resolved", stale: "stale", ok: "connected", "catching-up": "catching up", unreachable: "unreachable", starting: "starting",
     info: "info", warning: "warning", critical: "critical", shadow: "shadow", live: "live", off: "off",
     tripped: "disabled", would_trip: "would have disabled", refused: "refused", restored: "restored", failed: "failed", already_off: "was off already",
-    lost_race: "somebody was faster", denied: "access denied", schema: "tables do not fit", rejected: "request rejected", unknown: "unknown",
+    lost_race: "somebody was faster", stalled: "does not answer", locked: "table is locked", behind: "ends before the mirror", lagging: "replica is behind", unproven: "store unreadable",
+    denied: "access denied", schema: "tables do not fit", rejected: "request rejected", unknown: "unknown",
   },
 };
 
@@ -53,7 +54,8 @@ const chinese = {
     resolved: "已恢复", stale: "数据陈旧", ok: "已连接", "catching-up": "追赶中", unreachable: "无法连接", starting: "启动中",
     info: "提示", warning: "警告", critical: "严重", shadow: "演练", live: "实战", off: "关闭",
     tripped: "已禁用", would_trip: "本应禁用", refused: "已拒绝", restored: "已恢复", failed: "失败", already_off: "此前已关闭",
-    lost_race: "已被他人抢先", denied: "访问被拒", schema: "表结构不符", rejected: "请求被拒", unknown: "未知",
+    lost_race: "已被他人抢先", stalled: "没有应答", locked: "表被锁定", behind: "早于镜像结束", lagging: "副本滞后", unproven: "本地库不可读",
+    denied: "访问被拒", schema: "表结构不符", rejected: "请求被拒", unknown: "未知",
   },
 };
 
