@@ -15,10 +15,6 @@ constexpr std::int64_t kMostApart = 10;
 
 }  // namespace
 
-Continuity::Continuity(LogSource& source, Mirror& mirror,
-                       std::function<Fingerprint(const RawRow&)> decode)
-    : source_(source), mirror_(mirror), decode_(std::move(decode)) {}
-
 Continuity::Verdict Continuity::judge(const Position& position) {
     bool any_ours = false;
     bool any_other = false;
@@ -27,7 +23,7 @@ Continuity::Verdict Continuity::judge(const Position& position) {
     source_.fetch_down(position.cursor, kProbe, [&](const RawRow& raw) {
         const auto id = raw.number(Column::id);
         highest = std::max(highest, id);
-        const auto likeness = compare(id, decode_(raw), position);
+        const auto likeness = compare(id, fingerprint_of(raw), position);
         any_ours |= likeness == Likeness::ours;
         any_other |= likeness == Likeness::other;
         any_unknown |= likeness == Likeness::unknown;
@@ -62,7 +58,7 @@ std::optional<Continuity::Evidence> Continuity::probe(std::int64_t first, std::i
     std::optional<Evidence> likely;
     source_.fetch(first, last, kProbe, [&](const RawRow& raw) {
         const auto id = raw.number(Column::id);
-        const auto likeness = compare(id, decode_(raw), position);
+        const auto likeness = compare(id, fingerprint_of(raw), position);
         if (likeness == Likeness::silent) return;
         const Evidence evidence{id, likeness == Likeness::ours};
         auto& found = likeness == Likeness::unknown ? likely : sure;

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 
 #include "sync/log_source.h"
@@ -15,8 +14,8 @@ namespace quotafuse::sync {
 /// a gateway, so a row that differs from ours under its id is another row of another table.
 class Continuity {
 public:
-    /// All references outlive it. `decode` reads the fingerprint of a raw row.
-    Continuity(LogSource& source, Mirror& mirror, std::function<Fingerprint(const RawRow&)> decode);
+    /// Both outlive it.
+    Continuity(LogSource& source, Mirror& mirror) : source_(source), mirror_(mirror) {}
 
     enum class Verdict {
         same,      // the row at the cursor is as it was
@@ -49,7 +48,6 @@ private:
 
     LogSource& source_;
     Mirror& mirror_;
-    std::function<Fingerprint(const RawRow&)> decode_;
 };
 
 }  // namespace quotafuse::sync

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "sync/dialect.h"
 #include "sync/log_entry.h"
 #include "sync/row.h"
 
@@ -28,6 +29,17 @@ inline bool same_row(const Fingerprint& a, const Fingerprint& b) {
            agree(a.channel, b.channel) && agree(a.quota, b.quota) &&
            agree(a.prompt_tokens, b.prompt_tokens) &&
            agree(a.completion_tokens, b.completion_tokens);
+}
+
+/// Of a row as it comes from the gateway.
+inline Fingerprint fingerprint_of(const RawRow& raw) {
+    return {raw.number(Column::created_at),
+            raw.number(Column::user_id),
+            raw.number(Column::token_id),
+            raw.number(Column::channel_id),
+            raw.number(Column::quota),
+            raw.number(Column::prompt_tokens),
+            raw.number(Column::completion_tokens)};
 }
 
 /// Of a LogEntry or a Row.

@@ -7,6 +7,7 @@
 namespace quotafuse::sync {
 namespace {
 
+constexpr auto kAnyTime = std::numeric_limits<std::int64_t>::min();
 constexpr auto kNoEnd = std::numeric_limits<std::int64_t>::max();
 
 /// Of the audit a poll asks for one statement's worth: what is due can wait a second.
@@ -14,6 +15,9 @@ constexpr std::size_t kAuditedOfPoll = LogSource::kMostRanges;
 
 /// After a start a cluster's last rows are read again, at most so many.
 constexpr std::size_t kMostWalked = 20'000;
+
+/// Rows of one statement that reads again; few of them are new.
+constexpr std::size_t kReadAgain = 5000;
 
 std::vector<Seen> seen_of(const std::vector<LogEntry>& entries) {
     std::vector<Seen> seen;
@@ -31,8 +35,7 @@ Follower::Follower(LogSource& source, Mirror& mirror, Position position, FollowO
       position_(std::move(position)),
       options_(options),
       clock_(clock),
-      continuity_(source, mirror,
-                  [this](const RawRow& raw) { return fingerprint_of(decoder_->decode(raw)); }),
+      continuity_(source, mirror),
       recent_(options.gap_timeout),
       begun_(position_.cursor > 0 || position_.epoch > 0) {}
 
@@ -87,7 +90,7 @@ Position Follower::beginning() {
     // The row before is not stored, but it proves later that the table is still the same.
     source_.fetch_down(first - 1, 1, [&](const RawRow& raw) {
         position.cursor = raw.number(Column::id);
-        position.anchor = fingerprint_of(decoder_->decode(raw));
+        position.anchor = fingerprint_of(raw);
         position.first = position.cursor + 1;
     });
     return position;
@@ -121,6 +124,7 @@ void Follower::begin_epoch() {
     position_ = std::move(position);
     recent_.clear();
     steps_ = {};
+    drained_at_.reset();  // its holes are as old as its rows say
 }
 
 Follower::Read Follower::read_above() {
@@ -129,11 +133,10 @@ Follower::Read Follower::read_above() {
     const auto limit = options_.batch + (anchored ? 1 : 0);
     const auto count =
         source_.fetch(position_.cursor + (anchored ? 0 : 1), kNoEnd, limit, [&](const RawRow& raw) {
-            auto entry = decoder_->decode(raw);
-            if (entry.id == position_.cursor)
-                read.at_cursor = fingerprint_of(entry);
+            if (raw.number(Column::id) == position_.cursor)
+                read.at_cursor = fingerprint_of(raw);
             else
-                read.entries.push_back(std::move(entry));
+                read.entries.push_back(decoder_->decode(raw));
         });
     read.full = count == limit;
     return read;
@@ -174,11 +177,11 @@ void Follower::read_again(Read& read) {
     const auto last = walked_ ? recent_.highest() : position_.cursor;
     read.again_from = first;
     while (first && *first <= last) {
-        const auto count = source_.fetch(*first, last, options_.batch, [&](const RawRow& raw) {
+        const auto count = source_.fetch(*first, last, kReadAgain, [&](const RawRow& raw) {
             first = raw.number(Column::id) + 1;
             if (!recent_.knows(*first - 1)) read.again.push_back(decoder_->decode(raw));
         });
-        if (count < options_.batch) break;
+        if (count < kReadAgain) break;
     }
 }
 
@@ -187,12 +190,16 @@ std::int64_t Follower::lowest_of_late() {
     auto lowest = position_.cursor;
     if (!position_.anchor) return lowest;
     const auto oldest = position_.anchor->created_at - options_.gap_timeout.count() - kMostSkew;
+    auto last = lowest;
     std::size_t walked = 0;
     for (std::size_t limit = 16; walked < kMostWalked; limit *= 4) {
         bool old = false;
-        const auto count = source_.fetch_down(lowest, limit, [&](const RawRow& raw) {
-            lowest = raw.number(Column::id);
-            old |= raw.number(Column::created_at) < oldest;
+        const auto count = source_.fetch_down(last, limit, [&](const RawRow& raw) {
+            last = raw.number(Column::id) - 1;
+            if (raw.number(Column::created_at) < oldest)
+                old = true;
+            else
+                lowest = raw.number(Column::id);
         });
         if (old || count < limit) break;
         walked += count;
@@ -209,18 +216,30 @@ void Follower::advance(const Read& read, base::Second now) {
         stepped_ = source_.steps_ids() || steps_.constant();
 
     // What may still come before these rows is waited for in one way or the other.
-    if (stepped_ || steps_.unsure()) remember(read.again_from.value_or(1) - 1, read.again, now);
-    if (stepped_) remember(position_.cursor, read.entries, now);
-    if (!stepped_) {
-        position_.gaps =
-            merge_gaps(std::move(position_.gaps), find_gaps(position_.cursor, seen_of(read.entries),
-                                                            seconds, options_.gap_timeout.count()));
+    const auto mono = clock_.mono();
+    if (stepped_ || steps_.unsure())
+        remember(read.again_from.value_or(1) - 1, read.again, kAnyTime, mono);
+    if (stepped_) {
+        const auto young = options_.gap_timeout.count() + kMostSkew;
+        const auto oldest = unwatched(mono) <= young ? kAnyTime : seconds - young;
+        remember(position_.cursor, read.entries, oldest, mono);
+    } else {
+        position_.gaps = merge_gaps(std::move(position_.gaps),
+                                    find_gaps(position_.cursor, seen_of(read.entries), seconds,
+                                              options_.gap_timeout.count(), unwatched(mono)));
     }
-    if (read.again_from) recent_.was_read_again(now, clock_.mono());
+    if (read.again_from) recent_.was_read_again(mono);
     walked_ = true;
+    if (!read.full) drained_at_ = mono;
     if (read.entries.empty()) return;
     position_.cursor = read.entries.back().id;
     position_.anchor = fingerprint_of(read.entries.back());
+}
+
+/// Seconds since everything committed was seen: what is new is no older, whatever its clock says.
+std::int64_t Follower::unwatched(base::MonoTime now) const {
+    if (!drained_at_) return kForEver;
+    return std::chrono::ceil<base::Seconds>(now - *drained_at_).count();
 }
 
 void Follower::note_steps(std::int64_t former, const std::vector<LogEntry>& entries) {
@@ -230,9 +249,9 @@ void Follower::note_steps(std::int64_t former, const std::vector<LogEntry>& entr
     }
 }
 
+/// Those created at `oldest` or later.
 void Follower::remember(std::int64_t former, const std::vector<LogEntry>& entries,
-                        base::Second now) {
-    const auto oldest = base::unix_seconds(now) - options_.gap_timeout.count() - kMostSkew;
+                        std::int64_t oldest, base::MonoTime now) {
     for (const auto& entry : entries) {
         if (entry.created_at >= oldest) recent_.add(former, entry.id, now);
         former = entry.id;

@@ -74,7 +74,9 @@ private:
     std::int64_t lowest_of_late();
     void advance(const Read& read, base::Second now);
     void note_steps(std::int64_t former, const std::vector<LogEntry>& entries);
-    void remember(std::int64_t former, const std::vector<LogEntry>& entries, base::Second now);
+    std::int64_t unwatched(base::MonoTime now) const;
+    void remember(std::int64_t former, const std::vector<LogEntry>& entries, std::int64_t oldest,
+                  base::MonoTime now);
 
     LogSource& source_;
     Mirror& mirror_;
@@ -87,6 +89,7 @@ private:
     RecentIds recent_;
     bool stepped_ = false;  // holes mean nothing: see RecentIds
     bool walked_ = false;   // the last rows from before the start were read again
+    std::optional<base::MonoTime> drained_at_{};  // the last poll that left nothing behind
     bool begun_;
     bool suspect_ = false;
 };

@@ -10,6 +10,17 @@ bool by_first(const Gap& a, const Gap& b) {
     return a.first < b.first;
 }
 
+/// An open gap stays so until its youngest part is due; an audited one is asked for as often and as
+/// soon as any part of it.
+void widen(Gap& wide, const Gap& gap) {
+    wide.last = std::max(wide.last, gap.last);
+    wide.due = wide.open() ? std::max(wide.due, gap.due) : std::min(wide.due, gap.due);
+    wide.stage = std::min(wide.stage, gap.stage);
+}
+
+/// No gap_timeout is longer than this.
+constexpr std::int64_t kLongestOpen = 3600;
+
 /// Merges the neighbours that are nearest to each other until `most` are left.
 void merge_nearest(std::vector<Gap>& gaps, std::size_t most) {
     if (gaps.size() <= most) return;
@@ -27,18 +38,41 @@ void merge_nearest(std::vector<Gap>& gaps, std::size_t most) {
     for (std::size_t i = 1; i < gaps.size(); ++i) {
         auto& wide = merged.back();
         if (too_many > 0 && gaps[i].first - gaps[i - 1].last <= near) {
-            wide.last = gaps[i].last;
-            // An open gap stays so until its youngest part is due; an audited one is asked for as
-            // often and as soon as any part of it.
-            wide.due =
-                wide.open() ? std::max(wide.due, gaps[i].due) : std::min(wide.due, gaps[i].due);
-            wide.stage = std::min(wide.stage, gaps[i].stage);
+            widen(wide, gaps[i]);
             --too_many;
         } else {
             merged.push_back(gaps[i]);
         }
     }
     gaps = std::move(merged);
+}
+
+/// One sort's ranges, by id: of those that overlap one is made.
+void join_overlapping(std::vector<Gap>& gaps) {
+    std::vector<Gap> joined;
+    for (const auto& gap : gaps) {
+        if (joined.empty() || gap.first > joined.back().last)
+            joined.push_back(gap);
+        else
+            widen(joined.back(), gap);
+    }
+    gaps = std::move(joined);
+}
+
+/// What of the audited ranges is in no open one, which is asked for more often and audited later.
+std::vector<Gap> without(const std::vector<Gap>& audited, const std::vector<Gap>& open) {
+    std::vector<Gap> left;
+    auto cut = open.begin();
+    for (auto gap : audited) {
+        while (cut != open.end() && cut->last < gap.first) ++cut;
+        for (auto next = cut; next != open.end() && next->first <= gap.last; ++next) {
+            if (next->first > gap.first)
+                left.push_back({gap.first, next->first - 1, gap.due, gap.stage});
+            gap.first = next->last + 1;
+        }
+        if (gap.first <= gap.last) left.push_back(gap);
+    }
+    return left;
 }
 
 /// How long after the question before the one of this stage comes.
@@ -54,7 +88,8 @@ bool is_due(const Gap& gap, std::int64_t now) {
 
 /// What becomes of a gap that was asked for in vain; false when nobody asks for it again.
 bool age(Gap& gap, std::int64_t now) {
-    if (gap.open() && gap.due >= now) return true;
+    // One that is due in a far future was found before the clock was set back.
+    if (gap.open() && gap.due >= now && gap.due <= now + kLongestOpen) return true;
     if (gap.stage == static_cast<int>(kAuditAges.size())) return false;
     ++gap.stage;
     gap.due = now + wait_of(gap.stage);
@@ -77,12 +112,12 @@ bool place(Gap& gap, std::int64_t age, std::int64_t now, std::int64_t timeout) {
 }  // namespace
 
 std::vector<Gap> find_gaps(std::int64_t cursor, const std::vector<Seen>& rows, std::int64_t now,
-                           std::int64_t timeout) {
+                           std::int64_t timeout, std::int64_t unwatched) {
     std::vector<Gap> gaps;
     for (const auto& row : rows) {
         Gap gap{cursor + 1, row.id - 1};
-        if (gap.first <= gap.last && place(gap, now - row.created_at, now, timeout))
-            gaps.push_back(gap);
+        const auto age = std::min(now - row.created_at, unwatched);
+        if (gap.first <= gap.last && place(gap, age, now, timeout)) gaps.push_back(gap);
         cursor = row.id;
     }
     return gaps;
@@ -116,7 +151,6 @@ std::vector<Gap> after_asking(const std::vector<Gap>& gaps, const std::vector<Ga
         const bool was_asked = question != asked.end() && question->first == gap.first;
         if (was_asked && !age(gap, now)) continue;
         auto first = gap.first;
-        // Ranges may overlap after merging, so each looks for its own ids.
         for (auto id = std::lower_bound(appeared.begin(), appeared.end(), first);
              id != appeared.end() && *id <= gap.last; ++id) {
             if (*id > first) left.push_back({first, *id - 1, gap.due, gap.stage});
@@ -133,10 +167,13 @@ std::vector<Gap> merge_gaps(std::vector<Gap> gaps, const std::vector<Gap>& more)
     std::vector<Gap> audited;
     std::partition_copy(gaps.begin(), gaps.end(), std::back_inserter(open),
                         std::back_inserter(audited), [](const Gap& gap) { return gap.open(); });
-    std::sort(open.begin(), open.end(), by_first);
-    std::sort(audited.begin(), audited.end(), by_first);
+    for (auto* const sort : {&open, &audited}) {
+        std::sort(sort->begin(), sort->end(), by_first);
+        join_overlapping(*sort);
+    }
     merge_nearest(open, kMostOpen);
     merge_nearest(audited, kMostAudited);
+    audited = without(audited, open);
     gaps.clear();
     std::merge(open.begin(), open.end(), audited.begin(), audited.end(), std::back_inserter(gaps),
                by_first);

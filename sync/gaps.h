@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "base/clock.h"
@@ -27,6 +28,7 @@ struct Gap {
 inline constexpr std::array<std::int64_t, 4> kAuditAges{5 * 60, 30 * 60, 2 * 3600, 24 * 3600};
 /// The clocks of gateway and quotafuse may differ by this much.
 inline constexpr std::int64_t kMostSkew = 300;
+inline constexpr std::int64_t kForEver = std::numeric_limits<std::int64_t>::max();
 
 /// So many ranges of each sort are kept; above that the nearest neighbours merge, which asks for a
 /// few ids too many, never for one too few.
@@ -40,10 +42,11 @@ struct Seen {
 };
 
 /// The holes that `rows` (by id, all above `cursor`) leave above the cursor. A hole is as old as
-/// the row after it: it starts at the stage of that age, and one older than the last audit is none,
-/// because of a history nobody waits for ids that were rolled back long ago.
+/// the row after it, but by no wrong clock older than `unwatched`, the seconds since the last poll
+/// that left nothing behind. It starts at the stage of that age, and one older than the last audit
+/// is none, because of a history nobody waits for ids that were rolled back long ago.
 std::vector<Gap> find_gaps(std::int64_t cursor, const std::vector<Seen>& rows, std::int64_t now,
-                           std::int64_t timeout);
+                           std::int64_t timeout, std::int64_t unwatched = kForEver);
 
 /// The gaps that a poll at `now` asks for: the open ones, and the due ones of the audit, those
 /// first that are due longest, at most `most_audited`. By id.
@@ -56,7 +59,7 @@ std::vector<Gap> gaps_to_ask(const std::vector<Gap>& gaps, std::int64_t now,
 std::vector<Gap> after_asking(const std::vector<Gap>& gaps, const std::vector<Gap>& asked,
                               const std::vector<std::int64_t>& appeared, std::int64_t now);
 
-/// Both by id and without overlap, into one list that keeps the bounds above.
+/// Both into one list by id, in which no two overlap, and which keeps the bounds above.
 std::vector<Gap> merge_gaps(std::vector<Gap> gaps, const std::vector<Gap>& more);
 
 }  // namespace quotafuse::sync

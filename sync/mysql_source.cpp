@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <cppconn/connection.h>
 #include <cppconn/exception.h>
 #include <cppconn/prepared_statement.h>
@@ -20,6 +22,9 @@ std::string condition_of(std::span<const Gap> gaps) {
     }
     return condition;
 }
+
+/// A prepared result is buffered whole, and a row has no bound; more rows than this are streamed.
+constexpr std::size_t kPrepared = 500;
 
 class MysqlSource final : public LogSource {
 public:
@@ -50,9 +55,19 @@ public:
         const MysqlConnection::Use use{connection_};
         dialect();
         try {
-            const auto count =
-                was_full_ ? stream(first, last, limit, visit) : poll(first, last, limit, visit);
-            was_full_ = limit > 1 && count == limit;
+            if (was_full_) {
+                const auto count = stream(first, last, limit, visit);
+                was_full_ = count == limit;
+                return count;
+            }
+            std::int64_t reached = first - 1;
+            const auto few = std::min(limit, kPrepared);
+            auto count = poll(first, last, few, [&](const RawRow& row) {
+                reached = row.number(Column::id);
+                visit(row);
+            });
+            if (count == few && few < limit) count += stream(reached + 1, last, limit - few, visit);
+            was_full_ = limit > kPrepared && count == limit;
             return count;
         } catch (const sql::SQLException& e) {
             fail(e);
@@ -126,9 +141,12 @@ private:
         return fmt::format("SELECT {} FROM `logs` FORCE INDEX (PRIMARY) ", dialect_->select_list());
     }
 
+    /// Text results can be streamed, which the connector cannot do with prepared ones: memory is
+    /// that of a row.
     std::size_t read(const std::string& rest, const Visit& visit) {
         try {
             const std::unique_ptr<sql::Statement> statement{connection_.get().createStatement()};
+            statement->setResultSetType(sql::ResultSet::TYPE_FORWARD_ONLY);
             const std::unique_ptr<sql::ResultSet> result{statement->executeQuery(select() + rest)};
             return visit_all(*result, visit);
         } catch (const sql::SQLException& e) {
@@ -150,15 +168,11 @@ private:
         return visit_all(*result, visit);
     }
 
-    /// Catch-up: text results can be streamed, which the connector cannot do with prepared ones.
     std::size_t stream(std::int64_t first, std::int64_t last, std::size_t limit,
                        const Visit& visit) {
-        const std::unique_ptr<sql::Statement> statement{connection_.get().createStatement()};
-        statement->setResultSetType(sql::ResultSet::TYPE_FORWARD_ONLY);
-        const std::unique_ptr<sql::ResultSet> result{statement->executeQuery(
-            select() + fmt::format("WHERE `id` >= {} AND `id` <= {} ORDER BY `id` LIMIT {}", first,
-                                   last, limit))};
-        return visit_all(*result, visit);
+        return read(fmt::format("WHERE `id` >= {} AND `id` <= {} ORDER BY `id` LIMIT {}", first,
+                                last, limit),
+                    visit);
     }
 
     std::size_t visit_all(sql::ResultSet& result, const Visit& visit) {

@@ -18,12 +18,12 @@ bool IdSteps::constant() const {
     return usual > 1 && same * 10 >= static_cast<std::ptrdiff_t>(kSteps) * 9;
 }
 
-void RecentIds::add(std::int64_t former, std::int64_t id, base::Second seen) {
+void RecentIds::add(std::int64_t former, std::int64_t id, base::MonoTime seen) {
     if (known_.insert(id).second) entries_.push_back({former, id, seen});
 }
 
-void RecentIds::was_read_again(base::Second now, base::MonoTime mono) {
-    next_ = mono + kReread;
+void RecentIds::was_read_again(base::MonoTime now) {
+    next_ = now + kReread;
     while (!entries_.empty() && entries_.front().seen < now - horizon_) entries_.pop_front();
     // What will be read again must stay known, however old it is.
     const auto low = lowest();

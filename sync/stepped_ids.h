@@ -37,11 +37,11 @@ public:
     explicit RecentIds(base::Seconds horizon) : horizon_(horizon) {}
 
     /// `former` is the id that was read before it: what comes late may come between the two.
-    void add(std::int64_t former, std::int64_t id, base::Second seen);
+    void add(std::int64_t former, std::int64_t id, base::MonoTime seen);
     bool knows(std::int64_t id) const { return known_.contains(id); }
     bool due(base::MonoTime now) const { return now >= next_; }
     /// Everything since lowest() was read again at `now`.
-    void was_read_again(base::Second now, base::MonoTime mono);
+    void was_read_again(base::MonoTime now);
     /// What to read again: lowest() to highest(); empty when there is nothing to.
     std::optional<std::int64_t> lowest() const;
     std::int64_t highest() const { return known_.empty() ? 0 : *known_.rbegin(); }
@@ -51,7 +51,7 @@ private:
     struct Entry {
         std::int64_t former;
         std::int64_t id;
-        base::Second seen;
+        base::MonoTime seen;
     };
     base::Seconds horizon_;
     std::deque<Entry> entries_;  // in order of `seen`

@@ -104,6 +104,24 @@ TEST_CASE("above the bound neighbours of one sort merge and no id is lost") {
     CHECK(merge_gaps(many, {}).size() == kMostAudited);
 }
 
+TEST_CASE("ranges never overlap, so that an id stands in one of them only") {
+    const std::vector<Gap> merged =
+        merge_gaps({{1, 1000, 50, 1}, {500, 510, 40, 2}, {600, 620, 60, 0}}, {{2000, 2001, 9, 0}});
+    CHECK(merged ==
+          std::vector<Gap>{
+              {1, 599, 40, 1}, {600, 620, 60, 0}, {621, 1000, 40, 1}, {2000, 2001, 9, 0}});
+    CHECK(merge_gaps({{5, 9, 50, 3}}, {{1, 20, 60, 0}}) == std::vector<Gap>{{1, 20, 60, 0}});
+}
+
+TEST_CASE("a hole is no older than the poll before it, whatever the clock of its row says") {
+    const auto hole = [](std::int64_t unwatched) {
+        return find_gaps(1, {{3, 1'000'000 - 172'800}}, 1'000'000, 60, unwatched);
+    };
+    CHECK(hole(1) == std::vector<Gap>{{2, 2, 1'000'060, 0}});
+    CHECK(hole(3600) == std::vector<Gap>{{2, 2, 1'000'000 + 3600, 3}});
+    CHECK(hole(kForEver).empty());
+}
+
 TEST_CASE("gaps and rows together are always exactly the ids up to the cursor") {
     std::mt19937_64 random{7};
     for (int round = 0; round < 200; ++round) {
