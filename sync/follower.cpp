@@ -217,7 +217,7 @@ void Follower::advance(const Read& read, base::Second now) {
 
     // What may still come before these rows is waited for in one way or the other.
     const auto mono = clock_.mono();
-    if (stepped_ || steps_.unsure())
+    if (stepped_ || (!walked_ && steps_.unsure()))
         remember(read.again_from.value_or(1) - 1, read.again, kAnyTime, mono);
     if (stepped_) {
         const auto young = options_.gap_timeout.count() + kMostSkew;

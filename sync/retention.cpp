@@ -15,6 +15,8 @@ constexpr int kMostSums = 500;
 
 constexpr base::Seconds kRest{5};  // between looks that found nothing to do
 
+constexpr std::int64_t kAlwaysTaken = 600;  // seconds
+
 // A gateway without a row for longer ages no further.
 constexpr std::int64_t kLongestSilence = 86'400;
 
@@ -36,6 +38,7 @@ Store::Upkeep Store::keep_up(base::Second now) {
     const auto second = std::min(base::unix_seconds(now), newest_ + kLongestSilence);
     const auto before = [&](base::Seconds age) { return second - age.count(); };
     auto marks = marks_;
+    bool making_room = making_room_;
     base::WriteTransaction transaction{database_};
     // Nothing is deleted that is not in the rollups yet.
     step.more = roll_up(marks, second) || delete_rows(before(keep_.rows), marks, step.gone) ||
@@ -43,11 +46,15 @@ Store::Upkeep Store::keep_up(base::Second now) {
                 rollups_->expire(before(keep_.minutes), before(keep_.hours),
                                  keep_.days ? std::optional{before(*keep_.days)} : std::nullopt,
                                  kMostSums) ||
-                make_room(marks, step);
+                make_room(marks, making_room, step);
+    // Whatever went, rows of now are always taken: only what is older may have been counted before.
+    marks.kept_since = std::min(
+        marks.kept_since, std::max(marks_.kept_since, base::unix_seconds(now) - kAlwaysTaken));
     const auto rows = rows_ - static_cast<std::int64_t>(step.gone.size());
-    if (marks != marks_) store_marks(marks, rows);
+    if (marks != marks_ || rows != rows_) store_marks(marks, rows);
     transaction.commit();
     marks_ = marks;
+    making_room_ = making_room;
     rows_ = rows;
     if (rows_ == 0) newest_ = 0;
     looked_at_ = now;
@@ -104,14 +111,14 @@ bool Store::delete_texts(std::int64_t created_before) {
     return remove.exec() == kMostTexts;
 }
 
-bool Store::make_room(Marks& marks, Upkeep& step) {
-    if (!making_room_ && used_bytes() <= keep_.bytes) return false;
+bool Store::make_room(Marks& marks, bool& making_room, Upkeep& step) {
+    if (!making_room && used_bytes() <= keep_.bytes) return false;
     const auto had = step.gone.size();
     delete_rows(std::numeric_limits<std::int64_t>::max(), marks, step.gone);
     const bool found = step.gone.size() > had;
     step.for_room = found;
-    making_room_ = found && used_bytes() > keep_.bytes / 100 * kPercentLeft;
-    return making_room_;
+    making_room = found && used_bytes() > keep_.bytes / 100 * kPercentLeft;
+    return making_room;
 }
 
 /// The file does not shrink: what is deleted leaves pages that are used again.

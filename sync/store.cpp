@@ -11,26 +11,24 @@ namespace quotafuse::sync {
 namespace {
 
 // What clients choose freely must not fill the dictionary, which is in memory and never shrinks.
+// However many names a gateway has: they leave routes and error codes their room.
 constexpr std::size_t kLongestRoute = 200;
-constexpr std::size_t kMostTexts = 50'000;
+constexpr std::size_t kMostBoundedTexts = 20'000;
 constexpr auto kOtherText = "(other)";
 
-/// Takes back what a failed append added to the dictionary.
-class NewTexts {
+/// Does something at the end of its scope, unless what it stands for is kept.
+class Undo {
 public:
-    explicit NewTexts(Texts& texts) : texts_(texts), known_(texts.size()) {}
-    NewTexts(const NewTexts&) = delete;
-    NewTexts& operator=(const NewTexts&) = delete;
-    ~NewTexts() {
-        if (!kept_) texts_.shrink(known_);
+    explicit Undo(std::function<void()> undo) : undo_(std::move(undo)) {}
+    Undo(const Undo&) = delete;
+    Undo& operator=(const Undo&) = delete;
+    ~Undo() {
+        if (undo_) undo_();
     }
-    std::size_t known() const { return known_; }
-    void keep() { kept_ = true; }
+    void keep() { undo_ = nullptr; }
 
 private:
-    Texts& texts_;
-    std::size_t known_;
-    bool kept_ = false;
+    std::function<void()> undo_;
 };
 
 }  // namespace
@@ -43,7 +41,7 @@ Store::Store(base::Database& database, Keep keep, base::TimeZone zone)
     : database_(database),
       keep_(keep),
       insert_row_(database.handle(), insert_row_sql()),
-      insert_text_(database.handle(), "INSERT INTO text(id, value) VALUES(?, ?)"),
+      insert_text_(database.handle(), "INSERT INTO text(id, value, bounded) VALUES(?, ?, ?)"),
       insert_row_text_(database.handle(),
                        "INSERT INTO row_text(id, created_at, content, other) VALUES(?, ?, ?, ?)"),
       read_rows_(database.handle(),
@@ -59,9 +57,11 @@ Store::Store(base::Database& database, Keep keep, base::TimeZone zone)
 }
 
 void Store::read_texts() {
-    SQLite::Statement query{database_.handle(), "SELECT id, value FROM text ORDER BY id"};
+    SQLite::Statement query{database_.handle(), "SELECT id, value, bounded FROM text ORDER BY id"};
     while (query.executeStep()) {
-        texts_.restore(query.getColumn(0).getInt(), query.getColumn(1).getString());
+        const TextId id = query.getColumn(0).getInt();
+        texts_.restore(id, query.getColumn(1).getString());
+        if (query.getColumn(2).getInt() != 0) bounded_texts_.push_back(id);
     }
 }
 
@@ -88,21 +88,23 @@ std::vector<Row> Store::append(const Batch& batch, base::Second seen) {
     if (batch.entries.empty() && batch.position == position_) return added;
     auto position = batch.position;  // copied while that may still fail
     auto newest = newest_;
-    NewTexts new_texts{texts_};
+    const auto known = texts_.size();
+    Undo forget{[&] { forget_texts(known); }};
     base::WriteTransaction transaction{database_};
     begin_epoch(position, seen);
     for (const auto& entry : batch.entries) {
+        if (entry.created_at < marks_.kept_since) continue;
         const auto row = to_row(entry, position.epoch, base::unix_seconds(seen));
         if (!insert(row, entry)) continue;
         added.push_back(row);
         newest = std::max(newest, row.created_at);
     }
-    store_texts(new_texts.known());
+    store_texts(known);
     add_up(added, seen);
     const auto rows = rows_ + static_cast<std::int64_t>(added.size());
     store_position(position, rows);
     transaction.commit();
-    new_texts.keep();
+    forget.keep();
     std::swap(position_, position);
     rows_ = rows;
     newest_ = newest;
@@ -157,7 +159,17 @@ Row Store::to_row(const LogEntry& entry, std::int64_t epoch, std::int64_t seen_a
 TextId Store::bounded_text(const std::string& text) {
     if (text.size() > kLongestRoute) return bounded_text(base::cut_bytes(text, kLongestRoute));
     if (const auto known = texts_.find(text); known >= 0) return known;
-    return texts_.add(texts_.count() < kMostTexts ? text : kOtherText);
+    if (bounded_texts_.size() >= kMostBoundedTexts) return texts_.add(kOtherText);
+    bounded_texts_.push_back(static_cast<TextId>(texts_.size()));
+    return texts_.add(text);
+}
+
+/// Takes back what a failed append added to the dictionary.
+void Store::forget_texts(std::size_t known) {
+    texts_.shrink(known);
+    while (!bounded_texts_.empty() && bounded_texts_.back() >= static_cast<TextId>(known)) {
+        bounded_texts_.pop_back();
+    }
 }
 
 /// False when the row was there before.
@@ -192,10 +204,12 @@ void Store::add_up(const std::vector<Row>& added, base::Second seen) {
 }
 
 void Store::store_texts(std::size_t known) {
-    for (auto id = known; id < texts_.size(); ++id) {
+    for (auto id = static_cast<TextId>(known); id < static_cast<TextId>(texts_.size()); ++id) {
+        const bool bounded = std::binary_search(bounded_texts_.begin(), bounded_texts_.end(), id);
         insert_text_.tryReset();
-        insert_text_.bind(1, static_cast<std::int64_t>(id));
-        insert_text_.bind(2, texts_.text(static_cast<TextId>(id)));
+        insert_text_.bind(1, id);
+        insert_text_.bind(2, texts_.text(id));
+        insert_text_.bind(3, bounded ? 1 : 0);
         insert_text_.exec();
     }
 }

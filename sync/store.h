@@ -61,13 +61,16 @@ public:
     std::int64_t rows() const { return rows_; }
     /// created_at of the newest row, 0 when there is none.
     std::int64_t newest() const { return newest_; }
-    /// Rows created before this were deleted for their age or for room (unix seconds); 0 = none.
+    /// Rows created before this were deleted for their age or for room (unix seconds), and none is
+    /// taken in any more; 0 = none. Never goes back.
     std::int64_t kept_since() const { return marks_.kept_since; }
     const Texts& texts() const { return texts_; }
 
     /// Stores what is new of the batch, its rollups and its position in one transaction; returns
     /// the rows that were not there before. Rows already stored are skipped: a repeat after a crash
-    /// is harmless. Throws SQLite::Exception; then nothing has changed, in the file or here, and
+    /// is harmless. Entries created before kept_since() are ignored: neither stored nor counted nor
+    /// returned. They would be deleted at once, and may have been counted before they were deleted.
+    /// Throws SQLite::Exception; then nothing has changed, in the file or here, and
     /// the same batch may be appended again.
     std::vector<Row> append(const Batch& batch, base::Second seen);
 
@@ -116,6 +119,7 @@ private:
     void begin_epoch(const Position& next, base::Second seen);
     Row to_row(const LogEntry& entry, std::int64_t epoch, std::int64_t seen_at);
     TextId bounded_text(const std::string& text);
+    void forget_texts(std::size_t known);
     bool insert(const Row& row, const LogEntry& entry);
     void add_up(const std::vector<Row>& added, base::Second seen);
     void store_texts(std::size_t known);
@@ -126,13 +130,14 @@ private:
     bool roll_up(Marks& marks, std::int64_t now);
     bool delete_rows(std::int64_t created_before, Marks& marks, std::vector<Row>& gone);
     bool delete_texts(std::int64_t created_before);
-    bool make_room(Marks& marks, Upkeep& step);
+    bool make_room(Marks& marks, bool& making_room, Upkeep& step);
     void store_marks(const Marks& marks, std::int64_t rows);
     std::int64_t used_bytes();
 
     base::Database& database_;
     Keep keep_;
     Texts texts_;
+    std::vector<TextId> bounded_texts_;  // came as routes or error codes; ascending
     Position position_;
     std::int64_t rows_ = 0;
     std::int64_t newest_ = 0;

@@ -26,7 +26,8 @@ CREATE TABLE gap(first INTEGER PRIMARY KEY, last INTEGER NOT NULL, deadline INTE
 
 // Epochs, the audit of gaps, rollups, texts of failed and slow requests, retention. Addresses were
 // texts of the dictionary, which grew with each new one. upkeep: the rows with rolled_up < id ≤
-// roll_up_to are not in the rollups yet.
+// roll_up_to are not in the rollups yet. bounded: the text came as a route or an error code, of
+// which there is a most.
 constexpr auto kMigration2 = R"sql(
 CREATE TABLE epoch(number INTEGER PRIMARY KEY, first INTEGER NOT NULL, noticed_at INTEGER NOT NULL);
 INSERT INTO epoch VALUES(0, 1, 0);
@@ -44,6 +45,7 @@ UPDATE position SET (anchor_created_at, anchor_user, anchor_token, anchor_channe
      FROM log WHERE id = position.cursor);
 ALTER TABLE gap RENAME COLUMN deadline TO due;
 ALTER TABLE gap ADD COLUMN stage INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE text ADD COLUMN bounded INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE row_text(
     id INTEGER PRIMARY KEY, created_at INTEGER NOT NULL, content TEXT NOT NULL, other TEXT NOT NULL);
 CREATE INDEX row_text_by_time ON row_text(created_at);
@@ -87,11 +89,11 @@ base::Schema store_schema() {
 }
 
 const std::string& row_columns() {
-    static const std::string kColumns =
+    static const std::string kList =
         "id, created_at, seen_at, kind, flags, user, token, channel, username, token_name, model, "
         "grp, route, quota, prompt_tokens, completion_tokens, cache_tokens, latency_ms, "
         "first_token_ms, status, error_code, request_id, ip, attempts";
-    return kColumns;
+    return kList;
 }
 
 std::string insert_row_sql() {

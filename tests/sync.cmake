@@ -8,6 +8,10 @@ quotafuse_test(sync_simulation
   SOURCES sync_simulation_test.cpp support/simulated_source.cpp
   LINK quotafuse_sync)
 
+quotafuse_test(sync_follower
+  SOURCES sync_follower_test.cpp
+  LINK quotafuse_sync)
+
 quotafuse_test(sync_rollups
   SOURCES sync_rollups_test.cpp sync_rollups_time_test.cpp sync_tally_test.cpp
   LINK quotafuse_sync)

@@ -131,11 +131,11 @@ TEST_CASE("the view of many epochs is that of a map") {
 TEST_CASE("what retention deleted is told by its time") {
     const TempDir folder;
     Keep keep;
-    keep.rows = base::Seconds{100};
+    keep.rows = base::Seconds{1000};
     StoreFile opened{folder.file("s.db"), keep};
     const auto mirror = make_mirror(folder.file("s.db"));
-    opened.store.append({{entry(1, 10), entry(2, 500)}, at_cursor(2)}, base::from_unix(500));
-    opened.store.keep_up(base::from_unix(500));
+    opened.store.append({{entry(1, 10), entry(2, 1500)}, at_cursor(2)}, base::from_unix(1500));
+    opened.store.keep_up(base::from_unix(1500));
     CHECK_FALSE(mirror->find(1));
     CHECK(mirror->lowest() == 2);
     CHECK(mirror->kept_since() == 11);

@@ -87,6 +87,24 @@ TEST_CASE("rows that are old go in small steps, the oldest first, with their tex
     CHECK(again.store.position() == at_cursor(2700));
 }
 
+TEST_CASE("rows of one second that go in several steps leave the right number in the file") {
+    const TempDir folder;
+    const auto path = folder.file("s.db");
+    StoreFile opened{path, keep_rows(1000)};
+    Batch batch;
+    for (std::int64_t id = 1; id <= 700; ++id) batch.entries.push_back(entry(id, kNow - 5000));
+    batch.entries.push_back(entry(701, kNow));
+    batch.position = at_cursor(701);
+    opened.store.append(batch, base::from_unix(kNow));
+    for (const std::int64_t left : {201, 1}) {
+        opened.store.keep_up(base::from_unix(kNow));
+        CHECK(opened.store.kept_since() == kNow - 4999);
+        StoreFile again{path};
+        CHECK(again.store.rows() == left);
+        CHECK(number(again.database.handle(), "SELECT count(*) FROM log") == left);
+    }
+}
+
 TEST_CASE("no statement of an append or an upkeep goes through a table") {
     const TempDir folder;
     auto keep = keep_rows(5000);
@@ -167,7 +185,7 @@ TEST_CASE("with nothing to do it rests for some seconds, unless the clock was se
     StoreFile opened{folder.file("s.db"), keep_rows(1000)};
     auto& store = opened.store;
     const auto late = [&](std::int64_t id) {
-        store.append({{entry(id, kNow - 5000)}, at_cursor(id)}, base::from_unix(kNow));
+        store.append({{entry(id, kNow - 5000 + id)}, at_cursor(id)}, base::from_unix(kNow));
     };
     CHECK_FALSE(store.keep_up(base::from_unix(kNow)).more);
     late(1);
@@ -216,6 +234,22 @@ TEST_CASE("above its size the store loses its oldest rows, until there is some r
     // Between 98 % and the whole nothing goes.
     CHECK(keep_up_all(store, kNow + 10).empty());
     CHECK(number(db, "SELECT sum(errors) FROM hour_group") == 10'000);
+}
+
+TEST_CASE("a step for room that failed makes no room later, when there is some") {
+    const TempDir folder;
+    Keep keep;
+    keep.bytes = 1'000'000;
+    StoreFile opened{folder.file("s.db"), keep};
+    auto& db = opened.database.handle();
+    opened.store.append(seconds_before_now(10'000), base::from_unix(kNow));
+    db.exec(
+        "CREATE TEMP TRIGGER fault BEFORE UPDATE ON main.upkeep "
+        "BEGIN SELECT RAISE(ABORT, 'no room'); END");
+    CHECK_THROWS_AS(opened.store.keep_up(base::from_unix(kNow)), SQLite::Exception);
+    db.exec("DROP TRIGGER fault; DELETE FROM row_text");
+    CHECK(opened.store.keep_up(base::from_unix(kNow)).gone.empty());
+    CHECK(opened.store.rows() == 10'000);
 }
 
 TEST_CASE("a size that rows alone cannot keep empties the store and makes no busy loop") {

@@ -208,7 +208,8 @@ private:
             const auto poll = mirroring_->poll();
             const bool plain = !poll.suspect && !poll.behind;
             // After a start the last rows are read again for a while.
-            if (std::exchange(polled_at_, now()) != now()) ++seconds_of_run_;
+            if (plain && poll.drained && std::exchange(polled_at_, now()) != now())
+                ++seconds_of_run_;
             const bool settled = seconds_of_run_ > options_.gap_timeout.count() + 10;
             if (plain && was_plain_ && settled && habits_.id_step == 1)
                 check_work(before, from, poll);
@@ -360,7 +361,7 @@ private:
     std::optional<Mirroring> mirroring_;
     std::int64_t up_at_ = 0;
     std::int64_t polled_at_ = 0;
-    std::int64_t seconds_of_run_ = 0;  // with a poll that got through
+    std::int64_t seconds_of_run_ = 0;  // with a poll that left nothing behind
     Resets resets_;
     int polls_since_reset_ = 0;
     bool was_plain_ = false;   // the last poll found no reason to compare tables

@@ -70,6 +70,37 @@ TEST_CASE("a repeated batch stores nothing twice, in the rollups neither") {
     CHECK(rollups_in(db) == rollups_anew(folder.file("s.db")));
 }
 
+TEST_CASE("a row that was deleted for its age and comes again is not counted again") {
+    const TempDir folder;
+    Keep keep;
+    keep.rows = base::Seconds{100};
+    const auto path = folder.file("s.db");
+    StoreFile opened{path, keep};
+    auto& store = opened.store;
+    const Batch batch{{entry(1, 1000), failed(2, 1950), entry(3, 2000)}, at_cursor(3)};
+    CHECK(store.append(batch, base::from_unix(2000)).size() == 3);
+    CHECK(store.keep_up(base::from_unix(2000)).gone.size() == 1);
+    CHECK(store.kept_since() == 1001);
+    const auto rollups = rollups_in(opened.database.handle());
+    const auto as_it_was = [&](Store& now) {
+        CHECK(now.rows() == 2);
+        CHECK(read_all(now).size() == 2);
+        CHECK(now.texts().find("never-kept") == -1);
+        CHECK(rollups_in(opened.database.handle()) == rollups);
+    };
+    CHECK(store.append(batch, base::from_unix(2001)).empty());
+    as_it_was(store);
+    // Nor is one that was never there, but its id is done with.
+    CHECK(store.append({{entry(4, 1000, "never-kept")}, at_cursor(4)}, base::from_unix(2001))
+              .empty());
+    CHECK(store.position() == at_cursor(4));
+    as_it_was(store);
+    StoreFile again{path, keep};
+    CHECK(again.store.append(batch, base::from_unix(2002)).empty());
+    as_it_was(again.store);
+    CHECK(again.store.append({{entry(5, 1001)}, at_cursor(5)}, base::from_unix(2003)).size() == 1);
+}
+
 TEST_CASE("a new epoch gives ids again, and the rows of both count") {
     const TempDir folder;
     StoreFile opened{folder.file("s.db")};
@@ -152,25 +183,78 @@ TEST_CASE("addresses do not fill the dictionary, and routes and codes only so fa
     }
     StoreFile opened{folder.file("s.db")};
     Batch batch;
-    for (std::int64_t id = 500; id < 60'000; ++id) {
+    for (std::int64_t id = 500; id < 30'000; ++id) {
         batch.entries.push_back(entry(id, id));
         batch.entries.back().route = "/scan/" + std::to_string(id);
     }
     batch.entries.back().error_code = "never_before";
     batch.entries.back().model = "new-model";
-    batch.position = at_cursor(60'000);
+    batch.position = at_cursor(30'000);
     const auto added = opened.store.append(batch, base::from_unix(500));
     const auto& texts = opened.store.texts();
-    CHECK(texts.count() <= 50'002);
+    const auto bounded = "SELECT count(*) FROM text WHERE bounded";
+    CHECK(number(opened.database.handle(), bounded) == 20'000);
+    CHECK(texts.count() < 20'020);
     CHECK(texts.text(added.front().route) == "/scan/500");
     CHECK(texts.text(added.back().route) == "(other)");
     CHECK(texts.text(added.back().error_code) == "(other)");
     CHECK(texts.text(added.back().model) == "new-model");
     const auto known =
-        opened.store.append({{entry(60'001, 9)}, at_cursor(60'001)}, base::from_unix(501));
+        opened.store.append({{entry(30'001, 9)}, at_cursor(30'001)}, base::from_unix(501));
     CHECK(texts.text(known.front().route) == "/v1/chat/completions");
+    CHECK(texts.text(known.front().error_code) == "bad_response");
     StoreFile again{folder.file("s.db")};
     CHECK(again.store.texts().count() == texts.count());
+    auto unknown = entry(30'002, 10);
+    unknown.route = "/v1/new";
+    const auto after = again.store.append({{unknown}, at_cursor(30'002)}, base::from_unix(502));
+    CHECK(again.store.texts().text(after.front().route) == "(other)");
+    CHECK(again.store.texts().text(after.front().error_code) == "bad_response");
+    CHECK(number(again.database.handle(), bounded) == 20'000);
+}
+
+TEST_CASE("however many names a gateway has, a new error code keeps its name") {
+    const TempDir folder;
+    StoreFile opened{folder.file("s.db")};
+    Batch batch;
+    for (std::int64_t id = 1; id <= 50'010; ++id) {
+        batch.entries.push_back(entry(id, id));
+        batch.entries.back().token_name = "key " + std::to_string(id);
+    }
+    batch.position = at_cursor(50'010);
+    opened.store.append(batch, base::from_unix(500));
+    auto blocked = failed(50'011, 600);
+    blocked.error_code = "prompt_blocked";
+    const auto added = opened.store.append({{blocked}, at_cursor(50'011)}, base::from_unix(601));
+    CHECK(opened.store.texts().text(added.front().error_code) == "prompt_blocked");
+    CHECK(dump(opened.database.handle(), "SELECT value FROM text WHERE bounded ORDER BY id") ==
+          std::vector<std::string>{"/v1/chat/completions|", "bad_response|", "prompt_blocked|"});
+}
+
+TEST_CASE("routes of a failed append take no room from those that come later") {
+    const TempDir folder;
+    StoreFile opened{folder.file("s.db")};
+    auto& db = opened.database.handle();
+    const auto with_routes = [](std::int64_t count, const std::string& prefix) {
+        Batch batch;
+        for (std::int64_t id = 1; id <= count; ++id) {
+            batch.entries.push_back(entry(id, id));
+            batch.entries.back().route = prefix + std::to_string(id);
+        }
+        batch.position = at_cursor(count);
+        return batch;
+    };
+    db.exec(
+        "CREATE TEMP TRIGGER fault BEFORE UPDATE ON main.position "
+        "BEGIN SELECT RAISE(ABORT, 'no room'); END");
+    CHECK_THROWS_AS(opened.store.append(with_routes(25'000, "/lost/"), base::from_unix(9)),
+                    SQLite::Exception);
+    db.exec("DROP TRIGGER fault");
+    // One less, for the error code.
+    const auto added = opened.store.append(with_routes(20'000, "/kept/"), base::from_unix(9));
+    CHECK(opened.store.texts().text(added[19'998].route) == "/kept/19999");
+    CHECK(opened.store.texts().text(added[19'999].route) == "(other)");
+    CHECK(number(db, "SELECT count(*) FROM text WHERE bounded") == 20'000);
 }
 
 TEST_CASE("the texts of a failed or slow request are found by its row id") {

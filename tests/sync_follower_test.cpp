@@ -1,0 +1,359 @@
+// What a follower does with tables and clocks that do the one thing that could cost it a row.
+
+#include <algorithm>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "sync_follower_fixture.h"
+
+using namespace quotafuse;
+using namespace quotafuse::sync;
+using namespace quotafuse::tests;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr auto kStart = FollowedTable::kStart;
+constexpr std::int64_t kDay = 86'400;
+
+using Ids = std::vector<std::int64_t>;
+
+Ids ids_of(const Poll& poll) {
+    Ids ids;
+    for (const auto& entry : poll.batch.entries) ids.push_back(entry.id);
+    return ids;
+}
+
+/// Three nodes; this one's ids up to `last`, all seen but for `missing`, which is still to commit.
+void follow_cluster(FollowedTable& followed, std::int64_t last, std::int64_t missing) {
+    followed.table.cluster = true;
+    followed.table.put_all(1, last, 3, kStart);
+    REQUIRE(followed.table.rows.erase(missing) == 1);
+    followed.start();
+    followed.follow(8);
+}
+
+bool disjoint(const std::vector<Gap>& gaps) {
+    return std::adjacent_find(gaps.begin(), gaps.end(), [](const Gap& a, const Gap& b) {
+               return b.first <= a.last;
+           }) == gaps.end();
+}
+
+/// Of disjoint gaps.
+bool hold(const std::vector<Gap>& gaps, std::int64_t id) {
+    const auto gap =
+        std::partition_point(gaps.begin(), gaps.end(), [&](const Gap& g) { return g.last < id; });
+    return gap != gaps.end() && gap->first <= id;
+}
+
+bool hold_all(const std::vector<Gap>& gaps, const std::vector<Gap>& others) {
+    return std::all_of(others.begin(), others.end(), [&](const Gap& other) {
+        for (auto id = other.first; id <= other.last; ++id) {
+            if (!hold(gaps, id)) return false;
+        }
+        return true;
+    });
+}
+
+}  // namespace
+
+TEST_CASE("holes that fill late are filled by a later poll, and by an audit after their time") {
+    FollowedTable followed;
+    for (const std::int64_t id : {1, 2, 5}) followed.table.put(id, kStart - 10);
+    followed.start();
+    auto poll = followed.poll();
+    CHECK(ids_of(poll) == Ids{1, 2, 5});
+    CHECK(poll.batch.position.gaps == std::vector<Gap>{{3, 4, kStart + 60, 0}});
+
+    followed.table.put(4, kStart);
+    followed.table.put(6, kStart);
+    poll = followed.poll();
+    CHECK(ids_of(poll) == Ids{4, 6});
+    CHECK(poll.batch.position.gaps == std::vector<Gap>{{3, 3, kStart + 60, 0}});
+
+    followed.follow(61);
+    REQUIRE(followed.store().position().gaps.size() == 1);
+    CHECK_FALSE(followed.store().position().gaps.front().open());
+    followed.table.put(3, kStart);
+    CHECK(ids_of(followed.poll()).empty());
+    followed.clock.advance(300s);
+    poll = followed.poll();
+    CHECK(ids_of(poll) == Ids{3});
+    CHECK(poll.batch.position.gaps.empty());
+}
+
+TEST_CASE("a backlog comes in full batches, and only the last is drained") {
+    FollowedTable followed;
+    followed.table.put_all(1, 25, 1, kStart);
+    followed.options.batch = 10;
+    followed.start();
+    for (int batch = 0; batch < 2; ++batch) {
+        const auto poll = followed.poll();
+        CHECK(poll.batch.entries.size() == 10);
+        CHECK_FALSE(poll.drained);
+    }
+    const auto last = followed.poll();
+    CHECK(ids_of(last) == Ids{21, 22, 23, 24, 25});
+    CHECK(last.drained);
+}
+
+TEST_CASE("an empty table is followed from its first row") {
+    FollowedTable followed;
+    SUBCASE("of which everything is wanted") {}
+    SUBCASE("of which the last hour is wanted") {
+        followed.options.since = 1h;
+    }
+    followed.start();
+    const auto nothing = followed.poll();
+    CHECK(nothing.drained);
+    CHECK(nothing.batch.entries.empty());
+    CHECK(nothing.batch.position == Position{});
+    followed.table.put(1, kStart);
+    CHECK(ids_of(followed.poll()) == Ids{1});
+    CHECK(followed.poll().batch.entries.empty());
+    CHECK(followed.store().rows() == 1);
+}
+
+TEST_CASE("a young gateway's first ids may come after the first row that is seen") {
+    FollowedTable followed;
+    followed.table.put(3, kStart);
+    followed.start();
+    followed.follow(1);
+    followed.table.put_all(1, 2, 1, kStart);
+    followed.follow(1);
+    CHECK(followed.store().rows() == 3);
+}
+
+TEST_CASE("after a truncation under writers the ids below the first that is seen are waited for") {
+    FollowedTable followed;
+    SUBCASE("where everything is wanted") {}
+    SUBCASE("where the last month is wanted") {
+        followed.options.since = 30 * 24h;
+    }
+    for (std::int64_t id = 1; id <= 100; ++id) followed.table.put(id, kStart - id);
+    followed.start();
+    followed.follow(5);
+    REQUIRE(followed.store().rows() == 100);
+
+    followed.table.rows.clear();
+    followed.clock.advance(1s);
+    const auto truncated = followed.now();
+    followed.table.put_all(3, 4, 1, truncated);
+    followed.follow(2);
+    REQUIRE(followed.store().position().epoch == 1);
+    followed.table.put_all(1, 2, 1, truncated);
+    followed.follow(2);
+    CHECK(followed.store().rows() == 104);
+    const auto first = followed.mirror().find(1);
+    REQUIRE(first.has_value());
+    CHECK(first->created_at == truncated);
+}
+
+TEST_CASE("an other that cannot be read counts once, however often its row is the one at the end") {
+    FollowedTable followed;
+    followed.table.put(1, kStart, "{broken");
+    followed.start();
+    followed.follow(100);
+    CHECK(followed.broken_others == 1);
+}
+
+TEST_CASE("a node whose clock is two days behind loses no row that commits late") {
+    FollowedTable followed;
+    followed.table.put_all(1, 10, 1, kStart - 2 * kDay);
+    followed.start();
+    followed.follow(3);
+    followed.table.put(12, followed.now() - 2 * kDay);
+    followed.follow(1);
+    followed.table.put(11, followed.now() - 2 * kDay);
+    followed.follow(1);
+    CHECK(followed.has(11));
+}
+
+TEST_CASE("a hole that is found while our clock is a day ahead is asked for after it is set back") {
+    FollowedTable followed;
+    followed.table.put_all(1, 10, 1, kStart);
+    followed.start();
+    followed.follow(3);
+    followed.clock.step_wall(26h);
+    followed.follow(3);
+    followed.table.put(12, followed.now() - 26 * 3600);
+    followed.follow(2);
+    followed.clock.step_wall(-26h);
+    followed.follow(10);
+    followed.table.put(11, followed.now());
+    followed.follow(400);
+    CHECK(followed.has(11));
+}
+
+TEST_CASE("gaps that overlap or enclose each other stay disjoint, in the file as in memory") {
+    std::vector<Gap> found{{1, 1000, kStart, 1}, {500, 510, kStart, 2}};
+    SUBCASE("so many audited ones that neighbours merge") {
+        for (std::int64_t i = 0; i < 20'000; ++i)
+            found.push_back({100'000 + i * 10, 100'000 + i * 10, kStart, 1});
+    }
+    SUBCASE("so many open ones that they enclose audited ones") {
+        for (std::int64_t i = 0; i < 1100; ++i) {
+            found.push_back({2000 + i * 100, 2001 + i * 100, kStart + 60, 0});
+            found.push_back({2010 + i * 100, 2015 + i * 100, kStart + 300, 1});
+        }
+    }
+    const auto merged = merge_gaps(found, {});
+    CHECK(merged.size() < found.size());
+    CHECK(disjoint(merged));
+    CHECK(hold_all(merged, found));
+
+    // One whole gap appears, and the middle of another.
+    const Ids appeared{merged[1].first, merged.back().first + 1};
+    const auto left = after_asking(merged, gaps_to_ask(merged, kStart, 200), appeared, kStart);
+    CHECK(disjoint(left));
+    FollowedTable followed;
+    followed.start();
+    Batch batch{{}, at_cursor(1'000'000, left)};
+    followed.store().append(batch, followed.clock.now());
+    CHECK(followed.store().position() == batch.position);
+    followed.start();
+    CHECK(followed.store().position() == batch.position);
+}
+
+TEST_CASE("a restart after retention counts nothing twice") {
+    FollowedTable followed;
+    constexpr std::int64_t kRows = 40;
+    std::int64_t apart = 1;  // seconds
+    base::Seconds silence{0};
+    SUBCASE("that made room for the newest rows") {
+        followed.keep.bytes = 1000;
+    }
+    SUBCASE("of rows that all grew too old") {
+        followed.keep.rows = 24h;
+        silence = 48h;
+    }
+    SUBCASE("of some of the few rows of a gateway that is nearly idle") {
+        apart = 3 * kDay;
+    }
+    for (std::int64_t id = 1; id <= kRows; ++id)
+        followed.table.put(id, kStart - (kRows - id) * apart);
+    followed.start();
+    followed.follow(3);
+    const auto answers = followed.answers();
+    REQUIRE(answers == kRows);
+    followed.clock.advance(silence);
+    followed.follow(2);
+    followed.keep_up();
+    REQUIRE(followed.store().rows() < kRows);
+
+    for (int restart = 0; restart < 3; ++restart) {
+        followed.start();
+        followed.follow(3);
+        followed.clock.advance(10s);
+        followed.keep_up();
+    }
+    CHECK(followed.answers() == answers);
+    CHECK(followed.store().position().epoch == 0);
+}
+
+TEST_CASE("a cluster's late row that was read just before a cut is read by the next poll") {
+    FollowedTable followed;
+    follow_cluster(followed, 30, 10);
+    followed.table.put(10, followed.now());
+    followed.clock.advance(RecentIds::kReread);
+    followed.table.cut_before = 13;
+    CHECK_THROWS_AS(followed.poll(), GatewayError);
+    REQUIRE(followed.table.last_handed_over == 10);
+    REQUIRE_FALSE(followed.has(10));
+    followed.table.cut_before.reset();
+    followed.follow(1);
+    CHECK(followed.has(10));
+}
+
+TEST_CASE("a cluster's late row is found after an outage that is longer than gap_timeout") {
+    FollowedTable followed;
+    follow_cluster(followed, 300, 295);
+    followed.table.down = true;
+    followed.clock.advance(1s);
+    followed.table.put(295, followed.now());
+    followed.follow(90);
+    followed.table.down = false;
+    followed.table.put_all(301, 400, 3, followed.now());
+    followed.follow(10);
+    CHECK(followed.has(295));
+}
+
+TEST_CASE("a cluster's late row is found by a start hours later") {
+    FollowedTable followed;
+    follow_cluster(followed, 300, 295);
+    followed.stop();
+    followed.table.put(295, followed.now());
+    for (std::int64_t second = 0; second < 3 * 3600; ++second) {
+        followed.clock.advance(1s);
+        followed.table.put(301 + second * 3, followed.now());
+    }
+    followed.start();
+    followed.follow(10);
+    CHECK(followed.has(295));
+}
+
+TEST_CASE("a cluster's late row is found though our clock jumps ahead meanwhile") {
+    FollowedTable followed;
+    followed.table.cluster = true;
+    followed.table.put_all(1, 30, 3, kStart);
+    followed.table.rows.erase(25);
+    followed.start();
+    followed.follow(1);
+    followed.clock.step_wall(1h);
+    followed.follow(6);
+    followed.table.put(25, kStart);
+    followed.follow(10);
+    CHECK(followed.has(25));
+}
+
+TEST_CASE("a cluster's late row is found though its clocks are ten minutes behind") {
+    constexpr std::int64_t kBehind = 600;
+    FollowedTable followed;
+    followed.table.cluster = true;
+    followed.table.put_all(1, 30, 3, kStart - kBehind);
+    followed.start();
+    followed.follow(80);
+    followed.table.put_all(31, 300, 3, followed.now() - kBehind);
+    followed.table.rows.erase(295);
+    followed.follow(2);
+    followed.table.put(295, followed.now() - kBehind);
+    for (std::int64_t id = 301; id <= 310; id += 3) {
+        followed.table.put(id, followed.now() - kBehind);
+        followed.follow(5);
+    }
+    CHECK(followed.has(295));
+}
+
+TEST_CASE("after a cluster's history was read, little of it is read again") {
+    FollowedTable followed;
+    followed.table.cluster = true;
+    constexpr std::int64_t kRows = 60'000;
+    for (std::int64_t i = 0; i < kRows; ++i) followed.table.put(1 + i * 3, kStart - kDay + i / 4);
+    followed.start();
+    followed.follow(15);
+    REQUIRE(followed.store().rows() == kRows);
+    const auto before = followed.table.handed_over;
+    followed.follow(50);
+    CHECK(followed.table.handed_over - before <= 100);
+}
+
+TEST_CASE("a late row between ids that no longer step is found") {
+    FollowedTable followed;
+    std::int64_t id = 1;
+    for (int i = 0; i <= 100; ++i, id += 2) followed.table.put(id, kStart + i / 50);
+    followed.start();
+    followed.follow(10);
+
+    // Of the two nodes one is left, and its ids are those of a single server.
+    const auto late = id;
+    id += 2;
+    followed.table.put(id, followed.now());
+    followed.follow(1);
+    followed.table.put_all(id + 1, id + 40, 1, followed.now());
+    followed.follow(1);
+    REQUIRE_FALSE(followed.has(late));
+    followed.table.put(late, followed.now());
+    followed.follow(400);
+    CHECK(followed.has(late));
+}
