@@ -3,7 +3,8 @@
 #include <filesystem>
 
 #include "base/clock.h"
-#include "sync/follower.h"
+#include "sync/mirror.h"
+#include "sync/read_ahead.h"
 
 namespace quotafuse::bench {
 
@@ -14,14 +15,13 @@ Copied catch_up(const sync::Dsn& dsn, const std::string& path) {
         base::Database database{path, {sync::Store::schema()}};
         sync::Store store{database};
         const auto source = sync::make_source(dsn, {}, {});
-        sync::Follower follower{*source, store.position(), {}, clock};
+        const auto mirror = sync::make_mirror(path);
         const auto start = clock.mono();
         database.set_durable(false);
-        for (bool drained = false; !drained;) {
-            const auto poll = follower.next();
-            drained = poll.drained;
-            if (drained) database.set_durable(true);
-            store.append(poll.batch, clock.now());
+        sync::ReadAhead reader{*source, *mirror, store.position(), {}, clock};
+        while (const auto poll = reader.next()) {
+            if (poll->drained) database.set_durable(true);
+            store.append(poll->batch, clock.now());
         }
         copied.seconds = std::chrono::duration<double>(clock.mono() - start).count();
         copied.rows = store.rows();

@@ -13,7 +13,8 @@ struct Copied {
     std::int64_t bytes = 0;  // of the SQLite file, its log folded in
 };
 
-/// The mirror's own way: follower, decoder, store. `path` is a new file.
+/// The mirror's own way: a thread reads and decodes, this one stores, rollups included. `path` is a
+/// new file.
 Copied catch_up(const sync::Dsn& dsn, const std::string& path);
 
 /// What it is held against: the same columns, streamed by the connector into one plain SQLite table

@@ -2,54 +2,29 @@
 // figures.
 
 #include <algorithm>
-#include <ctime>
 #include <iostream>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include "bench/catch_up.h"
-#include "daemon/demo/gateway.h"
-#include "daemon/demo/generator.h"
-#include "daemon/demo/rows.h"
-#include "tests/support/mariadb.h"
+#include "bench/gateway.h"
+#include "bench/memory.h"
+#include "bench/polls.h"
+#include "bench/soak.h"
 #include "tests/support/temp_dir.h"
 
 using namespace quotafuse;
 
 namespace {
 
-constexpr auto kFlavour = demo::Flavour::new_api_2026;
-constexpr std::int64_t kHistory = 30 * 86400;
-constexpr std::size_t kSlice = 50'000;
+constexpr std::size_t kRowsForPolls = 100'000;
 
-/// A month of rows that ends now: 1,000 keys, 40 channels, 60 models.
-sync::Dsn fill_gateway(tests::MariaDb& server, std::size_t rows) {
-    server.sql("CREATE DATABASE gateway");
-    const auto dsn = *sync::parse_dsn(server.dsn("root", "", "gateway")).dsn;
-    sync::SessionOptions options;
-    options.read_only = false;
-    options.read_timeout = std::chrono::seconds{120};
-    const auto session = sync::make_session(dsn, options);
-    demo::create_gateway(*session, kFlavour, demo::LogIndexes::none);
-    demo::GatewayShape shape;
-    shape.channels = 40;
-    shape.tokens = 1000;
-    shape.models = 60;
-    demo::RowGenerator generator{1, kFlavour, demo::DemoGateway::of_shape(shape)};
-    std::vector<demo::LogInsert> slice;
-    const auto flush = [&] {
-        demo::bulk_insert(*session, kFlavour, slice);
-        slice.clear();
-    };
-    const auto now = static_cast<std::int64_t>(std::time(nullptr));
-    generator.history(now - kHistory, now, rows, [&](demo::LogInsert&& row) {
-        slice.push_back(std::move(row));
-        if (slice.size() == kSlice) flush();
-    });
-    if (!slice.empty()) flush();
-    return dsn;
-}
+struct Options {
+    std::size_t rows = 1'000'000;
+    int rounds = 3;
+    std::optional<std::string> server;
+};
 
 double median(std::vector<double> values) {
     std::sort(values.begin(), values.end());
@@ -84,29 +59,65 @@ void measure_catch_up(const sync::Dsn& dsn, int rounds) {
         "%)\n",
         median(ours), median(bare), 100 * median(ratios));
     std::cout << fmt::format(
-        "P6  store {:.0f} bytes a row, rollups not yet among them (budget: at most 120)\n",
-        bytes_of_row);
+        "P6  store {:.0f} bytes a row, rollups among them (budget: at most 120)\n", bytes_of_row);
+}
+
+/// P4, the part of the catch-up.
+void measure_memory(const std::string& address) {
+    const auto resident = bench::sync_in_a_process(address);
+    std::cout << fmt::format(
+        "P4  `quotafuse sync` of {} rows in {:.1f} s: at most {:.1f} MiB resident (budget: 64 "
+        "MiB)\n",
+        resident.rows, resident.seconds, static_cast<double>(resident.most_kib) / 1024);
+}
+
+void measure_all(const Options& options) {
+    {
+        bench::Gateway gateway{options.server, false};
+        std::cout << fmt::format("{}: filling it with {} rows …\n", gateway.server(), options.rows)
+                  << std::flush;
+        gateway.fill(options.rows);
+        measure_catch_up(gateway.dsn(), options.rounds);
+        measure_memory(gateway.address());
+    }
+    // A server that counts reads of its tables is slower, so it is another one.
+    bench::Gateway gateway{options.server, true};
+    gateway.fill(std::min(options.rows, kRowsForPolls));
+    bench::measure_polls(gateway);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
     CLI::App app{"quotafuse-bench: what the design budgets, measured"};
-    std::size_t rows = 1'000'000;
-    int rounds = 3;
-    app.add_option("--rows", rows, "rows in the gateway's log")
+    Options options;
+    app.add_option("--rows", options.rows, "rows in the gateway's log")
         ->capture_default_str()
         ->check(CLI::Range(1000, 20'000'000));
-    app.add_option("--rounds", rounds, "how often each is measured; the median counts")
+    app.add_option("--rounds", options.rounds, "how often each is measured; the median counts")
         ->capture_default_str()
         ->check(CLI::Range(1, 50));
+    app.add_option("--server", options.server,
+                   "a MySQL server to use instead of a MariaDB of its own, as "
+                   "user:password@tcp(host:port)/mysql; what is made there is dropped");
+    auto& writers = *app.add_subcommand(
+        "writers", "16 writers, held commits, a daemon killed again and again; takes minutes");
+    bench::SoakOptions soak;
+    int seconds = static_cast<int>(soak.length.count());
+    int hold = static_cast<int>(soak.hold.count());
+    writers.add_option("--seconds", seconds, "of writing")
+        ->capture_default_str()
+        ->check(CLI::Range(5, 3600));
+    writers.add_option("--hold", hold, "seconds for which three commits are held")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 1200));
+    writers.add_option("--seed", soak.seed, "of rows and kills")->capture_default_str();
     CLI11_PARSE(app, argc, argv);
+    soak.length = std::chrono::seconds{seconds};
+    soak.hold = std::chrono::seconds{hold};
     try {
-        std::cout << fmt::format("filling a MariaDB of its own with {} rows …\n", rows)
-                  << std::flush;
-        tests::MariaDb server;
-        const auto dsn = fill_gateway(server, rows);
-        measure_catch_up(dsn, rounds);
+        if (writers.parsed()) return bench::soak(soak) ? 0 : 1;
+        measure_all(options);
         return 0;
     } catch (const std::exception& e) {
         std::cerr << "quotafuse-bench: " << e.what() << '\n';

@@ -26,9 +26,18 @@ if(SANITIZERS)
     message(FATAL_ERROR "-fsanitize=${SANITIZERS} does not link with this compiler")
   endif()
   # gcc's manual: sanitizers make -Wmaybe-uninitialized say false things (gcc 14 does, about std::regex).
-  target_compile_options(quotafuse_flags INTERFACE -Wno-maybe-uninitialized
+  target_compile_options(quotafuse_flags INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>
     -fsanitize=${SANITIZERS} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   target_link_options(quotafuse_flags INTERFACE -fsanitize=${SANITIZERS})
+endif()
+
+# What a fuzzer sees of a program's paths; its own main comes with tests/fuzz.
+if(QUOTAFUSE_FUZZ)
+  if(NOT CMAKE_CXX_COMPILER_ID MATCHES Clang)
+    message(FATAL_ERROR "QUOTAFUSE_FUZZ needs clang: cmake --preset fuzz")
+  endif()
+  target_compile_options(quotafuse_flags INTERFACE -fsanitize=fuzzer-no-link)
+  target_link_options(quotafuse_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
 # The headers that cost most to parse, parsed once for each set of flags. Only .cpp files may name them.

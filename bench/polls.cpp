@@ -1,0 +1,105 @@
+#include "bench/polls.h"
+
+#include <iostream>
+
+#include <fmt/format.h>
+
+#include "base/clock.h"
+#include "bench/load.h"
+#include "sync/follower.h"
+#include "sync/gateway_info.h"
+#include "tests/support/temp_dir.h"
+
+namespace quotafuse::bench {
+namespace {
+
+constexpr int kIdlePolls = 100;
+constexpr int kLostIds = 20;
+constexpr std::size_t kNewRows = 200;
+
+/// A mirror that has caught up.
+class Mirrored {
+public:
+    explicit Mirrored(const sync::Dsn& dsn)
+        : database_(folder_.file("mirror.db"), {sync::Store::schema()}),
+          store_(database_),
+          source_(sync::make_source(dsn, {}, {})),
+          mirror_(sync::make_mirror(folder_.file("mirror.db"))),
+          follower_(*source_, *mirror_, store_.position(), {}, clock_) {
+        database_.set_durable(false);
+        while (!poll().drained) {
+        }
+        poll();  // prepares the statement of an idle poll
+    }
+
+    sync::Poll poll() {
+        auto result = follower_.next();
+        store_.append(result.batch, clock_.now());
+        return result;
+    }
+    std::size_t gaps() const { return store_.position().gaps.size(); }
+
+private:
+    tests::TempDir folder_;
+    base::SystemClock clock_;
+    base::Database database_;
+    sync::Store store_;
+    std::unique_ptr<sync::LogSource> source_;
+    std::unique_ptr<sync::Mirror> mirror_;
+    sync::Follower follower_;
+};
+
+std::string rows_text(const ServerWork& work, double times) {
+    if (work.rows_read.empty()) return "table reads unknown (performance_schema is off)";
+    return fmt::format("{:.1f} table reads", static_cast<double>(work.rows()) / times);
+}
+
+void report(const std::string& what, const ServerWork& work, double times,
+            const std::string& budget) {
+    std::cout << fmt::format("P8  {}: {:.2f} statements, {}, {:.1f} handler reads ({})\n", what,
+                             static_cast<double>(work.statements) / times, rows_text(work, times),
+                             static_cast<double>(work.handlers()) / times, budget)
+              << std::flush;
+}
+
+}  // namespace
+
+void measure_polls(Gateway& gateway) {
+    ServerMeter meter{gateway.session()};
+    Mirrored mirrored{gateway.dsn()};
+
+    meter.begin();
+    for (int i = 0; i < kIdlePolls; ++i) mirrored.poll();
+    report("an idle poll", meter.end(), kIdlePolls, "budget: 1 statement, O(1) rows");
+
+    std::size_t rows = 0;
+    for (int lost = 0; rows < kNewRows; ++lost) {
+        rows += gateway.request();
+        if (lost < kLostIds) gateway.lose_id();
+    }
+    meter.begin();
+    const auto poll = mirrored.poll();
+    const auto gaps = mirrored.gaps();
+    report(fmt::format("{} new rows", poll.batch.entries.size()), meter.end(), 1,
+           fmt::format("budget: at most {} rows and the one at the cursor", rows));
+
+    meter.begin();
+    for (int i = 0; i < kIdlePolls; ++i) mirrored.poll();
+    report(fmt::format("an idle poll beside {} open gaps", gaps), meter.end(), kIdlePolls,
+           fmt::format("budget: O(1) + {} rows", gaps));
+
+    rows = 0;
+    while (rows < kNewRows) rows += gateway.request();
+    meter.begin();
+    mirrored.poll();
+    report(fmt::format("{} new rows beside {} open gaps", rows, gaps), meter.end(), 1,
+           fmt::format("budget: at most {} rows and the one at the cursor", rows + gaps));
+
+    const auto session = sync::make_session(gateway.dsn(), {});
+    sync::read_gateway_info(*session, gateway.dsn().database);  // connects
+    meter.begin();
+    sync::read_gateway_info(*session, gateway.dsn().database);
+    report("the gateway's objects, every 30 s", meter.end(), 1, "budget: at most 5 statements");
+}
+
+}  // namespace quotafuse::bench
