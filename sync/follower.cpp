@@ -152,22 +152,31 @@ bool Follower::continues(const Read& read, bool settled) {
     return last == 0 || last > position_.cursor;
 }
 
-/// What does not fit into a batch stays a gap and is asked for by the next poll.
 void Follower::read_gaps(Read& read) {
     read.asked = gaps_to_ask(position_.gaps, base::unix_seconds(clock_.now()), kAuditedOfPoll);
     for (std::span<const Gap> left{read.asked}; !left.empty();) {
         const auto some = left.first(std::min(left.size(), LogSource::kMostRanges));
         left = left.subspan(some.size());
-        const auto count = source_.fetch_gaps(some, options_.batch, [&](const RawRow& raw) {
-            read.late.push_back(decoder_->decode(raw));
-            read.appeared.push_back(read.late.back().id);
-        });
-        if (count < options_.batch) continue;
-        const auto reached = read.appeared.back();
-        std::erase_if(read.asked, [&](const Gap& gap) { return gap.last > reached; });
-        break;
+        for (std::vector<Gap> rest{some.begin(), some.end()}; !rest.empty();) {
+            if (read_late(rest, read) < kReadAgain) break;
+            const auto reached = read.appeared.back();
+            std::erase_if(rest, [&](const Gap& gap) { return gap.last <= reached; });
+            if (!rest.empty()) rest[0].first = std::max(rest[0].first, reached + 1);
+        }
     }
-    std::sort(read.appeared.begin(), read.appeared.end());
+}
+
+/// Ranges that were merged have rows in them which are stored already.
+std::size_t Follower::read_late(const std::vector<Gap>& gaps, Read& read) {
+    std::vector<LogEntry> found;
+    const auto count = source_.fetch_gaps(gaps, kReadAgain, [&](const RawRow& raw) {
+        found.push_back(decoder_->decode(raw));
+        read.appeared.push_back(found.back().id);
+    });
+    for (auto& entry : found) {
+        if (!mirror_.find(entry.id)) read.late.push_back(std::move(entry));
+    }
+    return count;
 }
 
 /// At first what the run before this one may have left to wait for: it is only remembered in

@@ -70,6 +70,7 @@ private:
     Read read_above();
     bool continues(const Read& read, bool settled);
     void read_gaps(Read& read);
+    std::size_t read_late(const std::vector<Gap>& gaps, Read& read);
     void read_again(Read& read);
     std::int64_t lowest_of_late();
     void advance(const Read& read, base::Second now);
