@@ -25,6 +25,9 @@ Copied catch_up(const sync::Dsn& dsn, const std::string& path) {
         }
         copied.seconds = std::chrono::duration<double>(clock.mono() - start).count();
         copied.rows = store.rows();
+        copied.texts = database.handle()
+                           .execAndGet("SELECT sum(pgsize) FROM dbstat WHERE name GLOB 'row_text*'")
+                           .getInt64();
         database.handle().exec("PRAGMA wal_checkpoint(TRUNCATE)");
     }
     copied.bytes = static_cast<std::int64_t>(std::filesystem::file_size(path));

@@ -11,6 +11,7 @@ struct Copied {
     std::int64_t rows = 0;
     double seconds = 0;
     std::int64_t bytes = 0;  // of the SQLite file, its log folded in
+    std::int64_t texts = 0;  // of these, what the texts of failed and slow requests take
 };
 
 /// The mirror's own way: a thread reads and decodes, this one stores, rollups included. `path` is a

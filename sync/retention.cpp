@@ -15,8 +15,6 @@ constexpr int kMostSums = 500;
 
 constexpr base::Seconds kRest{5};  // between looks that found nothing to do
 
-constexpr std::int64_t kAlwaysTaken = 600;  // seconds
-
 // A gateway without a row for longer ages no further.
 constexpr std::int64_t kLongestSilence = 86'400;
 
@@ -47,9 +45,9 @@ Store::Upkeep Store::keep_up(base::Second now) {
                                  keep_.days ? std::optional{before(*keep_.days)} : std::nullopt,
                                  kMostSums) ||
                 make_room(marks, making_room, step);
-    // Whatever went, rows of now are always taken: only what is older may have been counted before.
-    marks.kept_since = std::min(
-        marks.kept_since, std::max(marks_.kept_since, base::unix_seconds(now) - kAlwaysTaken));
+    // A row from the future that went must not shut out those of the present.
+    marks.kept_since =
+        std::min(marks.kept_since, std::max(marks_.kept_since, base::unix_seconds(now)));
     const auto rows = rows_ - static_cast<std::int64_t>(step.gone.size());
     if (marks != marks_ || rows != rows_) store_marks(marks, rows);
     transaction.commit();
