@@ -83,7 +83,7 @@ Database::Database(const std::string& path, const std::vector<Schema>& schemas)
 
 Database::~Database() {
     // Should it fail, the next start looks the file over for nothing.
-    db_.tryExec(mark(kClean));
+    if (ended_cleanly_) db_.tryExec(mark(kClean));
 }
 
 void Database::set_durable(bool durable) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <optional>
 #include <stop_token>
@@ -30,7 +31,8 @@ public:
     Database(const std::string& path, const std::vector<Schema>& schemas);
     Database(const Database&) = delete;
     Database& operator=(const Database&) = delete;
-    /// Marks the file as cleanly ended.
+    /// Marks the file as cleanly ended, unless it was not when it was opened and nobody has called
+    /// it sound since.
     ~Database();
 
     SQLite::Database& handle() { return db_; }
@@ -39,6 +41,8 @@ public:
     /// Whether the last program that wrote here closed the file, rather than being killed or cut
     /// off from power; true for a new file. Otherwise check_file() is advised.
     bool ended_cleanly() const { return ended_cleanly_; }
+    /// check_file() found nothing. To be called before the end, from whichever thread.
+    void note_sound() { ended_cleanly_ = true; }
 
     /// Catch-up trades an fsync per batch for speed: after a power cut the last batches are simply
     /// read again.
@@ -47,7 +51,7 @@ public:
 private:
     std::string path_;
     SQLite::Database db_;
-    bool ended_cleanly_ = true;
+    std::atomic<bool> ended_cleanly_ = true;
 };
 
 /// A transaction that takes the write lock at once and rolls back unless commit() was called.

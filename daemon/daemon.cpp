@@ -128,6 +128,7 @@ std::unique_ptr<StoreCheck> Daemon::make_check() {
     log_.info("store: the last run did not end cleanly: its file is being checked meanwhile");
     board_.note_check_begun();
     return std::make_unique<StoreCheck>(config_.store, clock_, log_, [this](StoreVerdict verdict) {
+        if (verdict.kind == StoreVerdict::Kind::sound) database_.note_sound();
         mailbox_.post(std::move(verdict));
     });
 }

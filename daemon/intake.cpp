@@ -57,6 +57,8 @@ Sort sort_of(Phase phase) {
     std::abort();
 }
 
+constexpr base::Seconds kLongCatchUp{10};
+
 bool is_trouble(Phase phase) {
     return sort_of(phase) != Sort::fine;
 }
@@ -213,8 +215,8 @@ void Intake::take(const MirrorTrouble& trouble) {
 
 void Intake::take(const InfoTrouble& trouble) {
     unlogged_.forget();
-    if (info_trouble_ == trouble.text) return;
-    info_trouble_ = trouble.text;
+    if (state_.info_trouble == trouble.text) return;
+    state_.info_trouble = trouble.text;
     // While the log cannot be read either, one line says it all.
     if (!is_trouble(state_.phase))
         log_.warning(
@@ -222,7 +224,9 @@ void Intake::take(const InfoTrouble& trouble) {
 }
 
 void Intake::take(const sync::GatewayInfo& info) {
-    info_trouble_.clear();
+    if (!state_.info_trouble.empty())
+        log_.info("gateway: channel names and options can be read again");
+    state_.info_trouble.clear();
     if (info.read_only != state_.read_only) {
         state_.read_only = info.read_only;
         log_.info(info.read_only
@@ -255,7 +259,7 @@ void Intake::enter(Phase phase, const std::string& detail) {
     state_.detail = detail;
 }
 
-void Intake::say_change(Phase phase, const std::string& detail) const {
+void Intake::say_change(Phase phase, const std::string& detail) {
     const auto lasted = age(clock_.now() - state_.since);
     switch (sort_of(phase)) {
         case Sort::unreadable:
@@ -281,8 +285,11 @@ void Intake::say_change(Phase phase, const std::string& detail) const {
         case Sort::fine:
             break;
     }
-    if (phase == Phase::ok)
+    // A burst that is more than a batch is no news.
+    if (phase == Phase::ok && (!told_caught_up_ || clock_.now() - state_.since >= kLongCatchUp)) {
+        told_caught_up_ = true;
         log_.info(fmt::format("gateway: caught up with {} rows in the store", store_.rows()));
+    }
 }
 
 std::optional<base::Second> Intake::horizon() const {

@@ -39,7 +39,8 @@ struct SourceState {
     std::optional<base::Second> epoch_since;  // when the epoch was noticed; none in the first one
     std::int64_t broken_others = 0;           // rows since the start whose `other` is unreadable
     bool no_rows = false;                     // the gateway is used, but logs nothing where we look
-    bool read_only = false;                   // the server of source.dsn takes no writes
+    std::string info_trouble;  // why names and options cannot be read; empty when they can
+    bool read_only = false;    // the server of source.dsn takes no writes
 };
 std::string_view phase_name(SourceState::Phase phase);
 /// Why nothing is evaluated, as one sentence; empty in the phases in which all is well.
@@ -71,7 +72,7 @@ public:
 
 private:
     void enter(SourceState::Phase phase, const std::string& detail);
-    void say_change(SourceState::Phase phase, const std::string& detail) const;
+    void say_change(SourceState::Phase phase, const std::string& detail);
     void enter_phase_of(const sync::Poll& poll);
     void note_gateway(sync::Gateway gateway);
     void note_epoch(std::int64_t before);
@@ -87,7 +88,7 @@ private:
     std::optional<base::Seconds> max_lag_;
     SourceState state_;
     bool durable_ = true;
-    std::string info_trouble_;
+    bool told_caught_up_ = false;
     Unlogged unlogged_;
     std::optional<base::MonoTime> told_broken_;  // when the log last heard of broken_others
 };

@@ -8,6 +8,8 @@ namespace {
 
 /// A clean stop lets running sends end, so that nothing is sent twice after it.
 constexpr base::Milliseconds kLastSends{1200};
+/// Of upkeep in one turn: so many steps delete what two full polls bring.
+constexpr int kStepsOfFlood = 25;
 /// A kill -9 then costs at most this much to be evaluated again.
 constexpr base::Seconds kCheckpointInterval{300};
 
@@ -76,7 +78,11 @@ void Pipeline::turn() {
 void Pipeline::keep_up() {
     more_upkeep_ = false;
     if (!started_ || evaluates_late()) return;
-    more_upkeep_ = rooms_.upkeep.step();
+    // In a catch-up each turn brings up to two polls; what has to go for them keeps pace.
+    const bool flood = rooms_.intake.state().phase == SourceState::Phase::catching_up;
+    int steps = flood ? kStepsOfFlood : 1;
+    do more_upkeep_ = rooms_.upkeep.step();
+    while (more_upkeep_ && --steps > 0);
 }
 
 void Pipeline::handle_letters() {

@@ -52,6 +52,7 @@ Json source_json(const SourceState& source, const sync::Position& position) {
             {"gaps_audited", audited},
             {"broken_others", source.broken_others},
             {"no_rows", source.no_rows},
+            {"info_trouble", source.info_trouble},
             {"read_only", source.read_only}};
 }
 
@@ -169,6 +170,10 @@ void StatusBoard::judge_source(const Intake& intake, Readiness& readiness) const
     } else if (lag > config_.stale_after) {
         reasons.push_back(
             fmt::format("the gateway was last read {} ago", base::format_duration(lag)));
+    }
+    if (!source.info_trouble.empty()) {
+        readiness.reasons.push_back(fmt::format(
+            "the gateway's channels and options cannot be read: {}", source.info_trouble));
     }
     if (source.no_rows) {
         reasons.emplace_back(

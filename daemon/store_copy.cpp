@@ -80,8 +80,14 @@ private:
 
 void refuse_bad_target(const std::string& store, const std::string& file, bool force) {
     std::error_code error;
-    if (!fs::exists(store, error))
+    const bool exists = fs::exists(store, error);
+    if (error) throw cannot("read", store, error.message());
+    if (!exists)
         throw base::Failure(base::ExitCode::no_input, fmt::format("there is no store {}", store));
+    for (const auto* const end : {"-wal", "-shm", "-journal", ".lock"}) {
+        if (fs::weakly_canonical(file, error) == fs::weakly_canonical(store + end, error))
+            throw cannot("written", file, "it belongs to the store");
+    }
     if (!fs::exists(file, error)) return;
     if (fs::equivalent(store, file, error)) throw cannot("written", file, "it is the store itself");
     if (!fs::is_regular_file(file, error)) throw cannot("written", file, "it is no file");

@@ -58,7 +58,7 @@ public:
 
     void run() {
         read_all();
-        while (!stop_.stop_requested() && store_.keep_up(clock_.now()).more) {
+        while (!stop_.stop_requested() && keep_up().more) {
             progress_.show([] { return "summing up, and deleting what is too old"; });
         }
         if (!database_.ended_cleanly()) check();
@@ -70,6 +70,7 @@ public:
 private:
     void read_all();
     void store(const sync::Poll& poll);
+    sync::Store::Upkeep keep_up();
     void check();
 
     const Config& config_;
@@ -82,6 +83,7 @@ private:
     std::int64_t rows_ = 0;
     std::int64_t broken_others_ = 0;
     bool behind_ = false;
+    bool out_of_room_ = false;
 };
 
 void Copy::read_all() {
@@ -114,13 +116,24 @@ void Copy::store(const sync::Poll& poll) {
     rows_ += static_cast<std::int64_t>(store_.append(poll.batch, clock_.now()).size());
     broken_others_ += poll.broken_others;
     behind_ = poll.behind;
+    // What comes in must not outrun what has to go for it.
+    for (auto step = keep_up(); step.for_room && step.more;) step = keep_up();
+}
+
+sync::Store::Upkeep Copy::keep_up() {
+    auto step = store_.keep_up(clock_.now());
+    out_of_room_ = out_of_room_ || step.for_room;
+    return step;
 }
 
 /// The daemon does it while it works; here it is the last thing to do.
 void Copy::check() {
     progress_.show([] { return "checking the file: the last run did not end cleanly"; });
     const auto damage = base::check_file(config_.store, stop_);
-    if (!damage) return;
+    if (!damage) {
+        if (!stop_.stop_requested()) database_.note_sound();
+        return;
+    }
     progress_.clear();
     throw base::Failure(base::ExitCode::io_error, fmt::format("store {}: damaged: {}; {}",
                                                               config_.store, *damage, kHowToMend));
@@ -135,6 +148,12 @@ void Copy::print(bool json) const {
             "the gateway's log ends before id {}, which is stored: is this a replica that is "
             "behind, or a dump that was restored?\n",
             position.cursor);
+    }
+    if (out_of_room_) {
+        std::cerr << fmt::format(
+            "store.max_size is reached: rows before {} were deleted, sooner than store.keep.rows "
+            "asks for\n",
+            config_.timezone.format(base::from_unix(store_.kept_since())));
     }
     if (broken_others_ > 0)
         std::cerr << fmt::format("{} rows have an `other` that cannot be read\n", broken_others_);
