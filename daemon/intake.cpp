@@ -217,6 +217,8 @@ void Intake::take(const InfoTrouble& trouble) {
     unlogged_.forget();
     if (state_.info_trouble == trouble.text) return;
     state_.info_trouble = trouble.text;
+    state_.info_missing = trouble.kind != sync::GatewayError::Kind::denied &&
+                          trouble.kind != sync::GatewayError::Kind::schema;
     // While the log cannot be read either, one line says it all.
     if (!is_trouble(state_.phase))
         log_.warning(
@@ -227,6 +229,7 @@ void Intake::take(const sync::GatewayInfo& info) {
     if (!state_.info_trouble.empty())
         log_.info("gateway: channel names and options can be read again");
     state_.info_trouble.clear();
+    state_.info_missing = false;
     if (info.read_only != state_.read_only) {
         state_.read_only = info.read_only;
         log_.info(info.read_only

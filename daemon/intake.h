@@ -39,8 +39,9 @@ struct SourceState {
     std::optional<base::Second> epoch_since;  // when the epoch was noticed; none in the first one
     std::int64_t broken_others = 0;           // rows since the start whose `other` is unreadable
     bool no_rows = false;                     // the gateway is used, but logs nothing where we look
-    std::string info_trouble;  // why names and options cannot be read; empty when they can
-    bool read_only = false;    // the server of source.dsn takes no writes
+    std::string info_trouble;   // why names and options cannot be read; empty when they can
+    bool info_missing = false;  // for an account that may read them: then it is no choice
+    bool read_only = false;     // the server of source.dsn takes no writes
 };
 std::string_view phase_name(SourceState::Phase phase);
 /// Why nothing is evaluated, as one sentence; empty in the phases in which all is well.

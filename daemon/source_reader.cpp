@@ -65,7 +65,7 @@ void SourceReader::look_at_objects() {
     try {
         tell_(sync::read_gateway_info(*origin_.main, origin_.database));
     } catch (const sync::GatewayError& e) {
-        tell_(InfoTrouble{e.what()});
+        tell_(InfoTrouble{e.kind(), e.what()});
     }
 }
 

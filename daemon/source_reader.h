@@ -30,6 +30,7 @@ struct MirrorTrouble {
 };
 /// Channel names and options could not be read; what was known stays.
 struct InfoTrouble {
+    sync::GatewayError::Kind kind;
     std::string text;
 };
 using SourceNews =

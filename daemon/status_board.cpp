@@ -171,7 +171,7 @@ void StatusBoard::judge_source(const Intake& intake, Readiness& readiness) const
         reasons.push_back(
             fmt::format("the gateway was last read {} ago", base::format_duration(lag)));
     }
-    if (!source.info_trouble.empty()) {
+    if (source.info_missing) {
         readiness.reasons.push_back(fmt::format(
             "the gateway's channels and options cannot be read: {}", source.info_trouble));
     }
