@@ -8,8 +8,8 @@
 #include "daemon/demo/generator.h"
 #include "support/demo_session.h"
 #include "support/fake_clock.h"
-#include "support/temp_dir.h"
 #include "support/mariadb.h"
+#include "support/temp_dir.h"
 #include "sync/follower.h"
 #include "sync/log_source.h"
 
