@@ -161,7 +161,7 @@ TEST_CASE("the order and the batches of rows do not matter") {
     CHECK(days.size() > 50);
     for (const std::size_t most : {1U, 40U, 5000U}) {
         Ledger other;
-        RandomRows{7, other.texts()};  // the same texts
+        const RandomRows same_texts{7, other.texts()};
         std::shuffle(rows.begin(), rows.end(), source.random());
         add_in_batches(other, rows, source.random(), most, kMonday + kDay);
         CHECK(other.dump("hour") == hours);

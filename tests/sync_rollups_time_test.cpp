@@ -69,7 +69,7 @@ TEST_CASE("after a change of zone the days are those of the new one") {
         CAPTURE(zone);
         Ledger fresh{zone};
         CHECK_FALSE(fresh.follow_zone());
-        RandomRows{17, fresh.texts()};
+        const RandomRows same_texts{17, fresh.texts()};
         fresh.add(rows);
         ledger.use_zone(zone);
         CHECK(ledger.follow_zone());
@@ -221,7 +221,7 @@ TEST_CASE("what a transaction takes back was never there") {
     CHECK(ledger.dump("hour").empty());
     ledger.add(rows);
     Ledger fresh;
-    RandomRows{23, fresh.texts()};
+    const RandomRows same_texts{23, fresh.texts()};
     fresh.add(rows);
     CHECK(ledger.dump("hour") == fresh.dump("hour"));
     CHECK(ledger.dump("day") == fresh.dump("day"));

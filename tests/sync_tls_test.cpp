@@ -41,7 +41,7 @@ std::string cipher_or_error(const Dsn& dsn) {
     const auto session = make_session(dsn, {});
     try {
         const auto rows = session->query("SHOW SESSION STATUS LIKE 'Ssl_cipher'");
-        return rows.at(0).at(1).value_or("") == "" ? "plaintext" : "encrypted";
+        return rows.at(0).at(1).value_or("").empty() ? "plaintext" : "encrypted";
     } catch (const GatewayError& e) {
         return tests::told(e);
     }

@@ -141,7 +141,7 @@ TEST_CASE("a response that stops in its middle is told as stalled within the tim
     for (const bool streamed : {false, true}) {
         CAPTURE(streamed);
         Wire wire;
-        for (const std::size_t bytes : {0, 5, 3000, 60'000}) {
+        for (const std::size_t bytes : {0U, 5U, 3000U, 60'000U}) {
             CAPTURE(bytes);
             wire.connect(streamed);
             bytes == 0 ? wire.gate.stall() : wire.gate.stall_after(bytes);
