@@ -171,7 +171,7 @@ void StatusBoard::judge_source(const Intake& intake, Readiness& readiness) const
         reasons.push_back(
             fmt::format("the gateway was last read {} ago", base::format_duration(lag)));
     }
-    if (source.info_missing) {
+    if (source.info_missing && source.phase == SourceState::Phase::ok) {
         readiness.reasons.push_back(fmt::format(
             "the gateway's channels and options cannot be read: {}", source.info_trouble));
     }
