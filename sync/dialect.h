@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -45,6 +46,11 @@ struct RawRow {
 
     std::int64_t number(Column column) const {
         return numbers[static_cast<std::size_t>(column)].value_or(0);
+    }
+    /// Unix seconds from 1970 to the year 9999, whatever stands there: times are added up.
+    std::int64_t created_at() const {
+        constexpr std::int64_t kLatest = 253'402'300'799;
+        return std::clamp<std::int64_t>(number(Column::created_at), 0, kLatest);
     }
     std::string_view text(Column column) const {
         return texts[static_cast<std::size_t>(column) - numbers.size()].value_or(

@@ -33,7 +33,7 @@ inline bool same_row(const Fingerprint& a, const Fingerprint& b) {
 
 /// Of a row as it comes from the gateway.
 inline Fingerprint fingerprint_of(const RawRow& raw) {
-    return {raw.number(Column::created_at),
+    return {raw.created_at(),
             raw.number(Column::user_id),
             raw.number(Column::token_id),
             raw.number(Column::channel_id),

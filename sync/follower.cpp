@@ -4,6 +4,8 @@
 #include <limits>
 #include <span>
 
+#include <fmt/format.h>
+
 namespace quotafuse::sync {
 namespace {
 
@@ -18,6 +20,15 @@ constexpr std::size_t kMostWalked = 20'000;
 
 /// Rows of one statement that reads again; few of them are new.
 constexpr std::size_t kReadAgain = 5000;
+
+/// Row ids have the epoch above the gateway's id, and no gateway counts this far by itself.
+GatewayError too_high(std::int64_t id) {
+    return {
+        GatewayError::Kind::rejected,
+        fmt::format("the table `logs` has a row with the id {}, and ids above {} cannot be told "
+                    "apart: who inserted it? Delete it and set the table's AUTO_INCREMENT back",
+                    id, kHighestId)};
+}
 
 std::vector<Seen> seen_of(const std::vector<LogEntry>& entries) {
     std::vector<Seen> seen;
@@ -133,7 +144,9 @@ Follower::Read Follower::read_above() {
     const auto limit = options_.batch + (anchored ? 1 : 0);
     const auto count =
         source_.fetch(position_.cursor + (anchored ? 0 : 1), kNoEnd, limit, [&](const RawRow& raw) {
-            if (raw.number(Column::id) == position_.cursor)
+            const auto id = raw.number(Column::id);
+            if (id > kHighestId) throw too_high(id);
+            if (id == position_.cursor)
                 read.at_cursor = fingerprint_of(raw);
             else
                 read.entries.push_back(decoder_->decode(raw));
@@ -205,7 +218,7 @@ std::int64_t Follower::lowest_of_late() {
         bool old = false;
         const auto count = source_.fetch_down(last, limit, [&](const RawRow& raw) {
             last = raw.number(Column::id) - 1;
-            if (raw.number(Column::created_at) < oldest)
+            if (raw.created_at() < oldest)
                 old = true;
             else
                 lowest = raw.number(Column::id);

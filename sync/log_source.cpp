@@ -1,8 +1,10 @@
 #include "sync/log_source.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <optional>
 
+#include "sync/row.h"
 #include "sync/sources.h"
 
 namespace quotafuse::sync {
@@ -20,7 +22,8 @@ std::unique_ptr<LogSource> make_source(const Dsn& dsn, std::optional<Gateway> fo
 
 std::int64_t find_start(LogSource& source, std::int64_t since) {
     std::int64_t low = 1;
-    std::int64_t high = source.last_id() + 1;  // the answer lies in [low, high], or is `found`
+    // The answer lies in [low, high], or is `found`.
+    std::int64_t high = std::min(source.last_id(), kHighestId) + 1;
     auto found = high;
     while (low < high) {
         const auto middle = low + (high - low) / 2;
@@ -28,7 +31,7 @@ std::int64_t find_start(LogSource& source, std::int64_t since) {
         std::int64_t created_at = 0;
         source.fetch(middle, high - 1, 1, [&](const RawRow& row) {
             id = row.number(Column::id);
-            created_at = row.number(Column::created_at);
+            created_at = row.created_at();
         });
         // Holes: the probe answers for every id from `middle` to the row that it found.
         if (id && created_at < since) {

@@ -72,7 +72,7 @@ private:
     /// holds nowhere.
     std::vector<Reign> reigns() {
         std::vector<Reign> all;
-        auto end = gateway_id(-1);  // the highest there can be
+        auto end = kHighestId + 1;
         epochs_.tryReset();
         while (epochs_.executeStep()) {
             const auto first = epochs_.getColumn(1).getInt64();

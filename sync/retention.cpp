@@ -13,7 +13,8 @@ constexpr int kMostRolledUp = 200;  // each may be a row in a dozen tables
 constexpr int kMostTexts = 100;     // some are several pages
 constexpr int kMostSums = 500;
 
-constexpr base::Seconds kRest{5};  // between looks that found nothing to do
+constexpr base::Seconds kRest{5};          // between looks that found nothing to do …
+constexpr std::size_t kManyRows = 20'000;  // … while fewer rows than this come in
 
 // A gateway without a row for longer ages no further.
 constexpr std::int64_t kLongestSilence = 86'400;
@@ -31,7 +32,8 @@ std::int64_t read_pragma(base::Database& database, const char* sql) {
 
 Store::Upkeep Store::keep_up(base::Second now) {
     Upkeep step;
-    if (now >= looked_at_ && now < look_again_) return step;
+    const bool rests = now >= looked_at_ && now < look_again_ && unlooked_ < kManyRows;
+    if (rests) return step;
     // By the gateway's clock as well: one of ours that jumps a year ahead must not empty the store.
     const auto second = std::min(base::unix_seconds(now), newest_ + kLongestSilence);
     const auto before = [&](base::Seconds age) { return second - age.count(); };
@@ -56,6 +58,7 @@ Store::Upkeep Store::keep_up(base::Second now) {
     rows_ = rows;
     if (rows_ == 0) newest_ = 0;
     looked_at_ = now;
+    unlooked_ = 0;
     look_again_ = step.more ? now : now + kRest;
     return step;
 }

@@ -18,6 +18,7 @@ using TextId = std::int32_t;
 // A gateway that truncates, restores or replaces its table gives ids again. What the store calls a
 // row id is therefore epoch · 2^48 + the gateway's id.
 inline constexpr int kEpochShift = 48;
+inline constexpr std::int64_t kHighestId = (std::int64_t{1} << kEpochShift) - 1;  // of a gateway
 constexpr std::int64_t row_id(std::int64_t epoch, std::int64_t id) {
     return (epoch << kEpochShift) + id;
 }
@@ -25,7 +26,7 @@ constexpr std::int64_t epoch_of(std::int64_t row) {
     return row >> kEpochShift;
 }
 constexpr std::int64_t gateway_id(std::int64_t row) {
-    return row & ((std::int64_t{1} << kEpochShift) - 1);
+    return row & kHighestId;
 }
 
 /// A log entry as the store keeps it and the windows read it: texts are ids of the store's

@@ -177,7 +177,7 @@ RowDecoder::~RowDecoder() = default;
 LogEntry RowDecoder::decode(const RawRow& raw) {
     LogEntry entry;
     entry.id = raw.number(Column::id);
-    entry.created_at = raw.number(Column::created_at);
+    entry.created_at = raw.created_at();
     entry.kind = gateway_ == Gateway::new_api ? new_api_kind(raw) : one_api_kind(raw);
     entry.user = raw.number(Column::user_id);
     entry.token = raw.number(Column::token_id);

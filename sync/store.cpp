@@ -108,6 +108,7 @@ std::vector<Row> Store::append(const Batch& batch, base::Second seen) {
     std::swap(position_, position);
     rows_ = rows;
     newest_ = newest;
+    unlooked_ += added.size();
     return added;
 }
 

@@ -144,7 +144,8 @@ private:
     Marks marks_;
     bool making_room_ = false;   // until there is some to spare
     base::Second looked_at_{};   // keep_up() had nothing to do then …
-    base::Second look_again_{};  // … and does not look before this
+    base::Second look_again_{};  // … and does not look before this,
+    std::size_t unlooked_ = 0;   // unless so many rows came since as a catch-up brings at once
     std::optional<Rollups> rollups_;
     SQLite::Statement insert_row_;
     SQLite::Statement insert_text_;

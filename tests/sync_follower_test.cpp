@@ -1,6 +1,7 @@
 // What a follower does with tables and clocks that do the one thing that could cost it a row.
 
 #include <algorithm>
+#include <limits>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -357,4 +358,47 @@ TEST_CASE("a late row between ids that no longer step is found") {
     followed.table.put(late, followed.now());
     followed.follow(400);
     CHECK(followed.has(late));
+}
+
+TEST_CASE("an id that nobody counts up to is refused in words, and got over when it is gone") {
+    FollowedTable followed;
+    followed.table.put_all(1, 3, 1, kStart);
+    followed.options.since = 3600s;
+    std::int64_t id = 0;
+    SUBCASE("the first of them") {
+        id = kHighestId + 1;
+    }
+    SUBCASE("the last there is") {
+        id = std::numeric_limits<std::int64_t>::max();
+    }
+    followed.table.put(id, kStart);
+    followed.start();
+    for (int i = 0; i < 3; ++i) CHECK_THROWS_AS(followed.poll(), GatewayError);
+    CHECK(followed.store().rows() == 0);
+    followed.table.rows.erase(id);
+    followed.follow(2);
+    CHECK(followed.store().rows() == 3);
+    CHECK(followed.store().position().cursor == 3);
+}
+
+TEST_CASE("times that are no times are stored as the nearest that is one, and upset nothing") {
+    FollowedTable followed;
+    followed.table.put(1, std::numeric_limits<std::int64_t>::min());
+    followed.table.put(4, std::numeric_limits<std::int64_t>::max());
+    followed.table.put(6, kStart);
+    followed.start();
+    followed.follow(3);
+    CHECK(followed.store().rows() == 3);
+    CHECK(followed.mirror().find(1)->created_at == 0);
+    CHECK(followed.mirror().find(4)->created_at == 253'402'300'799);
+    followed.stop();
+    followed.start();
+    followed.follow(70);
+    followed.table.put(2, kStart);
+    followed.clock.advance(400s);
+    followed.follow(2);
+    CHECK(followed.store().position().epoch == 0);
+    CHECK(followed.store().position().cursor == 6);
+    followed.keep_up();
+    CHECK(followed.answers() >= 3);
 }

@@ -236,6 +236,24 @@ TEST_CASE("above its size the store loses its oldest rows, until there is some r
     CHECK(number(db, "SELECT sum(errors) FROM hour_group") == 10'000);
 }
 
+TEST_CASE("a catch-up does not outrun the bound within the rest between two looks") {
+    const TempDir folder;
+    Keep keep;
+    keep.bytes = 4'000'000;
+    StoreFile opened{folder.file("s.db"), keep};
+    auto& db = opened.database.handle();
+    std::int64_t next = 1;
+    for (int batch = 0; batch < 30; ++batch) {
+        Batch rows;
+        for (int i = 0; i < 5000; ++i, ++next) rows.entries.push_back(entry(next, kNow));
+        rows.position = at_cursor(next - 1);
+        opened.store.append(rows, base::from_unix(kNow));
+        keep_up_all(opened.store);
+    }
+    CHECK(number(db, "PRAGMA page_count") * number(db, "PRAGMA page_size") < 8'000'000);
+    CHECK(number(db, "SELECT sum(quota) FROM hour_group") == (next - 1) * entry(1, kNow).quota);
+}
+
 TEST_CASE("a step for room that failed makes no room later, when there is some") {
     const TempDir folder;
     Keep keep;
