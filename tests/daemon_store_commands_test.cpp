@@ -87,7 +87,7 @@ private:
 };
 
 std::int64_t number(const std::string& path, const std::string& sql) {
-    return SQLite::Database{path}.execAndGet(sql).getInt64();
+    return SQLite::Database{path, SQLite::OPEN_READONLY, 10'000}.execAndGet(sql).getInt64();
 }
 
 /// What the rollups of a store add up to is what its rows do, and its counts are right.

@@ -15,6 +15,9 @@ namespace {
 
 constexpr auto kFlavour = demo::Flavour::new_api_2026;
 
+// A daemon that starts after a kill holds the whole file while it recovers the journal.
+constexpr int kBusyTimeoutMs = 10'000;
+
 }  // namespace
 
 WritersSite::WritersSite(MariaDb& server, const std::string& database,
@@ -66,7 +69,7 @@ std::set<std::int64_t> WritersSite::source_ids() const {
 
 std::set<std::int64_t> WritersSite::stored_ids() const {
     std::set<std::int64_t> ids;
-    const SQLite::Database store{store_path()};
+    const SQLite::Database store{store_path(), SQLite::OPEN_READONLY, kBusyTimeoutMs};
     SQLite::Statement rows{store, "SELECT id FROM log"};
     while (rows.executeStep()) ids.insert(rows.getColumn(0).getInt64());
     return ids;
