@@ -42,17 +42,20 @@ public:
 
 private:
     AlertState& state() { return decision_.state; }
-    bool muted() { return state().mute_until && facts_.at < *state().mute_until; }
+    bool cooling_down() { return state().mute_until && facts_.at < *state().mute_until; }
     bool flaps() { return facts_.at - state().former_begins.back() < kFlapSpan; }
 
     void repair_clock();
     void move();
+    void begin_period();
+    Reason obstacle() const;
     void start();
     void fire();
     void watch();
     void end(Ending ending);
     void settle();
     void speak();
+    std::optional<Reason> held_back() const;
     void act();
     void say_over();
     void tell(Reason reason);
@@ -75,7 +78,15 @@ void Judge::repair_clock() {
     for (auto& begin : s.former_begins) begin = std::min(begin, facts_.at);
 }
 
+/// What was pending or muted was so in the former period.
+void Judge::begin_period() {
+    auto& s = state();
+    if (s.phase == Phase::pending) s.phase = Phase::inactive;
+    s.mute_until.reset();
+}
+
 void Judge::move() {
+    if (facts_.new_period) begin_period();
     switch (state().phase) {
         case Phase::inactive:
         case Phase::pending:
@@ -88,17 +99,26 @@ void Judge::move() {
     std::abort();
 }
 
+/// What a value that would start an alert still lacks; `pending` when it lacks nothing.
+Reason Judge::obstacle() const {
+    if (facts_.gone) return Reason::inactive;
+    if (!facts_.value) return Reason::no_value;
+    if (!is_breached(facts_.value, rule_)) return Reason::inactive;
+    if (!facts_.ready) return Reason::short_history;
+    if (facts_.requests < rule_.min_requests) return Reason::few_requests;
+    return facts_.unusual ? Reason::pending : Reason::usual_range;
+}
+
 void Judge::start() {
     auto& s = state();
-    const bool breached = !facts_.gone && is_breached(facts_.value, rule_);
-    if (!breached || !facts_.ready || facts_.requests < rule_.min_requests) {
-        decision_.reason = breached && facts_.ready ? Reason::few_requests : Reason::inactive;
+    decision_.reason = obstacle();
+    if (decision_.reason != Reason::pending) {
         s.phase = Phase::inactive;
-        // What `below` finds at its first look can be judged one window later only.
-        s.first_look = breached && !facts_.ready && (s.first_look || facts_.first_look);
+        // What needs history can be judged one window after the first look only.
+        s.first_look =
+            decision_.reason == Reason::short_history && (s.first_look || facts_.first_look);
         return;
     }
-    decision_.reason = Reason::pending;
     if (s.phase == Phase::inactive) {
         s.phase = Phase::pending;
         s.since = facts_.at;
@@ -126,6 +146,7 @@ void Judge::watch() {
         s.peak = rule_.below ? std::min(s.peak, *facts_.value) : std::max(s.peak, *facts_.value);
     }
     if (facts_.gone) return end(Ending::gone);
+    if (facts_.new_period) return end(Ending::new_period);
     if (!is_clear(facts_.value, rule_)) {
         s.clear_since.reset();
         return;
@@ -145,7 +166,10 @@ void Judge::end(Ending ending) {
     s.ending = ending;
     // What reminders added to the mute was meant for this episode, not for the next.
     if (s.mute_until) s.mute_until = std::min(*s.mute_until, facts_.at + rule_.cooldown);
-    if (!s.told && !s.flapping) {
+    if (ending == Ending::new_period) {
+        s.flapping = false;
+        decision_.reason = Reason::new_period;
+    } else if (!s.told && !s.flapping) {
         decision_.reason = Reason::not_told;
     } else if (!rule_.resolved) {
         decision_.reason = Reason::resolved_off;
@@ -158,17 +182,18 @@ void Judge::end(Ending ending) {
 void Judge::settle() {
     auto& s = state();
     const bool kept_still = s.over_at && facts_.at - *s.over_at >= kFlapSpan;
-    if (!muted() || kept_still) s.flapping = false;
+    if (!cooling_down() || kept_still) s.flapping = false;
 }
 
 void Judge::speak() {
     auto& s = state();
     if (s.clear_since) {
         decision_.reason = Reason::clearing;
-    } else if (!facts_.in_hours) {
-        s.held = s.held || !s.told;
-        decision_.reason = Reason::outside_hours;
-    } else if (muted()) {
+    } else if (const auto why = held_back()) {
+        decision_.reason = *why;
+        if (s.told) return;
+        (*why == Reason::outside_hours ? s.held : s.muted) = true;
+    } else if (cooling_down()) {
         decision_.reason = s.told ? Reason::firing : Reason::cooldown;
     } else if (s.told) {
         ++s.reminders;
@@ -176,39 +201,51 @@ void Judge::speak() {
     } else if (!facts_.room) {
         decision_.reason = Reason::max_series;
     } else {
-        tell(s.first_look ? Reason::first_look
-             : flaps()    ? Reason::flapping
-             : s.held     ? Reason::hours_began
-                          : Reason::first);
+        tell(s.first_look         ? Reason::first_look
+             : flaps()            ? Reason::flapping
+             : s.held && !s.muted ? Reason::hours_began
+                                  : Reason::first);
         s.flapping = decision_.reason == Reason::flapping;
     }
 }
 
-/// The breaker waits neither for a cooldown nor for room in the list, and what it is asked is
-/// always told. Late it is not asked: what fired then may have been over for hours.
+/// What holds a notice until its own end, whatever the notice.
+std::optional<Reason> Judge::held_back() const {
+    if (!facts_.in_hours) return Reason::outside_hours;
+    if (facts_.inhibited) return Reason::inhibited;
+    if (facts_.silenced) return Reason::silenced;
+    return std::nullopt;
+}
+
+/// The breaker waits neither for a cooldown nor for room in the list nor for the end of a silence
+/// of notices, and what it is asked is always told. Late it is not asked: what fired then may have
+/// been over for hours.
 void Judge::act() {
     auto& s = state();
     if (!rule_.action || s.acted || s.first_look || s.clear_since || facts_.late) return;
+    if (facts_.inhibited || (facts_.silenced && facts_.actions_held)) return;
     if (!facts_.in_hours && !rule_.action->always) return;
     s.acted = true;
     decision_.act = true;
-    if (!is_told(decision_.reason)) tell(Reason::action);
+    if (is_told(decision_.reason)) return;
+    if (!facts_.silenced) return tell(Reason::action);
+    // Nobody is told of the alert itself: that is still to come when the silence ends.
+    decision_.reason = Reason::action;
+    ++s.sequence;
 }
 
 /// Ignores the cooldown and ends it: who was told that it is over is told when it comes back.
 void Judge::say_over() {
     auto& s = state();
-    if (!facts_.in_hours) {
-        decision_.reason = Reason::outside_hours;
-        return;
-    }
-    if (s.flapping) {
+    if (const auto why = held_back()) {
+        decision_.reason = *why;
+    } else if (s.flapping) {
         decision_.reason = Reason::cooldown;
-        return;
+    } else {
+        tell(Reason::resolved);
+        s.over_at.reset();
+        s.mute_until.reset();
     }
-    tell(Reason::resolved);
-    s.over_at.reset();
-    s.mute_until.reset();
 }
 
 void Judge::tell(Reason reason) {
@@ -241,6 +278,8 @@ std::string_view ending_name(Ending ending) {
             return "no traffic";
         case Ending::gone:
             return "gone";
+        case Ending::new_period:
+            return "new period";
     }
     std::abort();
 }
@@ -265,6 +304,10 @@ std::string_view reason_name(Reason reason) {
             return "inactive";
         case Reason::few_requests:
             return "few requests";
+        case Reason::usual_range:
+            return "usual range";
+        case Reason::short_history:
+            return "short history";
         case Reason::pending:
             return "pending";
         case Reason::firing:
@@ -275,12 +318,20 @@ std::string_view reason_name(Reason reason) {
             return "cooldown";
         case Reason::outside_hours:
             return "outside hours";
+        case Reason::silenced:
+            return "silenced";
+        case Reason::inhibited:
+            return "inhibited";
         case Reason::max_series:
             return "max series";
         case Reason::not_told:
             return "not told";
         case Reason::resolved_off:
             return "resolved off";
+        case Reason::new_period:
+            return "new period";
+        case Reason::no_value:
+            return "no value";
     }
     std::abort();
 }

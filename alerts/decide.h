@@ -15,8 +15,9 @@ enum class Phase { inactive, pending, firing };
 std::string_view phase_name(Phase phase);
 
 /// How an episode came to its end. `gone`: what it was about is no more: the rule no longer chooses
-/// its channel, the channel was deleted, or a `below` series had no row for kGoneAfter.
-enum class Ending { recovered, no_traffic, gone };
+/// it, it was deleted, or a series that keeps its key had no row for kGoneAfter. `new_period`: a
+/// calendar window began anew, which is no recovery and is not told.
+enum class Ending { recovered, no_traffic, gone, new_period };
 std::string_view ending_name(Ending ending);
 
 /// Why a notice goes out, or why not.
@@ -28,18 +29,24 @@ enum class Reason {
     first_look,   // found over the limit by the very first evaluation of a new or changed rule
     hours_began,  // it has fired since before the active hours
     flapping,     // the third episode within kFlapSpan: told once for all that follow
-    action,       // muted, but the breaker is asked to act
+    action,       // muted, but the breaker is asked to act; of a silenced one no cooldown follows
     // not told:
     inactive,       // nothing is wrong
     few_requests,   // over the limit, but fewer than min_requests stand behind it
+    usual_range,    // over the limit, but within what is usual at this time of the week
+    short_history,  // over the limit, but there is less than one window of history
     pending,        // over the limit, but not yet for as long as `for` asks
     firing,         // told before, and no reminder is due
     clearing,       // about to be over: keep_firing_for runs
     cooldown,       // a notice of this series went out a short time ago, or that it flaps
     outside_hours,  // held until the active hours begin
+    silenced,       // held until the silence ends
+    inhibited,      // held while a rule of inhibited_by fires
     max_series,     // as many series of this rule as it may tell are firing and told
     not_told,       // over, and nobody was told that it fired
     resolved_off,   // over, and the rule does not say so
+    new_period,     // over, because its calendar period is
+    no_value,       // there is nothing to measure
 };
 std::string_view reason_name(Reason reason);
 bool is_told(Reason reason);
@@ -57,7 +64,8 @@ struct AlertState {
     Ending ending = Ending::recovered;        // how it ended
     double peak = 0;                          // its worst value
     bool told = false;                        // a notice of it went out
-    bool held = false;                        // its first notice waited for the active hours
+    bool held = false;                        // its first notice waited for the active hours …
+    bool muted = false;                       // … or for the end of a silence or an inhibition
     bool acted = false;                       // its action was asked for
     int reminders = 0;                        // how many went out
     int sequence = 0;                         // notices of the episode so far
@@ -73,6 +81,12 @@ struct Facts {
     std::optional<double> value;
     std::int64_t requests = 0;  // that stand behind the value
     bool ready = true;          // enough history to judge a start
+    bool unusual = true;        // of compare_to usual: also outside the usual range
+    bool new_period = false;  // its calendar window began anew since the last look; what fired, or
+                              // was muted, did so in the former one
+    bool silenced = false;    // notices are held
+    bool actions_held = false;  // the silence holds actions, too
+    bool inhibited = false;     // notices and actions are held
     bool gone = false;          // the series is no more: it ends at once
     bool deleted = false;       // its channel is no more: it ends when its rows have left
     bool first_look = false;    // the rule's very first evaluation

@@ -1,24 +1,74 @@
 #include "alerts/engine.h"
 
 #include <algorithm>
-#include <set>
+#include <map>
 #include <utility>
 
-#include "alerts/state_store.h"
+#include <SQLiteCpp/Exception.h>
+
+#include "alerts/explain.h"
+#include "alerts/meter.h"
+#include "alerts/notice_maker.h"
+#include "alerts/self_alerts.h"
 
 namespace quotafuse::alerts {
+namespace {
 
-Engine::Engine(std::vector<Rule> rules, sync::Store& store, base::Database& database)
-    : rules_(std::move(rules)), database_(database), names_(store.texts()), windows_(store) {
-    for (const auto& rule : rules_) {
-        if (!rule.enabled) continue;
-        auto& window = windows_.share(window_of(rule));
-        watches_.push_back(std::make_unique<RuleWatch>(rule, window, names_, store.texts()));
+bool is_self_alert(const std::string& name) {
+    return std::ranges::count(self_alert_names(), name) > 0;
+}
+
+/// Rules in use, each after those that inhibit it. The loader refuses cycles; in one the order of
+/// the rules decides.
+std::vector<const Rule*> in_order(const std::vector<Rule>& rules) {
+    std::map<std::string_view, const Rule*> waiting;
+    for (const auto& rule : rules) {
+        if (rule.enabled) waiting.emplace(rule.name, &rule);
+    }
+    std::vector<const Rule*> order;
+    const std::function<void(const Rule&)> place = [&](const Rule& rule) {
+        if (waiting.erase(rule.name) == 0) return;
+        for (const auto& name : rule.inhibited_by) {
+            const auto other = waiting.find(name);
+            if (other != waiting.end()) place(*other->second);
+        }
+        order.push_back(&rule);
+    };
+    for (const auto& rule : rules) {
+        if (rule.enabled) place(rule);
+    }
+    return order;
+}
+
+}  // namespace
+
+Engine::Engine(std::vector<Rule> rules, sync::RowReader& reader)
+    : Engine(std::move(rules), reader, Options{}) {}
+
+Engine::Engine(std::vector<Rule> rules, sync::RowReader& reader, Options options)
+    : rules_(std::move(rules)),
+      options_(options),
+      reader_(reader),
+      names_(reader.texts()),
+      windows_(reader) {
+    make_watches();
+}
+
+Engine::~Engine() = default;
+
+void Engine::make_watches() {
+    for (const auto* const rule : in_order(rules_)) {
+        auto watch = std::make_unique<RuleWatch>(
+            *rule, make_meter(*rule, windows_, gauges_, names_, options_.weeks), names_);
+        for (const auto& name : rule->inhibited_by) {
+            if (const auto* const other = watch_of(name)) watch->inhibit_by(*other);
+        }
+        watches_.push_back(std::move(watch));
     }
 }
 
-void Engine::restore(base::Second start) {
-    const auto saved = load_state(database_);
+void Engine::restore(const SavedState& saved, base::Second start,
+                     const std::vector<WindowRecord>& windows) {
     const bool resumes =
         saved.time && *saved.time <= start + kPatience && *saved.time >= start - kLongestCatchUp;
     time_ = resumes ? *saved.time : start;
@@ -33,6 +83,7 @@ void Engine::restore(base::Second start) {
         }
     }
     for (const auto& record : saved.series) {
+        if (is_self_alert(record.rule)) continue;
         auto* const watch = watch_of(record.rule);
         if (watch == nullptr || !saved.looked.contains(record.rule)) dropped.insert(record.rule);
         if (dropped.contains(record.rule) || watch->restore(record)) continue;
@@ -43,50 +94,76 @@ void Engine::restore(base::Second start) {
         unsaved_.series.push_back(std::move(forgotten));
     }
     unsaved_.dropped_rules.assign(dropped.begin(), dropped.end());
-    warm_up();
+    windows_.start(time_, windows);
+}
+
+bool Engine::warm_up(std::chrono::milliseconds budget) {
+    return windows_.warm_up(budget, [&](const sync::Row& row) { names_.learn(row); });
 }
 
 void Engine::feed(const std::vector<sync::Row>& rows) {
+    const auto now = base::unix_seconds(time_);
     for (const auto& row : rows) {
         names_.learn(row);
         windows_.feed(row);
+        if (row.created_at > now || row.seen_at < now) continue;
+        fed_too_much_ = fed_too_much_ || fed_.size() == kMostFedKept;
+        if (!fed_too_much_) fed_.push_back(row);
     }
 }
 
 void Engine::forget(const std::vector<sync::Row>& rows) {
-    for (const auto& row : rows) windows_.forget(row);
+    for (const auto& row : rows) {
+        windows_.forget(row);
+        std::erase_if(fed_, [&](const sync::Row& fed) { return fed.id == row.id; });
+    }
 }
 
-void Engine::set_gateway_info(const sync::GatewayInfo& info) {
-    const bool first = !std::exchange(knows_names_, true);
-    names_.use_channels(info.channels);
-    if (info.quota_per_unit > 0 && info.quota_per_unit != quota_per_unit_) {
-        quota_per_unit_ = info.quota_per_unit;
+void Engine::use(const sync::Directory& directory) {
+    if (directory == names_.directory()) return;
+    const auto former_price = names_.directory().quota_per_unit;
+    windows_.use(directory);
+    names_.use(directory);
+    if (directory.quota_per_unit != former_price) {
         for (const auto& window : windows_.windows()) window->touch_all();
     }
-    // Should the store fail here, the windows stay void and are all filled anew.
-    const bool were_void = std::exchange(windows_void_, true);
-    for (const auto& window : windows_.windows()) {
-        const bool stale = window->filter().use_names(info.channels);
-        if (stale && !were_void) windows_.rebuild(*window);
-        if (first) window->touch_all();  // nobody has looked at what changed so far
-        if (!stale || first) continue;
-        for (const auto& watch : watches_) {
-            if (&watch->window() == window.get()) watch->look_at_all();
-        }
+    for (const auto& watch : watches_) watch->look_at_all();
+}
+
+void Engine::observe(const std::vector<sync::GaugeChange>& changes) {
+    bool statuses = false;
+    for (const auto& change : changes) {
+        gauges_.set(change);
+        const auto gauge = change.key.gauge;
+        statuses = statuses || gauge == sync::Gauge::channel_status ||
+                   gauge == sync::Gauge::token_status || gauge == sync::Gauge::user_status;
     }
-    windows_void_ = were_void;
+    gauges_.note_known();
+    if (!statuses) return;
+    for (const auto& watch : watches_) watch->look_at_all();
+}
+
+void Engine::set_silences(std::vector<Silence> silences) {
+    silences_ = std::move(silences);
+    for (const auto& watch : watches_) watch->set_silences(silences_);
+}
+
+void Engine::use_self_alerts(std::function<bool(std::string_view name)> fires) {
+    self_alert_fires_ = std::move(fires);
 }
 
 Step Engine::advance(base::Second t, base::Second now) {
-    if (t + kPatience < time_) jump_to(t);
-    if (t - time_ > kLongestCatchUp) jump_to(t - kLongestCatchUp);
-    const auto until = std::min(t, time_ + kMostSecondsOfStep);
+    const bool back = t + kPatience < time_;
+    const bool far = t - time_ > kLongestCatchUp;
+    if (back) jump_to(t);
+    if (far) jump_to(t - kLongestCatchUp);
+    // After a jump windows have to be warmed up first: the caller gets the chance to.
+    const auto until = far ? time_ : std::min(t, time_ + kMostSecondsOfStep);
     while (time_ < until) {
         const auto next = time_ + std::chrono::seconds{1};
         step_to(next, now - next > kLate);
     }
-    if (time_ < t) unsaved_.changes_state = true;
+    if (time_ < t || back) unsaved_.changes_state = true;
     if (unsaved_.changes_state) return take_step();
     Step nothing;
     nothing.time = time_;
@@ -104,37 +181,60 @@ Step Engine::take_step() {
     return std::exchange(unsaved_, {});
 }
 
-void Engine::save(const Step& step) {
-    save_state(database_, step);
+void Engine::step_to(base::Second t, bool late) {
+    windows_.advance(t, [&](const sync::Row& row) { names_.learn(row); });
+    time_ = t;
+    fed_.clear();
+    fed_too_much_ = false;
+    int explained = 0;
+    RuleWatch::Explain explain;
+    if (options_.explains && !late) {
+        explain = [&](const Rule& rule, const SeriesKey& key, base::Second at) {
+            if (explained++ >= kMostExplained) return std::vector<Contribution>{};
+            return explain_series(rule, key, at);
+        };
+    }
+    for (const auto& watch : watches_) {
+        watch->evaluate({t, late, is_inhibited(watch->rule()), explain}, unsaved_);
+    }
+    windows_.settle();
+    gauges_.settle();
 }
 
-void Engine::step_to(base::Second t, bool late) {
-    if (windows_void_) warm_up();
-    windows_void_ = true;  // until they have all moved: the store may fail half-way
-    windows_.advance(t, [&](const sync::Row& row) { names_.learn(row); });
-    windows_void_ = false;
-    time_ = t;
-    for (const auto& watch : watches_) {
-        if (!is_warming(*watch)) watch->evaluate(t, late, quota_per_unit_, unsaved_);
+bool Engine::is_inhibited(const Rule& rule) const {
+    if (!self_alert_fires_) return false;
+    return std::ranges::any_of(rule.inhibited_by, [&](const std::string& name) {
+        return is_self_alert(name) && self_alert_fires_(name);
+    });
+}
+
+/// The alert matters more than what explains it: where the store cannot be read it goes out
+/// without.
+std::vector<Contribution> Engine::explain_series(const Rule& rule, const SeriesKey& key,
+                                                 base::Second t) {
+    try {
+        return explain(rule, key, t, reader_, names_);
+    } catch (const SQLite::Exception&) {
+        return {};
     }
-    for (const auto& window : windows_.windows()) window->settle();
 }
 
 void Engine::jump_to(base::Second t) {
     time_ = t;
-    windows_void_ = true;
+    fed_.clear();
+    fed_too_much_ = false;
+    windows_.start(t, {});
 }
 
-void Engine::warm_up() {
-    windows_.warm_up(time_, [&](const sync::Row& row) { names_.learn(row); });
-    windows_void_ = false;
+std::vector<WindowRecord> Engine::window_records() {
+    if (fed_too_much_) return {};
+    for (const auto& row : fed_) windows_.forget(row);
+    auto records = windows_.records(time_ - std::chrono::seconds{1});
+    for (const auto& row : fed_) windows_.feed(row);
+    return records;
 }
 
-bool Engine::is_warming(const RuleWatch& watch) const {
-    return !knows_names_ && watch.window().filter().needs_names();
-}
-
-RuleWatch* Engine::watch_of(const std::string& rule) {
+RuleWatch* Engine::watch_of(std::string_view rule) const {
     for (const auto& watch : watches_) {
         if (watch->rule().name == rule) return watch.get();
     }
@@ -148,26 +248,34 @@ Overview Engine::overview() const {
     view.disabled = rules_.size() - watches_.size();
     for (const auto& watch : watches_) {
         const auto& rule = watch->rule();
-        const auto alerts = watch->alerts();
-        for (const auto& alert : alerts) {
+        for (auto& alert : watch->alerts()) {
             const auto& state = alert.state;
-            view.alerts.push_back({rule.name, rule.severity, alert.key, state.phase, alert.value,
-                                   rule.limit, rule.below, std::string{metric_unit(rule.metric)},
-                                   state.since, state.told});
+            view.alerts.push_back({rule.name, rule.severity, std::move(alert.key), state.phase,
+                                   alert.value, state.peak, rule.limit, rule.below, unit_of(rule),
+                                   state.since, state.told, alert.silenced, alert.inhibited});
         }
-        if (watch->window().overflowed()) {
-            ++view.error;
-            view.errors.push_back(rule.name);
-        } else if (is_warming(*watch)) {
-            ++view.warming;
-        } else if (alerts.empty()) {
-            ++view.inactive;
+        if (auto error = watch->meter().error(); !error.empty()) {
+            view.errors.push_back({rule.name, std::move(error)});
+        } else if (const auto part = watch->meter().warmed_up(); part < 1) {
+            view.warming.push_back({rule.name, part});
+        } else if (watch->firing() > 0) {
+            ++view.firing;
         } else {
-            // Firing ones stand first.
-            ++(alerts.front().state.phase == Phase::firing ? view.firing : view.pending);
+            ++(watch->pending() > 0 ? view.pending : view.inactive);
         }
     }
     return view;
+}
+
+std::optional<RuleReport> Engine::report(std::string_view rule) const {
+    const auto known = std::ranges::find(rules_, rule, &Rule::name);
+    if (known == rules_.end()) return std::nullopt;
+    const auto* const watch = watch_of(rule);
+    if (watch != nullptr) return watch->report();
+    RuleReport disabled;
+    disabled.rule = known->name;
+    disabled.enabled = false;
+    return disabled;
 }
 
 }  // namespace quotafuse::alerts

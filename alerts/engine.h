@@ -1,20 +1,27 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "alerts/evaluation.h"
+#include "alerts/gauge_board.h"
 #include "alerts/names.h"
 #include "alerts/rule.h"
 #include "alerts/rule_watch.h"
+#include "alerts/silence.h"
+#include "alerts/state_store.h"
 #include "alerts/step.h"
 #include "alerts/window.h"
 #include "base/clock.h"
-#include "base/database.h"
-#include "sync/gateway_info.h"
-#include "sync/store.h"
+#include "sync/directory.h"
+#include "sync/gauges.h"
+#include "sync/row_reader.h"
 
 namespace quotafuse::alerts {
 
@@ -26,11 +33,22 @@ struct Overview {
         std::vector<KeyName> key;
         Phase phase;
         std::optional<double> value;
+        double peak;
         double threshold;
         bool below;
         std::string unit;
         base::Second since;  // over the limit since
         bool told;
+        bool silenced;
+        bool inhibited;
+    };
+    struct Warming {
+        std::string rule;
+        double part;  // 0 … 1
+    };
+    struct Error {
+        std::string rule;
+        std::string text;
     };
     base::Second time{};
     std::size_t total = 0;
@@ -38,9 +56,8 @@ struct Overview {
     std::size_t inactive = 0;
     std::size_t pending = 0;
     std::size_t firing = 0;
-    std::size_t warming = 0;          // waits for the names of channels
-    std::size_t error = 0;            // over kMostSeries series
-    std::vector<std::string> errors;  // the names of these rules
+    std::vector<Warming> warming;  // wait for their windows, or for names
+    std::vector<Error> errors;     // are not evaluated
     std::vector<Alert> alerts;
 };
 
@@ -51,32 +68,57 @@ inline constexpr std::chrono::seconds kMostSecondsOfStep{300};
 /// A clock set back by less is waited for; by more, evaluation goes on from where the clock is now.
 inline constexpr std::chrono::seconds kPatience{60};
 
-/// All rules over one store: a function of rows and time, without a clock of its own. Pipeline
-/// thread only.
+/// See Engine::window_records().
+inline constexpr std::size_t kMostFedKept = 20'000;
+/// Explaining reads rows: no more series than these are explained in one second, the worst of each
+/// rule.
+inline constexpr int kMostExplained = 10;
+
+/// All rules over one store: a function of rows, gauges, silences and time, without a clock or a
+/// file of its own; the daemon, `replay` and `test-rules` drive it alike. Pipeline thread only.
 ///
-/// One tick: store.append, feed, advance; then, unless the step is empty, one transaction with
-/// save() and what follows from the notices. A step that could not be saved is kept and saved
-/// before the next advance. feed() comes directly after the append and forget() directly after
-/// keep_up(): nothing else may be called between the two.
+/// One tick: store.append (with time() as the second in which rows were seen), feed, observe,
+/// advance; then, unless the step is empty, one transaction with save_state() and what follows from
+/// the notices. A step that could not be saved is kept and saved before the next advance. feed()
+/// comes directly after the append and forget() directly after keep_up(): nothing else may be
+/// called between the two.
 class Engine {
 public:
-    /// `store` and `database` must outlive it.
-    Engine(std::vector<Rule> rules, sync::Store& store, base::Database& database);
+    struct Options {
+        int weeks = kLeastWeeks;  // that `usual` looks back
+        /// Explains first notices (see explain()); off where nobody reads them.
+        bool explains = true;
+    };
+    /// `reader` must outlive it.
+    Engine(std::vector<Rule> rules, sync::RowReader& reader, Options options);
+    Engine(std::vector<Rule> rules, sync::RowReader& reader);
+    ~Engine();
     Engine(const Engine&) = delete;
     Engine& operator=(const Engine&) = delete;
 
-    /// Once, before the rest: reads the stored states and fills the windows. The engine time goes
-    /// on from the stored one if that is at most kLongestCatchUp before `start`, else it is
-    /// `start`. Throws SQLite::Exception.
-    void restore(base::Second start);
+    /// Once, before the rest: takes over the stored states, and of the windows those that `windows`
+    /// still fits; the others begin to warm up. The engine time goes on from the stored one if that
+    /// is at most kLongestCatchUp before `start`, else it is `start`. Throws SQLite::Exception.
+    void restore(const SavedState& saved, base::Second start,
+                 const std::vector<WindowRecord>& windows = {});
+    /// Reads rows for windows that warm up, for about `budget` of CPU; true when there is more to
+    /// do. Nothing of it changes what is evaluated but for when a rule begins to be. Throws
+    /// SQLite::Exception.
+    bool warm_up(std::chrono::milliseconds budget);
 
     /// Rows that append() returned.
     void feed(const std::vector<sync::Row>& rows);
     /// Rows that keep_up() deleted: windows that still hold them let go of them.
     void forget(const std::vector<sync::Row>& rows);
-    /// Names of channels and the quota of a dollar. Until its first call rules that name channels
-    /// are not evaluated. May throw SQLite::Exception; the next advance() then makes up for it.
-    void set_gateway_info(const sync::GatewayInfo& info);
+    /// Names, tags, providers, and the quota of a dollar. Until its first call rules that need them
+    /// are not evaluated; a window whose choice of rows they change is filled anew.
+    void use(const sync::Directory& directory);
+    /// Gauges from the next second on.
+    void observe(const std::vector<sync::GaugeChange>& changes);
+    /// Every silence that has not ended.
+    void set_silences(std::vector<Silence> silences);
+    /// Whether a built-in alert fires: asked for rules that are inhibited_by one.
+    void use_self_alerts(std::function<bool(std::string_view name)> fires);
 
     /// Evaluates every second after the last one up to t, each once and in order, at most
     /// kMostSecondsOfStep of them: where the step's time is before t there is more to do, and the
@@ -90,31 +132,42 @@ public:
     /// All that is not saved yet, the engine time included: for a clean stop, a reload, or now and
     /// then, so that a restart has less to evaluate again.
     Step checkpoint();
-    /// Writes a step within the caller's open transaction. Throws SQLite::Exception.
-    void save(const Step& step);
+    /// The windows that are full, as they are at time(): derived data, for save_windows(). Empty
+    /// where so much was fed since the last advance() that there is nothing worth saving yet.
+    std::vector<WindowRecord> window_records();
 
     base::Second time() const { return time_; }
     const std::vector<Rule>& rules() const { return rules_; }
     Overview overview() const;
+    /// Empty for a rule that there is not.
+    std::optional<RuleReport> report(std::string_view rule) const;
+    const Names& names() const { return names_; }
 
 private:
     void step_to(base::Second t, bool late);
     void jump_to(base::Second t);
-    void warm_up();
     Step take_step();
-    bool is_warming(const RuleWatch& watch) const;
-    RuleWatch* watch_of(const std::string& rule);
+    void make_watches();
+    RuleWatch* watch_of(std::string_view rule) const;
+    bool is_inhibited(const Rule& rule) const;
+    std::vector<Contribution> explain_series(const Rule& rule, const SeriesKey& key,
+                                             base::Second t);
 
     const std::vector<Rule> rules_;
-    base::Database& database_;
+    const Options options_;
+    sync::RowReader& reader_;
     Names names_;
+    GaugeBoard gauges_;
     WindowSet windows_;
-    std::vector<std::unique_ptr<RuleWatch>> watches_;
+    std::vector<std::unique_ptr<RuleWatch>> watches_;  // inhibitors before what they inhibit
+    std::vector<Silence> silences_;
+    std::function<bool(std::string_view)> self_alert_fires_;
     base::Second time_{};
-    double quota_per_unit_ = sync::GatewayInfo{}.quota_per_unit;
-    bool knows_names_ = false;
-    bool windows_void_ = true;  // to be filled anew before they are moved
     Step unsaved_;
+    /// Fed since the last second and seen in it: not in the window records of that second. What is
+    /// more than kMostFedKept is not kept, and there are no records then.
+    std::vector<sync::Row> fed_;
+    bool fed_too_much_ = false;
 };
 
 }  // namespace quotafuse::alerts

@@ -5,10 +5,18 @@
 #include <utility>
 
 #include "base/text.h"
-#include "sync/tally.h"
 
 namespace quotafuse::alerts {
 namespace {
+
+// What is remembered of a text: that it was asked about, and whether a pattern matched.
+constexpr std::uint8_t kAsked = 1;
+constexpr std::uint8_t kMatched = 2;
+constexpr std::uint8_t kRefused = 4;
+
+bool is_about_errors(Dimension dimension) {
+    return dimension == Dimension::status || dimension == Dimension::code;
+}
 
 /// Whether `matches` (a term → bool) makes the condition hold.
 bool satisfies(const Condition& condition, auto matches) {
@@ -23,10 +31,6 @@ bool satisfies(const Condition& condition, auto matches) {
     return matched || !any_positive;
 }
 
-bool chooses_errors(Dimension dimension) {
-    return dimension == Dimension::status || dimension == Dimension::code;
-}
-
 /// Addresses are too many to remember what was said of each.
 bool holds_address(const Condition& condition, sync::Address address) {
     const auto text = sync::format_address(address);
@@ -37,117 +41,181 @@ bool holds_address(const Condition& condition, sync::Address address) {
 }
 
 bool uses_names(const Condition& condition) {
+    if (condition.dimension == Dimension::provider || condition.dimension == Dimension::tag) {
+        return true;
+    }
     return condition.dimension == Dimension::channel &&
            std::any_of(condition.terms.begin(), condition.terms.end(),
                        [](const Term& term) { return !term.id; });
 }
 
+std::optional<KeyPart> part_in(const SeriesKey& key, const std::vector<Dimension>& by,
+                               Dimension dimension) {
+    const auto at = std::find(by.begin(), by.end(), dimension);
+    if (at == by.end()) return std::nullopt;
+    return key.parts[static_cast<std::size_t>(at - by.begin())];
+}
+
 }  // namespace
 
-Filter::Filter(Where where, bool of_attempts, const sync::Texts& texts) : texts_(texts) {
+Filter::Memo::Memo(Condition what) : condition(std::move(what)) {
+    for (const auto& term : condition.terms) {
+        any_positive = any_positive || !term.negated;
+        any_pattern = any_pattern || !term.id;
+    }
+}
+
+Filter::Filter(Where where, std::optional<ErrorsWhen> errors_when, bool of_attempts,
+               const sync::Texts& texts)
+    : texts_(texts) {
     for (auto& condition : where) {
         needs_names_ = needs_names_ || uses_names(condition);
-        auto& side = of_attempts && chooses_errors(condition.dimension) ? errors_ : rows_;
-        side.push_back({std::move(condition), {}, {}});
+        auto& side = of_attempts && is_about_errors(condition.dimension) ? errors_ : rows_;
+        side.emplace_back(std::move(condition));
     }
+    if (!errors_when) return;
+    when_.emplace();
+    if (errors_when->status) when_->emplace_back(*errors_when->status);
+    if (errors_when->code) when_->emplace_back(*errors_when->code);
+}
+
+bool Filter::chooses_errors() const {
+    return when_ || !errors_.empty();
 }
 
 std::optional<Sums> Filter::count(const sync::Row& row) {
-    const auto chosen = [&](Memo& memo) { return holds(memo, row); };
-    if (!std::all_of(rows_.begin(), rows_.end(), chosen)) return std::nullopt;
     const auto tally = sync::tally_of(row, texts_);
     if (!tally) return std::nullopt;
-    Sums sums;
-    sums.rows = 1;
-    sums.attempts = tally->answers + tally->errors;
-    sums.requests = sums.attempts + tally->client_errors;
-    const bool failed = tally->errors + tally->client_errors > 0;
-    if (failed && std::all_of(errors_.begin(), errors_.end(), chosen)) {
-        sums.errors = tally->errors;
-        sums.client_errors = tally->client_errors;
-    }
-    sums.prompt_tokens = tally->prompt_tokens;
-    sums.completion_tokens = tally->completion_tokens;
-    sums.cache_tokens = tally->cache_tokens;
-    sums.quota = tally->quota;
-    if (tally->latency_ms >= 0) {
-        sums.latency_ms = tally->latency_ms;
-        sums.latency_rows = 1;
-    }
-    Sums given_back;
-    given_back.quota = tally->refund;
-    return sums -= given_back;
+    auto sums = sums_of(*tally);
+    if (!count(row, *tally, sums)) return std::nullopt;
+    return sums;
 }
 
-bool Filter::allows_channel(std::int64_t channel) {
-    return std::all_of(rows_.begin(), rows_.end(), [&](Memo& memo) {
-        return memo.condition.dimension != Dimension::channel || holds_number(memo, channel);
-    });
+bool Filter::count(const sync::Row& row, const sync::Tally& tally, Sums& sums) {
+    const auto chosen = [&](Memo& memo) { return holds(memo, row); };
+    if (!std::all_of(rows_.begin(), rows_.end(), chosen)) return false;
+    const auto failed = tally.errors + tally.client_errors;
+    if (failed == 0) return true;
+    if (when_) {
+        const bool error = std::any_of(when_->begin(), when_->end(), chosen);
+        sums.errors = error ? failed : 0;
+        sums.client_errors = failed - sums.errors;
+        sums.attempts = sums.requests - sums.client_errors;
+    }
+    if (!std::all_of(errors_.begin(), errors_.end(), chosen)) sums.errors = sums.client_errors = 0;
+    return true;
 }
 
 bool Filter::holds(Memo& memo, const sync::Row& row) const {
-    const auto by_id = [&](std::int64_t id, sync::TextId name) {
-        return satisfies(memo.condition, [&](const Term& term) {
-            return term.id ? *term.id == id : base::glob_match(term.pattern, texts_.text(name));
-        });
-    };
     switch (memo.condition.dimension) {
         case Dimension::channel:
+        case Dimension::provider:
+        case Dimension::tag:
             return holds_number(memo, row.channel);
         case Dimension::status:
             return holds_number(memo, row.status);
         case Dimension::token:
-            return by_id(row.token, row.token_name);
+            return holds_text(memo, row.token, row.token_name);
         case Dimension::user:
-            return by_id(row.user, row.username);
+            return holds_text(memo, row.user, row.username);
         case Dimension::model:
-            return holds_text(memo, row.model);
+            return holds_text(memo, 0, row.model);
         case Dimension::group:
-            return holds_text(memo, row.group);
+            return holds_text(memo, 0, row.group);
         case Dimension::route:
-            return holds_text(memo, row.route);
+            return holds_text(memo, 0, row.route);
         case Dimension::code:
-            return holds_text(memo, row.error_code);
+            return holds_text(memo, 0, row.error_code);
         case Dimension::ip:
             return holds_address(memo.condition, row.ip);
     }
     std::abort();
 }
 
-bool Filter::holds_text(Memo& memo, sync::TextId text) const {
+/// Patterns are matched with the text, once for each text; ids are compared with the number.
+bool Filter::holds_text(Memo& memo, std::int64_t number, sync::TextId text) const {
     const auto at = static_cast<std::size_t>(text);
     if (at >= memo.by_text.size()) memo.by_text.resize(std::max(at + 1, texts_.size()));
-    if (memo.by_text[at] == 0) {
-        const bool yes = satisfies(memo.condition, [&](const Term& term) {
-            return base::glob_match(term.pattern, texts_.text(text));
-        });
-        memo.by_text[at] = yes ? 1 : 2;
+    auto& said = memo.by_text[at];
+    if (said == 0) {
+        said = kAsked;
+        for (const auto& term : memo.condition.terms) {
+            if (term.id || !base::glob_match(term.pattern, texts_.text(text))) continue;
+            said = static_cast<std::uint8_t>(said | (term.negated ? kRefused : kMatched));
+        }
     }
-    return memo.by_text[at] == 1;
+    if ((said & kRefused) != 0) return false;
+    bool matched = (said & kMatched) != 0 || !memo.any_positive;
+    for (const auto& term : memo.condition.terms) {
+        if (!term.id || *term.id != number) continue;
+        if (term.negated) return false;
+        matched = true;
+    }
+    return matched;
 }
 
 bool Filter::holds_number(Memo& memo, std::int64_t number) const {
     const auto known = memo.by_number.find(number);
     if (known != memo.by_number.end()) return known->second;
-    const auto name = name_of(memo.condition.dimension, number);
-    const bool yes = satisfies(memo.condition, [&](const Term& term) {
-        return term.id ? *term.id == number : base::glob_match(term.pattern, name);
-    });
+    const bool yes = decide_number(memo, number);
     memo.by_number.emplace(number, yes);
     return yes;
 }
 
-std::string Filter::name_of(Dimension dimension, std::int64_t number) const {
-    if (dimension == Dimension::status) return std::to_string(number);
-    const auto known = channel_names_.find(number);
-    return known == channel_names_.end() ? std::string{} : known->second;
+bool Filter::decide_number(Memo& memo, std::int64_t number) const {
+    const auto known = channels_.find(number);
+    const auto channel = known == channels_.end() ? sync::Directory::Channel{} : known->second;
+    const auto dimension = memo.condition.dimension;
+    if (dimension == Dimension::provider) return holds_text(memo, 0, channel.provider);
+    if (dimension == Dimension::tag) return holds_text(memo, 0, channel.tag);
+    const auto name = dimension == Dimension::status ? std::to_string(number) : channel.name;
+    return satisfies(memo.condition, [&](const Term& term) {
+        return term.id ? *term.id == number : base::glob_match(term.pattern, name);
+    });
 }
 
-bool Filter::use_names(const std::map<std::int64_t, sync::Channel>& channels) {
-    if (!needs_names_) return false;
-    channel_names_.clear();
-    for (const auto& [id, channel] : channels) channel_names_.emplace(id, channel.name);
-    bool changed = false;
+bool Filter::chooses(const SeriesKey& key, const std::vector<Dimension>& by) {
+    return std::all_of(rows_.begin(), rows_.end(),
+                       [&](Memo& memo) { return holds_in_key(memo, key, by); });
+}
+
+bool Filter::holds_in_key(Memo& memo, const SeriesKey& key,
+                          const std::vector<Dimension>& by) const {
+    const auto dimension = memo.condition.dimension;
+    const auto part = part_in(key, by, dimension);
+    switch (dimension) {
+        case Dimension::channel:
+        case Dimension::status:
+            return !part || holds_number(memo, part->number);
+        case Dimension::provider:
+        case Dimension::tag:
+            if (part) return holds_text(memo, 0, part->text);
+            if (const auto channel = part_in(key, by, Dimension::channel)) {
+                return holds_number(memo, channel->number);
+            }
+            return true;
+        case Dimension::token:
+        case Dimension::user:
+            if (!part || (part->text == 0 && memo.any_pattern)) return true;
+            return holds_text(memo, std::max<std::int64_t>(part->number, 0), part->text);
+        case Dimension::model:
+        case Dimension::group:
+        case Dimension::route:
+        case Dimension::code:
+            return !part || holds_text(memo, 0, part->text);
+        case Dimension::ip:
+            return !part || holds_address(memo.condition, part->number);
+    }
+    std::abort();
+}
+
+bool Filter::use(const sync::Directory& directory) {
+    if (!needs_names_ || (knows_names_ == directory.known && channels_ == directory.channels)) {
+        return false;
+    }
+    bool changed = knows_names_ != directory.known;
+    knows_names_ = directory.known;
+    channels_ = directory.channels;
     for (auto& memo : rows_) {
         if (!uses_names(memo.condition)) continue;
         // Only channels that were asked about can have rows in a sum; the others may still be

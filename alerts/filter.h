@@ -1,15 +1,16 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <unordered_map>
 #include <vector>
 
 #include "alerts/rule.h"
+#include "alerts/series_key.h"
 #include "alerts/sums.h"
-#include "sync/gateway_info.h"
+#include "sync/directory.h"
 #include "sync/row.h"
+#include "sync/tally.h"
 
 namespace quotafuse::alerts {
 
@@ -19,39 +20,54 @@ namespace quotafuse::alerts {
 /// Belongs to the pipeline's thread; `texts` must outlive it.
 class Filter {
 public:
-    /// With `of_attempts` the conditions on status and code choose errors, not rows.
-    Filter(Where where, bool of_attempts, const sync::Texts& texts);
+    /// With `of_attempts` the conditions on status and code choose errors, not rows. errors_when
+    /// says which failed attempts are errors in place of what sync::tally_of() says; the others
+    /// are the client's doing then.
+    Filter(Where where, std::optional<ErrorsWhen> errors_when, bool of_attempts,
+           const sync::Texts& texts);
 
     /// What the row adds to its series; empty for one that the filter leaves out.
     std::optional<Sums> count(const sync::Row& row);
+    /// The same of a row whose tally is known: whether it is chosen. `sums` is what the tally says,
+    /// and becomes what the row counts for.
+    bool count(const sync::Row& row, const sync::Tally& tally, Sums& sums);
+    /// Whether what a row counts for is not simply what its tally says.
+    bool chooses_errors() const;
 
-    /// Whether a condition names channels by name, so that nothing can be said before names are
-    /// known.
+    /// Whether a condition goes by the names, providers or tags of channels, so that nothing can be
+    /// said before they are known.
     bool needs_names() const { return needs_names_; }
-    /// Whether the conditions on channels hold for this one.
-    bool allows_channel(std::int64_t channel);
-    /// Learns the channels' names. True when that changes which channels match: sums made before
-    /// are void.
-    bool use_names(const std::map<std::int64_t, sync::Channel>& channels);
+    /// Whether the conditions hold for what the key names, as far as it says: an id does not tell
+    /// the name of a token or a user.
+    bool chooses(const SeriesKey& key, const std::vector<Dimension>& by);
+    /// Learns names, providers and tags. True when that changes which rows are chosen, of those met
+    /// so far: sums made before are void.
+    bool use(const sync::Directory& directory);
 
 private:
     /// A condition and what it said of the values met so far.
     struct Memo {
+        explicit Memo(Condition what);
         Condition condition;
-        std::vector<std::int8_t> by_text;  // by TextId: 0 not yet asked, 1 yes, 2 no
-        std::unordered_map<std::int64_t, bool> by_number;  // channels and statuses
+        bool any_positive = false;
+        bool any_pattern = false;
+        std::vector<std::uint8_t> by_text;                 // by TextId: 0, or bits of what matched
+        std::unordered_map<std::int64_t, bool> by_number;  // of channels and statuses
     };
 
     bool holds(Memo& memo, const sync::Row& row) const;
-    bool holds_text(Memo& memo, sync::TextId text) const;
+    bool holds_in_key(Memo& memo, const SeriesKey& key, const std::vector<Dimension>& by) const;
+    bool holds_text(Memo& memo, std::int64_t number, sync::TextId text) const;
     bool holds_number(Memo& memo, std::int64_t number) const;
-    std::string name_of(Dimension dimension, std::int64_t number) const;
+    bool decide_number(Memo& memo, std::int64_t number) const;
 
     const sync::Texts& texts_;
-    std::vector<Memo> rows_;    // choose rows
-    std::vector<Memo> errors_;  // choose the errors that count
-    std::map<std::int64_t, std::string> channel_names_;
+    std::vector<Memo> rows_;                 // choose rows
+    std::vector<Memo> errors_;               // choose the errors that count
+    std::optional<std::vector<Memo>> when_;  // one of them makes a failed attempt an error
+    std::map<std::int64_t, sync::Directory::Channel> channels_;
     bool needs_names_ = false;
+    bool knows_names_ = false;
 };
 
 }  // namespace quotafuse::alerts

@@ -20,14 +20,15 @@ std::string describe(const std::vector<KeyName>& key) {
     return text;
 }
 
-void Names::use_channels(const std::map<std::int64_t, sync::Channel>& channels) {
-    channels_.clear();
-    for (const auto& [id, channel] : channels) channels_.emplace(id, channel.name);
+bool Names::use(const sync::Directory& directory) {
+    if (directory == directory_) return false;
+    directory_ = directory;
+    return true;
 }
 
 bool Names::is_deleted(std::int64_t channel) const {
-    // Rows without a channel have 0; and before the first reading nothing is known.
-    return channel > 0 && !channels_.empty() && !channels_.contains(channel);
+    // Rows without a channel have 0; and where channels may not be read nothing is known.
+    return channel > 0 && !directory_.channels.empty() && !directory_.channels.contains(channel);
 }
 
 void Names::learn(const sync::Row& row) {
@@ -54,22 +55,39 @@ KeyName Names::name(Dimension dimension, const KeyPart& part, const std::string&
     return name;
 }
 
+std::vector<KeyName> Names::name(const SeriesKey& key, const std::vector<Dimension>& by,
+                                 const std::vector<std::string>& former) const {
+    std::vector<KeyName> names;
+    for (std::size_t i = 0; i < by.size(); ++i) {
+        names.push_back(name(by[i], key.parts[i], i < former.size() ? former[i] : std::string{}));
+    }
+    return names;
+}
+
 std::string Names::channel(std::int64_t id) const {
-    const auto known = channels_.find(id);
-    if (known == channels_.end() || known->second.empty()) return {};
-    return fmt::format("{} ({})", id, known->second);
+    const auto known = directory_.channels.find(id);
+    if (known == directory_.channels.end() || known->second.name.empty()) return {};
+    return fmt::format("{} ({})", id, known->second.name);
 }
 
 std::string Names::token(const KeyPart& part) const {
     if (part.number <= 0) return with_owner(texts_.text(part.text), user(-part.number));
-    const auto known = tokens_.find(part.number);
-    if (known == tokens_.end()) return {};
-    return with_owner(texts_.text(known->second.name), texts_.text(known->second.owner));
+    const auto current = directory_.tokens.find(part.number);
+    if (current != directory_.tokens.end() && !current->second.name.empty()) {
+        return with_owner(current->second.name, user(current->second.user));
+    }
+    const auto seen = tokens_.find(part.number);
+    if (seen == tokens_.end()) return {};
+    return with_owner(texts_.text(seen->second.name), texts_.text(seen->second.owner));
 }
 
 std::string Names::user(std::int64_t id) const {
-    const auto known = users_.find(id);
-    return known == users_.end() ? std::string{} : texts_.text(known->second);
+    const auto current = directory_.users.find(id);
+    if (current != directory_.users.end() && !current->second.name.empty()) {
+        return current->second.name;
+    }
+    const auto seen = users_.find(id);
+    return seen == users_.end() ? std::string{} : texts_.text(seen->second);
 }
 
 }  // namespace quotafuse::alerts

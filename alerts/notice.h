@@ -30,6 +30,21 @@ struct SeriesValue {
     bool operator==(const SeriesValue&) const = default;
 };
 
+/// What makes up the value of an alert: the largest parts by one dimension that it is not grouped
+/// by.
+struct Contribution {
+    struct Part {
+        KeyName name;
+        double share = 0;  // of the value, percent
+        /// With a comparison and a rise: of what was added since, percent.
+        std::optional<double> share_of_rise;
+        bool operator==(const Part&) const = default;
+    };
+    Dimension dimension = Dimension::channel;
+    std::vector<Part> parts;  // at most 3, largest first
+    bool operator==(const Contribution&) const = default;
+};
+
 /// Something that people are to be told: all that a message and the breaker need.
 struct Notice {
     std::string event_id;  // 13 characters, unique for rule, key, episode and notice of the episode
@@ -44,7 +59,10 @@ struct Notice {
     double threshold = 0;
     double clear = 0;
     bool below = false;
-    std::chrono::seconds window{0};
+    Frame window;
+    Comparison compare_to = Comparison::none;
+    std::optional<double> now;         // with a comparison: the metric's own value,
+    std::optional<double> base;        // and what it is compared with
     base::Second since{};              // over the limit since
     base::Second at{};                 // the engine second of this notice
     std::chrono::seconds duration{0};  // from `since` to now, or to its end
@@ -55,6 +73,9 @@ struct Notice {
     std::vector<std::string> notifiers;  // empty: all
     base::TimeZone zone;                 // for its times
     std::optional<Action> action;
+    bool action_goes_on = false;  // it is silenced for notices only: the breaker still acts
+    std::vector<Contribution> contributions;  // of a first notice or a reminder of one series
+    int flaps = 0;  // of a flapping series: at least so many episodes within the last hour
     std::vector<SeriesValue> series;  // of a first look: the largest, at most max_series
     std::size_t more = 0;             // further series of the rule that fire and are not told
     bool late = false;  // decided over kLate after `at`: history, and without an action

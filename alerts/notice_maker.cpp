@@ -1,15 +1,32 @@
 #include "alerts/notice_maker.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "alerts/stable_hash.h"
 #include "alerts/summary.h"
-#include "base/duration.h"
 
 namespace quotafuse::alerts {
+int flaps_of(const AlertState& state, base::Second t) {
+    const auto recent = std::ranges::count_if(
+        state.former_begins, [&](base::Second begin) { return t - begin < kFlapSpan; });
+    return 1 + static_cast<int>(recent);
+}
+
+std::string unit_of(const Rule& rule) {
+    return std::string{rule.compare_to == Comparison::none ? metric_unit(rule.metric) : "percent"};
+}
+
+std::string event_id_of(const std::string& rule, const std::string& key, base::Second began,
+                        int sequence) {
+    return base32(
+        stable_hash(fmt::format("{}\n{}\n{}\n{}", rule, key, base::unix_seconds(began), sequence)));
+}
 
 Notice NoticeMaker::make(const SeriesKey& key, std::vector<KeyName> names, const Facts& facts,
-                         const AlertState& former, const Decision& decision) const {
+                         const Reading& reading, const AlertState& former,
+                         const Decision& decision) const {
     const auto& state = decision.state;
     const bool over = decision.reason == Reason::resolved;
     Notice notice;
@@ -18,13 +35,16 @@ Notice NoticeMaker::make(const SeriesKey& key, std::vector<KeyName> names, const
     notice.rule = rule_.name;
     notice.severity = rule_.severity;
     notice.metric = rule_.metric;
-    notice.unit = metric_unit(rule_.metric);
+    notice.unit = unit_of(rule_);
     notice.key = std::move(names);
     notice.value = facts.value;
     notice.threshold = rule_.limit;
     notice.clear = rule_.clear;
     notice.below = rule_.below;
     notice.window = rule_.window;
+    notice.compare_to = rule_.compare_to;
+    notice.now = reading.now;
+    notice.base = reading.base;
     notice.since = state.began;
     notice.at = facts.at;
     // A resolution that waited for the active hours tells how long it fired, not how long it
@@ -37,6 +57,8 @@ Notice NoticeMaker::make(const SeriesKey& key, std::vector<KeyName> names, const
     notice.notifiers = rule_.notify;
     notice.zone = rule_.zone;
     if (decision.act) notice.action = action_for(key);
+    notice.action_goes_on = decision.act && facts.silenced;
+    if (decision.reason == Reason::flapping) notice.flaps = flaps_of(state, facts.at);
     notice.late = facts.late;
     return notice;
 }
@@ -54,8 +76,7 @@ Notice NoticeMaker::summarise(std::vector<Notice> found) const {
 
 std::string NoticeMaker::event_id(const SeriesKey& key, const AlertState& state,
                                   int sequence) const {
-    return base32(stable_hash(fmt::format("{}\n{}\n{}\n{}", rule_.name, stored_key(key),
-                                          base::unix_seconds(state.began), sequence)));
+    return event_id_of(rule_.name, stored_key(key), state.began, sequence);
 }
 
 std::string NoticeMaker::stored_key(const SeriesKey& key) const {
@@ -64,9 +85,14 @@ std::string NoticeMaker::stored_key(const SeriesKey& key) const {
 
 std::string NoticeMaker::summary_of(const Notice& notice) const {
     return render(rule_.summary, [&](std::string_view variable) -> std::string {
-        if (variable == "value") return format_value(notice.value, rule_.metric);
-        if (variable == "threshold") return format_value(rule_.limit, rule_.metric);
-        if (variable == "window") return base::format_duration(rule_.window);
+        // A change against something is in percent, whatever changed.
+        const auto metric =
+            rule_.compare_to == Comparison::none ? rule_.metric : Metric::error_rate;
+        if (variable == "value") return format_value(notice.value, metric);
+        if (variable == "threshold") return format_value(rule_.limit, metric);
+        if (variable == "now") return format_value(notice.now, rule_.metric);
+        if (variable == "base") return format_value(notice.base, rule_.metric);
+        if (variable == "window") return describe(rule_.window, rule_.zone);
         if (variable == "rule") return rule_.name;
         for (const auto& part : notice.key) {
             if (variable == dimension_name(part.dimension)) return part.display;

@@ -5,12 +5,23 @@
 #include <vector>
 
 #include "alerts/decide.h"
+#include "alerts/meter.h"
 #include "alerts/names.h"
 #include "alerts/notice.h"
 #include "alerts/rule.h"
 #include "alerts/series_key.h"
 
 namespace quotafuse::alerts {
+
+/// Of the rule's value: that of its metric, or percent of a comparison.
+std::string unit_of(const Rule& rule);
+/// The id of the `sequence`th notice of the episode that began at `began`; 0 stands for the episode
+/// itself. `key` as it is stored.
+std::string event_id_of(const std::string& rule, const std::string& key, base::Second began,
+                        int sequence);
+
+/// Episodes of a flapping series within the last hour, as far as its state remembers them.
+int flaps_of(const AlertState& state, base::Second t);
 
 /// Puts what was decided about the series of one rule into notices.
 class NoticeMaker {
@@ -21,7 +32,7 @@ public:
     /// `former` is the state before the decision, which no longer knows when a resolved episode
     /// ended.
     Notice make(const SeriesKey& key, std::vector<KeyName> names, const Facts& facts,
-                const AlertState& former, const Decision& decision) const;
+                const Reading& reading, const AlertState& former, const Decision& decision) const;
     /// One notice for what the first look found: the notices of its series, largest first, at least
     /// one.
     Notice summarise(std::vector<Notice> found) const;

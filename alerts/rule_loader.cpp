@@ -3,301 +3,149 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <unordered_map>
 
 #include <fmt/format.h>
 
-#include "alerts/rule_parts.h"
-#include "alerts/summary.h"
-#include "base/duration.h"
+#include "alerts/rule_reader.h"
+#include "alerts/self_alerts.h"
 #include "base/text.h"
 
 namespace quotafuse::alerts {
 namespace {
 
-using base::Severity;
+using base::yaml::Diagnostics;
 using base::yaml::Mapping;
 using base::yaml::Node;
 using namespace std::chrono_literals;
 
-constexpr std::chrono::hours kDay{24};
-constexpr std::int64_t kDefaultForRatios = 20;
-constexpr std::int64_t kLeastForAction = 5;
+constexpr std::chrono::hours kWeek{7 * 24};
+constexpr std::size_t kMostRules = 10'000;
+/// Defaults are copied into every rule of their file.
+constexpr std::size_t kMostDefaults = 200;
+/// So many unknown names get the nearest known one with them.
+constexpr std::size_t kMostGuesses = 20;
 
-bool is_rule_name(std::string_view name) {
-    const auto fits = [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-               c == '-' || c == '_';
-    };
-    return !name.empty() && name.size() <= 100 && std::all_of(name.begin(), name.end(), fits);
+bool contains(const std::vector<std::string_view>& words, std::string_view word) {
+    return std::find(words.begin(), words.end(), word) != words.end();
 }
 
-bool names_channel(const std::vector<Dimension>& by) {
-    return std::find(by.begin(), by.end(), Dimension::channel) != by.end();
+std::size_t count_values(const Node& node) {
+    std::size_t count = 1;
+    for (const auto& item : node.items) count += count_values(item);
+    for (const auto& member : node.members) count += count_values(member.value);
+    return count;
 }
 
-bool is_one_channel(const Condition& condition) {
-    return condition.dimension == Dimension::channel && condition.terms.size() == 1 &&
-           condition.terms.front().id && !condition.terms.front().negated;
-}
-
-/// Reads one rule. Keys that depend on others are checked after all have been read.
-class RuleReader {
+/// The `defaults` of a file: keys that its rules have where they do not say otherwise.
+class Defaults {
 public:
-    RuleReader(const std::string& file, const Node& node, const LoadContext& context,
-               base::yaml::Diagnostics& diagnostics)
-        : map_(file, node, "a rule", diagnostics), node_(node), context_(context) {}
-
-    Rule read() {
-        read_name();
-        rule_.enabled = map_.boolean("enabled").value_or(true);
-        map_.text("summary");
-        if (const auto level = map_.choice("severity", {"info", "warning", "critical"})) {
-            rule_.severity = static_cast<Severity>(*level);
+    Defaults(const std::string& file, const Node& node, const LoadContext& context,
+             Diagnostics& diagnostics) {
+        Mapping map{file, node, "defaults", diagnostics};
+        if (count_values(node) > kMostDefaults) {
+            map.error(node.place, fmt::format("defaults holds more than {} values", kMostDefaults));
+            return;
         }
-        read_metric();
-        rule_.where = read_where(map_);
-        rule_.by = read_by(map_);
-        read_limit();
-        read_durations();
-        check_kept();
-        read_min_requests();
-        rule_.max_series =
-            static_cast<std::size_t>(map_.integer("max_series", 1, 10'000).value_or(200));
-        read_zone();
-        rule_.hours = read_active_hours(map_);
-        rule_.resolved = map_.boolean("resolved").value_or(true);
-        read_notify();
-        rule_.action = read_action(map_, context_.ceiling);
-        check_metric();
-        check_action();
-        check_summary();
-        map_.refuse_unknown();
-        return std::move(rule_);
+        for (const auto& member : node.members) {
+            if (member.key == "name" || member.key == "tests") {
+                map.error(member.key_place, fmt::format("defaults cannot give a {}", member.key));
+            } else if (is_well(file, member, context, diagnostics)) {
+                members_.push_back(member);
+            } else {
+                faulty_.push_back(member.key);
+            }
+        }
+    }
+    Defaults() = default;
+
+    const std::vector<std::string>& faulty() const { return faulty_; }
+
+    Node apply(const Node& rule) const {
+        auto whole = rule;
+        if (rule.kind != Node::Kind::map) return whole;
+        const auto metric = metric_of(rule);
+        for (const auto& member : members_) {
+            if (rule.find(member.key) != nullptr || !fits(member.key, rule, metric)) continue;
+            whole.members.push_back(member);
+            if (member.key == "inhibited_by") leave_out_itself(rule, whole.members);
+        }
+        return whole;
     }
 
 private:
-    void fault(std::string_view key, std::string text) {
-        const auto* const node = node_.find(key);
-        map_.error(node == nullptr ? node_.place : node->place, std::move(text));
+    /// Tells what is wrong with one key, once and not in every rule.
+    static bool is_well(const std::string& file, const base::yaml::Member& member,
+                        const LoadContext& context, Diagnostics& diagnostics) {
+        Node alone;
+        alone.kind = Node::Kind::map;
+        alone.place = member.key_place;
+        alone.members.push_back(member);
+        const auto read = [&](Diagnostics& into) {
+            RuleReader reader{file, alone, context, {}, into};
+            reader.read_keys();
+            reader.refuse_unknown();
+        };
+        Diagnostics scratch;
+        read(scratch);
+        if (!scratch.ok()) read(diagnostics);
+        return scratch.ok();
     }
 
-    /// For keys that a typed reader asks for: require() would make them known twice.
-    void need(std::string_view key) {
-        if (node_.kind != Node::Kind::map || node_.find(key) != nullptr) return;
-        map_.error(node_.place, fmt::format("a rule needs the key '{}'", key));
+    std::optional<Metric> metric_of(const Node& rule) const {
+        const auto* node = rule.find("metric");
+        for (const auto& member : members_) {
+            if (node == nullptr && member.key == "metric") node = &member.value;
+        }
+        if (node == nullptr) return std::nullopt;
+        const auto at = std::find(metric_names().begin(), metric_names().end(), node->text);
+        if (at == metric_names().end()) return std::nullopt;
+        return static_cast<Metric>(at - metric_names().begin());
     }
 
-    void read_name();
-    void read_metric();
-    void read_limit();
-    void read_durations();
-    void read_min_requests();
-    void check_kept();
-    void read_zone();
-    void read_notify();
-    void check_metric();
-    void refuse_choice_of_errors();
-    void check_action();
-    void check_summary();
-    std::optional<std::chrono::seconds> duration(std::string_view key, std::chrono::seconds least,
-                                                 std::chrono::seconds most);
+    /// What a rule cannot have is not given to it; a limit of its own comes with its own clear.
+    static bool fits(std::string_view key, const Node& rule, std::optional<Metric> metric) {
+        if (key == "above" || key == "below" || key == "clear") {
+            return rule.find("above") == nullptr && rule.find("below") == nullptr;
+        }
+        if (key == "errors_when") return !metric || counts_attempts(*metric);
+        static const std::vector<std::string_view> kOfRows{"window", "compare_to", "min_requests",
+                                                           "eval_delay", "by"};
+        return !metric || !is_gauge(*metric) || !contains(kOfRows, key);
+    }
 
-    Mapping map_;
-    const Node& node_;
-    const LoadContext& context_;
-    bool has_metric_ = false;
-    Rule rule_;
+    static void leave_out_itself(const Node& rule, std::vector<base::yaml::Member>& members) {
+        const auto* const name = rule.find("name");
+        auto& value = members.back().value;
+        if (name == nullptr) return;
+        std::erase_if(value.items, [&](const Node& item) { return item.text == name->text; });
+        const bool alone =
+            value.kind == Node::Kind::list ? value.items.empty() : value.text == name->text;
+        if (alone) members.pop_back();
+    }
+
+    std::vector<base::yaml::Member> members_;
+    std::vector<std::string> faulty_;
 };
 
-void RuleReader::read_name() {
-    need("name");
-    const auto name = map_.text("name");
-    if (!name) return;
-    rule_.name = *name;
-    if (is_rule_name(*name)) return;
-    fault("name", fmt::format("name must be 1 to 100 letters, digits, - and _, not {}",
-                              node_.find("name")->describe()));
-}
-
-void RuleReader::read_metric() {
-    need("metric");
-    const auto metric = map_.choice("metric", metric_names());
-    has_metric_ = metric.has_value();
-    if (metric) rule_.metric = static_cast<Metric>(*metric);
-}
-
-void RuleReader::read_limit() {
-    const auto above = map_.number("above");
-    const auto below = map_.number("below");
-    const auto clear = map_.number("clear");
-    const bool has_above = node_.find("above") != nullptr;
-    rule_.below = node_.find("below") != nullptr;
-    if (has_above && rule_.below) {
-        fault("below", "a rule takes above or below, not both");
-        return;
-    }
-    if (!has_above && !rule_.below && node_.kind == Node::Kind::map) {
-        map_.error(node_.place, "a rule needs one of the keys 'above' and 'below'");
-    }
-    const auto limit = rule_.below ? below : above;
-    if (!limit) return;
-    rule_.limit = *limit;
-    rule_.clear = clear.value_or(*limit);
-    const std::string_view side = rule_.below ? "below" : "above";
-    if (*limit < 0) fault(side, fmt::format("{} must not be negative: no value ever is", side));
-    if (!rule_.below && rule_.clear > *limit) {
-        fault("clear", fmt::format("clear ({}) must not be over above ({})", rule_.clear, *limit));
-    }
-    if (rule_.below && rule_.clear < *limit) {
-        fault("clear", fmt::format("clear ({}) must not be under below ({})", rule_.clear, *limit));
-    }
-}
-
-/// A duration of whole seconds.
-std::optional<std::chrono::seconds> RuleReader::duration(std::string_view key,
-                                                         std::chrono::seconds least,
-                                                         std::chrono::seconds most) {
-    const auto value = map_.duration(key, least, most);
-    if (!value) return std::nullopt;
-    const auto seconds = std::chrono::floor<std::chrono::seconds>(*value);
-    if (seconds != *value) fault(key, fmt::format("{} must be whole seconds", key));
-    return seconds;
-}
-
-void RuleReader::read_durations() {
-    need("window");
-    rule_.window = duration("window", 1min, 30 * kDay).value_or(1h);
-    rule_.hold = duration("for", 0s, kDay).value_or(0s);
-    rule_.keep_firing = duration("keep_firing_for", 0s, 7 * kDay).value_or(0s);
-    rule_.eval_delay = duration("eval_delay", 0s, 10min).value_or(3s);
-    rule_.cooldown = duration("cooldown", 1s, 30 * kDay).value_or(1h);
-}
-
-/// A window over rows that are deleted already would be too small without anybody noticing.
-void RuleReader::check_kept() {
-    const auto reach = rule_.window + delay_of(rule_);
-    if (!context_.kept || reach <= *context_.kept) return;
-    const auto delay = reach > rule_.window ? fmt::format(" (and {} of eval_delay)",
-                                                          base::format_duration(delay_of(rule_)))
-                                            : std::string{};
-    fault("window",
-          fmt::format("a window of {}{} is longer than the {} that rows are kept (store.keep.rows)",
-                      base::format_duration(rule_.window), delay,
-                      base::format_duration(*context_.kept)));
-}
-
-void RuleReader::read_min_requests() {
-    const auto least = map_.integer("min_requests", 0, 1'000'000'000);
-    const bool ratio = has_metric_ && rule_.metric == Metric::error_rate;
-    rule_.min_requests = least.value_or(ratio ? kDefaultForRatios : 0);
-}
-
-void RuleReader::read_zone() {
-    rule_.zone = context_.zone;
-    const auto name = map_.text("timezone");
-    if (!name) return;
-    if (auto zone = base::TimeZone::find(*name)) {
-        rule_.zone = std::move(*zone);
-    } else {
-        fault("timezone", fmt::format("this host knows no time zone {}; one is Asia/Shanghai",
-                                      node_.find("timezone")->describe()));
-    }
-}
-
-void RuleReader::read_notify() {
-    const std::vector<std::string_view> known{context_.notifiers.begin(), context_.notifiers.end()};
-    for (const auto* const item : read_list(map_, "notify")) {
-        if (std::find(known.begin(), known.end(), item->text) == known.end()) {
-            map_.error(item->place, fmt::format("there is no notifier {}{}", item->describe(),
-                                                suggest(item->text, known)));
-        }
-        rule_.notify.push_back(item->text);
-    }
-}
-
-void RuleReader::check_metric() {
-    if (!has_metric_) return;
-    if (rule_.metric == Metric::error_rate) {
-        if (!rule_.below && rule_.limit >= 100)
-            fault("above", "error_rate is never above 100 percent");
-        for (const auto dimension : rule_.by) {
-            if (dimension != Dimension::status && dimension != Dimension::code) continue;
-            fault("by",
-                  fmt::format("error_rate cannot be grouped by {}: attempts that succeed have none",
-                              dimension_name(dimension)));
-        }
-    }
-    if (rule_.metric == Metric::attempts) refuse_choice_of_errors();
-    if (rule_.metric != Metric::error_rate && rule_.metric != Metric::errors) return;
-    for (const auto& condition : rule_.where) {
-        if (condition.dimension != Dimension::status) continue;
-        for (const auto& term : condition.terms) {
-            if (term.negated || !term.id) continue;
-            if (*term.id != 400 && *term.id != 404 && *term.id != 413 && *term.id != 422) continue;
-            fault("where",
-                  fmt::format("status {} is the client's doing and counts in client_errors, "
-                              "never in {}",
-                              *term.id, metric_name(rule_.metric)));
-        }
-    }
-}
-
-/// Status and code choose which attempts are errors, of which `attempts` counts none in particular.
-void RuleReader::refuse_choice_of_errors() {
-    for (const auto& condition : rule_.where) {
-        if (condition.dimension != Dimension::status && condition.dimension != Dimension::code) {
-            continue;
-        }
-        const auto name = dimension_name(condition.dimension);
-        map_.error(
-            node_.find("where")->find(name)->place,
-            fmt::format("attempts are counted whatever their {}; where.{} works with errors, "
-                        "client_errors, error_rate and requests",
-                        name, name));
-    }
-}
-
-void RuleReader::check_action() {
-    if (!rule_.action) return;
-    if (!names_channel(rule_.by) &&
-        std::none_of(rule_.where.begin(), rule_.where.end(), is_one_channel)) {
-        fault("action",
-              "disable_channel needs to know which: channel in by, or one channel's id in "
-              "where.channel");
-    }
-    if (has_metric_ && rule_.metric == Metric::error_rate && rule_.min_requests < kLeastForAction) {
-        fault("min_requests",
-              fmt::format("min_requests must be at least {} where a ratio has an action",
-                          kLeastForAction));
-    }
-}
-
-void RuleReader::check_summary() {
-    const auto* const node = node_.find("summary");
-    if (node == nullptr || node->kind != Node::Kind::scalar) return;
-    rule_.summary = node->text;
-    std::vector<std::string_view> known{"value", "rule", "window", "threshold"};
-    for (const auto dimension : rule_.by) known.push_back(dimension_name(dimension));
-    for (const auto& variable : variables_of(rule_.summary)) {
-        if (std::find(known.begin(), known.end(), variable) != known.end()) continue;
-        fault("summary",
-              fmt::format("unknown variable {{{{{}}}}}{}", variable, suggest(variable, known)));
-    }
-}
-
-/// Reads files one after the other and sees that no name comes twice.
+/// Reads files one after the other and sees that names are unique and inhibitors known.
 class Loader {
 public:
-    Loader(const LoadContext& context, base::yaml::Diagnostics& diagnostics)
+    Loader(const LoadContext& context, Diagnostics& diagnostics)
         : context_(context), diagnostics_(diagnostics) {}
 
     void add(const std::optional<base::yaml::Document>& document) {
         // A file of comments only is as good as one that is not there.
         if (!document || document->root.kind == Node::Kind::null) return;
         Mapping file{document->file, document->root, "a rule file", diagnostics_};
+        const auto* const defaults_node = file.find("defaults");
+        const auto defaults =
+            defaults_node == nullptr || defaults_node->kind == Node::Kind::null
+                ? Defaults{}
+                : Defaults{document->file, *defaults_node, context_, diagnostics_};
         const auto* const rules = file.require("rules");
         if (rules != nullptr && rules->kind == Node::Kind::list) {
-            for (const auto& node : rules->items) add_rule(document->file, node);
+            for (const auto& node : rules->items) add_rule(document->file, node, defaults);
         } else if (rules != nullptr && rules->kind != Node::Kind::null) {
             file.error(rules->place,
                        fmt::format("rules must be a list of rules, not {}", rules->describe()));
@@ -305,47 +153,161 @@ public:
         file.refuse_unknown();
     }
 
-    std::vector<Rule> take() {
-        if (!diagnostics_.ok()) rules_.clear();
-        return std::move(rules_);
+    RuleSet take() {
+        link_inhibitors();
+        refuse_circles();
+        RuleSet set;
+        if (!diagnostics_.ok()) return set;
+        for (auto& loaded : loaded_) {
+            set.rules.push_back(std::move(loaded.rule));
+            std::move(loaded.tests.begin(), loaded.tests.end(), std::back_inserter(set.tests));
+        }
+        return set;
     }
 
 private:
-    void add_rule(const std::string& file, const Node& node) {
-        auto rule = RuleReader{file, node, context_, diagnostics_}.read();
-        if (node.kind != Node::Kind::map) return;
-        if (const auto* const name = node.find("name"); name != nullptr && !rule.name.empty()) {
-            const auto here = fmt::format("{}:{}:{}", file, name->place.line, name->place.column);
-            const auto [former, fresh] = places_.emplace(rule.name, here);
-            if (!fresh) {
-                diagnostics_.error(
-                    file, name->place,
-                    fmt::format("a rule named '{}' is already at {}", rule.name, former->second));
+    void add_rule(const std::string& file, const Node& node, const Defaults& defaults) {
+        if (loaded_.size() == kMostRules) {
+            if (!full_) {
+                diagnostics_.error(file, node.place, fmt::format("over {} rules", kMostRules));
             }
+            full_ = true;
+            return;
         }
-        rules_.push_back(std::move(rule));
+        const auto whole = defaults.apply(node);
+        loaded_.push_back(
+            RuleReader{file, whole, context_, defaults.faulty(), diagnostics_}.read());
+        const auto& rule = loaded_.back().rule;
+        const auto* const name = node.find("name");
+        if (name == nullptr || rule.name.empty()) return;
+        const auto here = fmt::format("{}:{}:{}", file, name->place.line, name->place.column);
+        const auto [former, fresh] = places_.emplace(rule.name, here);
+        if (!fresh) {
+            diagnostics_.error(
+                file, name->place,
+                fmt::format("a rule named '{}' is already at {}", rule.name, former->second));
+        }
     }
 
+    void link_inhibitors();
+    void refuse_circles();
+    void tell_circle(const std::vector<std::size_t>& path);
+
+    struct Inhibitor {
+        std::size_t rule;  // index
+        base::yaml::Place place;
+    };
     const LoadContext& context_;
-    base::yaml::Diagnostics& diagnostics_;
+    Diagnostics& diagnostics_;
     std::map<std::string, std::string> places_;
-    std::vector<Rule> rules_;
+    std::vector<LoadedRule> loaded_;
+    bool full_ = false;
+    std::vector<std::vector<Inhibitor>> inhibitors_;  // of each rule, those that are rules
 };
+
+void Loader::link_inhibitors() {
+    std::unordered_map<std::string_view, std::size_t> index;
+    auto known = self_alert_names();
+    for (std::size_t i = 0; i < loaded_.size(); ++i) {
+        if (index.emplace(loaded_[i].rule.name, i).second) known.emplace_back(loaded_[i].rule.name);
+    }
+    std::size_t guesses = 0;
+    inhibitors_.resize(loaded_.size());
+    for (std::size_t i = 0; i < loaded_.size(); ++i) {
+        for (const auto& [name, place] : loaded_[i].inhibitors) {
+            const auto rule = index.find(name);
+            if (rule != index.end() && !name.empty()) {
+                inhibitors_[i].push_back({rule->second, place});
+            } else if (!contains(self_alert_names(), name)) {
+                const auto close =
+                    guesses++ < kMostGuesses ? base::nearest(name, known) : std::string_view{};
+                diagnostics_.error(
+                    loaded_[i].file, place,
+                    fmt::format("there is no rule and no built-in alert '{}'{}",
+                                base::cut_bytes(base::valid_utf8(name), 60),
+                                close.empty() ? "" : fmt::format("; did you mean '{}'?", close)));
+            }
+        }
+    }
+}
+
+/// Takes away again and again what nothing inhibits any more; in what is left every way ends in a
+/// circle.
+void Loader::refuse_circles() {
+    std::vector<std::size_t> open(loaded_.size());
+    std::vector<std::vector<std::size_t>> inhibits(loaded_.size());
+    std::vector<std::size_t> free;
+    for (std::size_t i = 0; i < loaded_.size(); ++i) {
+        open[i] = inhibitors_[i].size();
+        if (open[i] == 0) free.push_back(i);
+        for (const auto& inhibitor : inhibitors_[i]) inhibits[inhibitor.rule].push_back(i);
+    }
+    while (!free.empty()) {
+        const auto rule = free.back();
+        free.pop_back();
+        for (const auto other : inhibits[rule]) {
+            if (--open[other] == 0) free.push_back(other);
+        }
+    }
+    std::vector<bool> seen(loaded_.size());
+    for (std::size_t i = 0; i < loaded_.size(); ++i) {
+        std::vector<std::size_t> path;
+        auto at = i;
+        while (open[at] > 0 && !seen[at]) {
+            seen[at] = true;
+            path.push_back(at);
+            at = std::find_if(inhibitors_[at].begin(), inhibitors_[at].end(),
+                              [&](const Inhibitor& next) { return open[next.rule] > 0; })
+                     ->rule;
+        }
+        const auto begin = std::find(path.begin(), path.end(), at);
+        if (begin != path.end()) tell_circle({begin, path.end()});
+    }
+}
+
+void Loader::tell_circle(const std::vector<std::size_t>& path) {
+    const auto last = path.back();
+    const auto place =
+        std::find_if(inhibitors_[last].begin(), inhibitors_[last].end(),
+                     [&](const Inhibitor& next) { return next.rule == path.front(); })
+            ->place;
+    if (path.size() == 1) {
+        diagnostics_.error(loaded_[last].file, place, "a rule cannot inhibit itself");
+        return;
+    }
+    std::string way;
+    for (const auto rule : path) way += loaded_[rule].rule.name + " -> ";
+    diagnostics_.error(
+        loaded_[last].file, place,
+        fmt::format("inhibited_by goes in a circle: {}{}", way, loaded_[path.front()].rule.name));
+}
 
 }  // namespace
 
-std::vector<Rule> load_rules(const std::vector<std::string>& files, const LoadContext& context,
-                             base::yaml::Diagnostics& diagnostics) {
+int weeks_kept(std::chrono::seconds window, std::optional<std::chrono::seconds> kept) {
+    if (!kept) return kMostWeeks;
+    // One hour for a clock that went back, one because bases move once an hour, and the delay.
+    const auto room = *kept - window - 2h - 10min;
+    return std::clamp(static_cast<int>(room / kWeek), 0, kMostWeeks);
+}
+
+RuleSet load_rules(const std::vector<std::string>& files, const LoadContext& context,
+                   Diagnostics& diagnostics) {
     Loader loader{context, diagnostics};
     for (const auto& file : files) loader.add(base::yaml::load(file, diagnostics));
     return loader.take();
 }
 
-std::vector<Rule> parse_rules(const std::string& file, const std::string& text,
-                              const LoadContext& context, base::yaml::Diagnostics& diagnostics) {
+RuleSet parse_rules(const std::vector<RuleText>& texts, const LoadContext& context,
+                    Diagnostics& diagnostics) {
     Loader loader{context, diagnostics};
-    loader.add(base::yaml::parse(file, text, diagnostics));
+    for (const auto& [file, text] : texts) loader.add(base::yaml::parse(file, text, diagnostics));
     return loader.take();
+}
+
+RuleSet parse_rules(const std::string& file, const std::string& text, const LoadContext& context,
+                    Diagnostics& diagnostics) {
+    return parse_rules({{file, text}}, context, diagnostics);
 }
 
 }  // namespace quotafuse::alerts

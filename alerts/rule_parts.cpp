@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdlib>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -70,6 +71,27 @@ std::optional<Term> read_term(Mapping& where, Dimension dimension, const Node& n
     return term;
 }
 
+bool contains(const std::vector<Dimension>& dimensions, Dimension dimension) {
+    return std::find(dimensions.begin(), dimensions.end(), dimension) != dimensions.end();
+}
+
+/// The values of one dimension; no terms when it is not there.
+Condition read_condition(Mapping& map, Dimension dimension) {
+    Condition condition{dimension, {}};
+    const auto name = dimension_name(dimension);
+    const auto* const value = map.find(name);
+    if (value != nullptr && value->kind == Node::Kind::null) {
+        read_term(map, dimension, *value);  // which says what is wrong with it
+        return condition;
+    }
+    for (const auto* const item : read_list(map, name)) {
+        if (auto term = read_term(map, dimension, *item)) {
+            condition.terms.push_back(std::move(*term));
+        }
+    }
+    return condition;
+}
+
 constexpr int kMinutesOfDay = 24 * 60;
 
 /// Minutes since midnight of "HH:MM", up to 24:00.
@@ -120,7 +142,113 @@ void mark_days(Mapping& hours, const Node& node, std::array<bool, 7>& days) {
     }
 }
 
+/// "2026-01-05 09:00", with seconds or without.
+struct DateAndTime {
+    std::chrono::sys_days day;
+    std::chrono::seconds of_day;
+};
+std::optional<DateAndTime> parse_date_and_time(std::string_view text) {
+    const bool has_seconds = text.size() == 19 && text[16] == ':';
+    if (text.size() != 16 && !has_seconds) return std::nullopt;
+    if (text[4] != '-' || text[7] != '-' || text[10] != ' ') return std::nullopt;
+    const auto year = whole_number(text.substr(0, 4));
+    const auto month = whole_number(text.substr(5, 2));
+    const auto day = whole_number(text.substr(8, 2));
+    const auto minutes = time_of_day(text.substr(11, 5));
+    const auto seconds = has_seconds ? whole_number(text.substr(17, 2)) : 0;
+    if (!year || !month || !day || !minutes || !seconds) return std::nullopt;
+    if (*year < 1970 || *month < 1 || *day < 1 || *seconds < 0 || *seconds > 59)
+        return std::nullopt;
+    if (*minutes == kMinutesOfDay) return std::nullopt;
+    const std::chrono::year_month_day date{std::chrono::year{static_cast<int>(*year)},
+                                           std::chrono::month{static_cast<unsigned>(*month)},
+                                           std::chrono::day{static_cast<unsigned>(*day)}};
+    if (!date.ok()) return std::nullopt;
+    return DateAndTime{std::chrono::sys_days{date},
+                       std::chrono::minutes{*minutes} + std::chrono::seconds{*seconds}};
+}
+
+std::optional<Frame> read_fixed(Mapping& rule, const Node& node, const base::TimeZone& zone) {
+    Mapping map{rule.file(), node, "window", rule.diagnostics()};
+    map.require("from");
+    map.require("to");
+    const auto from = read_local_time(map, "from", zone);
+    const auto to = read_local_time(map, "to", zone);
+    map.refuse_unknown();
+    if (!from || !to) return std::nullopt;
+    if (*to <= *from) {
+        map.error(node.find("to")->place, "to must be after from");
+        return std::nullopt;
+    }
+    return Frame{Frame::Kind::fixed, {}, *from, *to};
+}
+
 }  // namespace
+
+std::string list_of(const std::vector<Dimension>& dimensions) {
+    std::vector<std::string_view> names;
+    for (const auto dimension : dimensions) names.push_back(dimension_name(dimension));
+    return fmt::format("{}", fmt::join(names, ", "));
+}
+
+std::optional<std::chrono::seconds> read_seconds(Mapping& map, std::string_view key,
+                                                 std::chrono::seconds least,
+                                                 std::chrono::seconds most) {
+    const auto value = map.duration(key, least, most);
+    if (!value) return std::nullopt;
+    const auto seconds = std::chrono::floor<std::chrono::seconds>(*value);
+    if (seconds != *value) {
+        map.error(map.find(key)->place, fmt::format("{} must be whole seconds", key));
+    }
+    return seconds;
+}
+
+std::optional<base::Second> read_local_time(Mapping& map, std::string_view key,
+                                            const base::TimeZone& zone) {
+    const auto* const node = map.find(key);
+    if (node == nullptr) return std::nullopt;
+    const auto time = node->kind == Node::Kind::scalar ? parse_date_and_time(node->text)
+                                                       : std::optional<DateAndTime>{};
+    if (!time) {
+        map.error(node->place, fmt::format("{} must be a local time such as \"2026-01-05 09:00\", "
+                                           "not {}",
+                                           key, node->describe()));
+        return std::nullopt;
+    }
+    // Noon in London is the same day nearly everywhere; where it is not, the difference is counted.
+    const auto noon = time->day + std::chrono::hours{12};
+    const auto there = zone.local(noon);
+    const std::chrono::sys_days local_day{std::chrono::year{there.year} /
+                                          static_cast<int>(there.month) /
+                                          static_cast<int>(there.day)};
+    return zone.at(noon, static_cast<int>((time->day - local_day).count()), time->of_day);
+}
+
+std::optional<Frame> read_window(Mapping& rule, const base::TimeZone& zone) {
+    using namespace std::chrono_literals;
+    static const std::vector<std::string_view> kPeriods{"today", "this_week", "this_month"};
+    const auto* const node = rule.find("window");
+    if (node == nullptr) return std::nullopt;
+    if (node->kind == Node::Kind::map) return read_fixed(rule, *node, zone);
+    const auto period = index_of(node->text, kPeriods);
+    if (period) {
+        return Frame{static_cast<Frame::Kind>(static_cast<int>(Frame::Kind::today) +
+                                              static_cast<int>(*period)),
+                     {},
+                     {},
+                     {}};
+    }
+    const auto close = base::nearest(node->text, kPeriods);
+    if (node->kind == Node::Kind::scalar && !close.empty()) {
+        rule.error(node->place,
+                   fmt::format("window must be a duration such as 1h, or one of {}, not "
+                               "{}; did you mean '{}'?",
+                               fmt::join(kPeriods, ", "), node->describe(), close));
+        return std::nullopt;
+    }
+    const auto length = read_seconds(rule, "window", 1min, 30 * 24h);
+    return length ? std::optional{Frame::rolling(*length)} : std::nullopt;
+}
 
 std::string suggest(std::string_view word, const std::vector<std::string_view>& known) {
     const auto close = base::nearest(word, known);
@@ -148,29 +276,42 @@ std::vector<const Node*> read_list(Mapping& map, std::string_view key) {
     return items;
 }
 
-Where read_where(Mapping& rule) {
+Where read_where(Mapping& rule, std::optional<Metric> metric) {
     const auto* const node = rule.find("where");
     if (node == nullptr) return {};
     Mapping where{rule.file(), *node, "where", rule.diagnostics()};
     Where conditions;
     for (std::size_t i = 0; i < dimension_names().size(); ++i) {
-        Condition condition{static_cast<Dimension>(i), {}};
-        const auto name = dimension_names()[i];
-        const auto* const value = node->find(name);
-        if (value == nullptr || value->kind != Node::Kind::null) {
-            for (const auto* const item : read_list(where, name)) {
-                if (auto term = read_term(where, condition.dimension, *item)) {
-                    condition.terms.push_back(std::move(*term));
-                }
-            }
-        } else {
-            where.find(name);
-            read_term(where, condition.dimension, *value);
+        const auto dimension = static_cast<Dimension>(i);
+        const auto* const value = node->find(dimension_names()[i]);
+        if (value != nullptr && metric && !contains(dimensions_of(*metric), dimension)) {
+            where.error(value->place,
+                        fmt::format("{} knows no {}; its where takes {}", metric_name(*metric),
+                                    dimension_names()[i], list_of(dimensions_of(*metric))));
         }
+        auto condition = read_condition(where, dimension);
         if (!condition.terms.empty()) conditions.push_back(std::move(condition));
     }
     where.refuse_unknown();
     return conditions;
+}
+
+std::optional<ErrorsWhen> read_errors_when(Mapping& rule) {
+    const auto* const node = rule.find("errors_when");
+    if (node == nullptr) return std::nullopt;
+    Mapping map{rule.file(), *node, "errors_when", rule.diagnostics()};
+    ErrorsWhen errors;
+    const auto read = [&](Dimension dimension, std::optional<Condition>& into) {
+        auto condition = read_condition(map, dimension);
+        if (!condition.terms.empty()) into = std::move(condition);
+    };
+    read(Dimension::status, errors.status);
+    read(Dimension::code, errors.code);
+    if (node->kind == Node::Kind::map && node->members.empty()) {
+        map.error(node->place, "errors_when needs status, code or both");
+    }
+    map.refuse_unknown();
+    return errors;
 }
 
 std::vector<Dimension> read_by(Mapping& rule) {

@@ -1,6 +1,8 @@
 #include "alerts/rule_watch.h"
 
 #include <algorithm>
+#include <cmath>
+#include <iterator>
 #include <tuple>
 
 namespace quotafuse::alerts {
@@ -14,6 +16,18 @@ bool counts_as_told(const AlertState& state) {
     return state.phase == Phase::firing && state.told;
 }
 
+/// Over the limit, but not to be told yet: such a series is watched, so that it is known why not.
+bool is_blocked(Reason reason) {
+    return reason == Reason::few_requests || reason == Reason::usual_range ||
+           reason == Reason::short_history;
+}
+
+/// What a person reads to understand an alert; an ending needs none of it.
+bool is_explained(Reason reason) {
+    return reason == Reason::first || reason == Reason::reminder || reason == Reason::hours_began ||
+           reason == Reason::flapping;
+}
+
 /// The peak moves with every row; it is saved along with the next real change, from which a restart
 /// evaluates again.
 bool differs_beyond_peak(AlertState a, const AlertState& b) {
@@ -23,167 +37,285 @@ bool differs_beyond_peak(AlertState a, const AlertState& b) {
 
 }  // namespace
 
-RuleWatch::RuleWatch(const Rule& rule, Window& window, const Names& names, const sync::Texts& texts)
-    : rule_(rule), window_(window), names_(names), texts_(texts), maker_(rule, texts) {}
+RuleWatch::RuleWatch(const Rule& rule, std::unique_ptr<Meter> meter, const Names& names)
+    : rule_(rule),
+      meter_(std::move(meter)),
+      names_(names),
+      maker_(rule, names.texts()),
+      keeps_(keeps_keys(rule)),
+      always_hours_(rule.hours == ActiveHours{}),
+      delay_(delay_of(rule)),
+      known_([this](const SeriesKey& key) { return !series_.empty() && series_.contains(key); }) {}
+
+void RuleWatch::inhibit_by(const RuleWatch& other) {
+    inhibitions_.emplace_back(other, rule_.by);
+}
+
+void RuleWatch::set_silences(const std::vector<Silence>& silences) {
+    silences_.clear();
+    std::ranges::copy_if(silences, std::back_inserter(silences_),
+                         [&](const Silence& silence) { return concerns(silence, rule_.name); });
+}
 
 bool RuleWatch::restore(const SeriesRecord& record) {
-    const auto key = key_from_json(record.key, rule_.by, texts_);
+    const auto key = key_from_json(record.key, rule_.by, names_.texts());
     if (!key) return false;
-    series_[*key] = {record.state, record.first_seen, record.last_row, record.names, {}};
+    Series series;
+    series.state = record.state;
+    series.first_seen = record.first_seen;
+    series.last_row = record.last_row;
+    series.period = record.period;
+    series.names = record.names;
+    series.stored = true;
     if (!at_rest(record.state)) restless_.insert(*key);
     if (counts_as_told(record.state)) ++told_;
+    if (record.state.phase == Phase::firing) ++firing_;
+    if (record.last_row) meter_->recall(*key, *record.last_row);
+    series_.insert_or_assign(*key, std::move(series));
+    ++firing_version_;
     due_.emplace(base::Second{}, *key);  // its own times are found at the first look
     return true;
 }
 
-void RuleWatch::evaluate(base::Second t, bool late, double quota_per_unit, Step& step) {
-    if (window_.overflowed()) return;
-    auto looks = look(t, late, quota_per_unit);
-    // The worst come first, so that they are the ones told where there is room for some only.
-    std::sort(looks.begin(), looks.end(), [&](const Look& a, const Look& b) {
-        const auto rank = [&](const Look& one) {
-            const auto value = one.facts.value.value_or(0);
-            return std::tuple{!one.facts.value, rule_.below ? value : -value, one.key};
-        };
-        return rank(a) < rank(b);
-    });
-    std::vector<Notice> notices;
-    for (const auto& one : looks) judge(one, step, notices);
-    hand_over(std::move(notices), step);
-    if (!looked_) {
-        looked_ = true;
-        step.rules.push_back({rule_.name, fingerprint(rule_), t});
-        step.changes_state = true;
-    }
-}
-
-std::vector<SeriesKey> RuleWatch::keys_to_look_at(base::Second t) {
-    std::vector<SeriesKey> keys{window_.changed().begin(), window_.changed().end()};
-    keys.insert(keys.end(), restless_.begin(), restless_.end());
-    while (!due_.empty() && due_.begin()->first <= t) {
-        keys.push_back(due_.begin()->second);
-        due_.erase(due_.begin());
-    }
-    // No row at all is what a `below` rule without grouping waits for.
-    if (rule_.below && rule_.by.empty() && series_.empty()) keys.emplace_back();
-    if (!looked_) {
-        for (const auto& [key, rows] : window_.series()) keys.push_back(key);
-    }
-    std::sort(keys.begin(), keys.end());
-    keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
-    return keys;
-}
-
-std::vector<RuleWatch::Look> RuleWatch::look(base::Second t, bool late, double quota_per_unit) {
-    std::vector<Look> looks;
-    for (const auto& key : keys_to_look_at(t)) {
-        const auto sums = window_.sums(key);
-        const auto value = value_of(rule_.metric, sums, rule_.window, quota_per_unit);
-        auto* const series = find_or_begin(key, value);
-        if (series == nullptr) continue;
-        see_rows(key, *series);
-        series->value = value;
-        Look look{key, {}};
-        look.facts.at = t;
-        look.facts.value = value;
-        look.facts.requests = weight_of(rule_.metric, sums);
-        look.facts.ready = !rule_.below || window_.head() - series->first_seen >= rule_.window;
-        const auto channel = channel_of(key);
-        look.facts.gone = is_gone(key, *series, t);
-        look.facts.deleted = channel && names_.is_deleted(*channel);
-        look.facts.first_look = !looked_;
-        look.facts.late = late;
-        looks.push_back(look);
-    }
-    if (looks.empty()) return looks;
-    const bool in_hours = active(t, rule_.hours, rule_.zone);
-    for (auto& look : looks) look.facts.in_hours = in_hours;
-    return looks;
-}
-
-/// Null for a key that there is nothing to say or to remember about.
-RuleWatch::Series* RuleWatch::find_or_begin(const SeriesKey& key, std::optional<double> value) {
-    const auto known = series_.find(key);
-    if (known != series_.end()) return &known->second;
-    const auto* const rows = window_.find(key);
-    if (!rule_.below && !is_breached(value, rule_)) return nullptr;
-    if (rows == nullptr && !rule_.by.empty()) return nullptr;
-    auto& series = series_[key];
-    series.first_seen = rows == nullptr ? window_.head() : base::from_unix(rows->oldest);
-    unsaved_.insert(key);
-    return &series;
-}
-
-void RuleWatch::see_rows(const SeriesKey& key, Series& series) {
-    if (window_.find(key) != nullptr) {
-        series.last_row.reset();
-    } else if (!series.last_row) {
-        series.last_row = window_.head() - rule_.window;  // it left just now
-        unsaved_.insert(key);
-    }
-}
-
-bool RuleWatch::is_gone(const SeriesKey& key, const Series& series, base::Second t) const {
-    const auto channel = channel_of(key);
-    if (channel && !window_.filter().allows_channel(*channel)) return true;
-    return rule_.below && !rule_.by.empty() && series.last_row &&
-           t - *series.last_row >= kGoneAfter;
-}
-
-std::optional<std::int64_t> RuleWatch::channel_of(const SeriesKey& key) const {
-    const auto at = std::find(rule_.by.begin(), rule_.by.end(), Dimension::channel);
-    if (at == rule_.by.end()) return std::nullopt;
-    return key.parts[static_cast<std::size_t>(at - rule_.by.begin())].number;
-}
-
 void RuleWatch::look_at_all() {
+    ++objects_;
     for (const auto& [key, series] : series_) due_.emplace(base::Second{}, key);
 }
 
-void RuleWatch::judge(const Look& look, Step& step, std::vector<Notice>& notices) {
-    auto& series = series_.at(look.key);
-    auto facts = look.facts;
-    facts.room = told_ < rule_.max_series;
-    const auto former = series.state;
-    const auto decision = decide(former, facts, rule_);
-    series.state = decision.state;
-    if (series.state != former) unsaved_.insert(look.key);
-    if (differs_beyond_peak(former, series.state)) {
-        step.changes_state = true;
-        auto names = name_key(look.key, series.names);
-        series.names.clear();
-        for (const auto& name : names) series.names.push_back(name.display);
-        note(look.key, facts, former, decision, step);
-        if (is_told(decision.reason)) {
-            notices.push_back(maker_.make(look.key, std::move(names), facts, former, decision));
+void RuleWatch::evaluate(const Moment& moment, Step& step) {
+    if (meter_->warmed_up() < 1 || !meter_->error().empty()) return;
+    gather(moment.at);
+    if (looks_.empty()) {
+        log_.add_quiet(moment.at);
+    } else {
+        // The worst come first, so that they are the ones told where there is room for some only.
+        std::sort(looks_.begin(), looks_.end(), [&](const Look& a, const Look& b) {
+            const auto place = [&](const Look& one) {
+                const auto value = one.reading.value.value_or(0);
+                return std::tuple{!one.reading.value, rule_.below ? value : -value, one.key};
+            };
+            return place(a) < place(b);
+        });
+        nearest_ = {};
+        std::vector<Notice> notices;
+        for (const auto& look : looks_) judge(look, moment, step, notices);
+        hand_over(std::move(notices), step);
+        nearest_.series = looks_.size();
+        if (nearest_.at == moment.at) {
+            log_.add(nearest_);
+        } else {
+            log_.add_quiet(moment.at);
         }
     }
-    keep_track(look.key, series, former, facts.at);
+    if (looked_) return;
+    looked_ = true;
+    step.rules.push_back({rule_.name, fingerprint(rule_), moment.at});
+    step.changes_state = true;
 }
 
-void RuleWatch::keep_track(const SeriesKey& key, const Series& series, const AlertState& former,
+/// Readings of all series that are to be looked at, each once.
+void RuleWatch::gather(base::Second t) {
+    looks_.clear();
+    meter_->look(t, known_, !looked_, looks_);
+    const bool is_due = !due_.empty() && due_.begin()->first <= t;
+    // No row at all is what a rule without grouping may wait for.
+    const bool begins_empty = keeps_ && rule_.by.empty() && series_.empty();
+    if (restless_.empty() && !is_due && !begins_empty) return;
+    gather_unseen(t);
+}
+
+void RuleWatch::gather_unseen(base::Second t) {
+    std::vector<SeriesKey> keys{restless_.begin(), restless_.end()};
+    for (; !due_.empty() && due_.begin()->first <= t; due_.erase(due_.begin())) {
+        keys.push_back(due_.begin()->second);
+    }
+    if (keeps_ && rule_.by.empty() && series_.empty()) keys.emplace_back();
+    std::ranges::sort(keys);
+    const auto repeated = std::ranges::unique(keys);
+    keys.erase(repeated.begin(), repeated.end());
+    std::ranges::sort(looks_, {}, &Look::key);
+    const auto seen = looks_.size();
+    for (const auto& key : keys) {
+        const auto end = looks_.begin() + static_cast<std::ptrdiff_t>(seen);
+        const auto at = std::lower_bound(
+            looks_.begin(), end, key,
+            [](const Look& look, const SeriesKey& wanted) { return look.key < wanted; });
+        if (at == end || at->key != key) looks_.push_back({key, meter_->read(key, t)});
+    }
+}
+
+/// Null for a key that there is nothing to say or to remember about.
+RuleWatch::Series* RuleWatch::find_or_begin(const Look& look, base::Second t) {
+    const auto known = series_.find(look.key);
+    if (known != series_.end()) return &known->second;
+    const auto& reading = look.reading;
+    if (!keeps_ && !is_breached(reading.value, rule_)) return nullptr;
+    if (!reading.has_rows && !reading.oldest && !rule_.by.empty()) return nullptr;
+    Series series;
+    note_objects(look.key, series);
+    if (!series.chosen || (keeps_ && series.deleted)) return nullptr;
+    series.first_seen = reading.oldest.value_or(t - delay_);
+    if (keeps_) unsaved_.insert(look.key);
+    return &series_.emplace(look.key, std::move(series)).first->second;
+}
+
+void RuleWatch::judge(const Look& look, const Moment& moment, Step& step,
+                      std::vector<Notice>& notices) {
+    auto* const series = find_or_begin(look, moment.at);
+    if (series == nullptr) return;
+    const auto facts = facts_of(look, *series, moment);
+    const auto former = series->state;
+    const auto decision = decide(former, facts, rule_);
+    series->state = decision.state;
+    series->value = facts.value;
+    if (nearest_.at != moment.at || series->state.phase > nearest_.phase) {
+        nearest_ = {moment.at,      look.key, series->state.phase, decision.reason, facts.value,
+                    facts.requests, 0};
+    }
+    if (series->state != former) unsaved_.insert(look.key);
+    if (differs_beyond_peak(former, series->state) || is_told(decision.reason)) {
+        step.changes_state = true;
+        auto names = names_.name(look.key, rule_.by, series->names);
+        series->names.clear();
+        for (const auto& name : names) series->names.push_back(name.display);
+        note(look.key, facts, former, decision, step);
+        if (is_told(decision.reason)) {
+            auto notice =
+                maker_.make(look.key, std::move(names), facts, look.reading, former, decision);
+            if (moment.explain && !moment.late && is_explained(decision.reason)) {
+                notice.contributions = moment.explain(rule_, look.key, moment.at);
+            }
+            notices.push_back(std::move(notice));
+        }
+    }
+    keep_track(look, former, decision.reason, moment.at);
+}
+
+Facts RuleWatch::facts_of(const Look& look, Series& series, const Moment& moment) {
+    const auto t = moment.at;
+    note_objects(look.key, series);
+    if (keeps_) note_rows(look, series, t);
+    Facts facts;
+    facts.at = t;
+    facts.value = look.reading.value;
+    facts.requests = look.reading.requests;
+    facts.ready = !keeps_ || has_history(series, t);
+    facts.unusual = look.reading.unusual;
+    if (const auto period = meter_->period(t)) {
+        facts.new_period = series.period && *series.period != *period;
+        series.period = period;
+    }
+    facts.gone = is_gone(series, look.reading, t);
+    facts.deleted = series.deleted;
+    facts.first_look = !looked_;
+    facts.late = moment.late;
+    facts.in_hours = always_hours_ || active(t, rule_.hours, rule_.zone);
+    facts.room = told_ < rule_.max_series;
+    note_muting(look.key, series, facts, moment);
+    return facts;
+}
+
+/// What the gateway says of the key's objects; asked again when it says something else of any.
+void RuleWatch::note_objects(const SeriesKey& key, Series& series) {
+    if (series.objects == objects_) return;
+    series.objects = objects_;
+    series.chosen = meter_->chooses(key);
+    series.deleted = meter_->deleted(key);
+}
+
+void RuleWatch::note_rows(const Look& look, Series& series, base::Second t) {
+    if (look.reading.has_rows) {
+        series.last_row.reset();
+    } else if (!series.last_row) {
+        // It left just now.
+        series.last_row =
+            look.reading.last_row.value_or(span_of(rule_.window, t - delay_, rule_.zone).tail);
+        unsaved_.insert(look.key);
+    }
+}
+
+void RuleWatch::note_muting(const SeriesKey& key, Series& series, Facts& facts,
+                            const Moment& moment) {
+    facts.inhibited = moment.inhibited || std::ranges::any_of(inhibitions_, [&](Inhibition& one) {
+                          return one.mutes(key);
+                      });
+    if (!silences_.empty()) {
+        const auto names = names_.name(key, rule_.by, series.names);
+        for (const auto& silence : silences_) {
+            if (!silences(silence, rule_.name, names, facts.at)) continue;
+            facts.silenced = true;
+            facts.actions_held = facts.actions_held || silence.holds_actions;
+        }
+    }
+    series.silenced = facts.silenced;
+    series.inhibited = facts.inhibited;
+}
+
+bool RuleWatch::has_history(const Series& series, base::Second t) const {
+    const auto head = t - delay_;
+    if (rule_.window.kind == Frame::Kind::rolling) {
+        return head - series.first_seen >= rule_.window.length;
+    }
+    if (rule_.window.kind == Frame::Kind::fixed) return head >= rule_.window.to;
+    return series.first_seen <= span_of(rule_.window, head, rule_.zone).tail;
+}
+
+bool RuleWatch::is_gone(const Series& series, const Reading& reading, base::Second t) const {
+    if (!series.chosen) return true;
+    if (is_gauge(rule_.metric)) return !reading.has_rows;
+    if (!keeps_) return false;
+    return series.deleted ||
+           (!rule_.by.empty() && series.last_row && t - *series.last_row >= kGoneAfter);
+}
+
+void RuleWatch::keep_track(const Look& look, const AlertState& former, Reason reason,
                            base::Second t) {
+    auto& series = series_.at(look.key);
     const auto& state = series.state;
     if (counts_as_told(former)) --told_;
     if (counts_as_told(state)) ++told_;
-    if (!at_rest(state)) {
-        restless_.insert(key);
-        return;
+    if ((former.phase == Phase::firing) != (state.phase == Phase::firing)) {
+        ++firing_version_;
+        firing_ += state.phase == Phase::firing ? 1U : 0U;
+        firing_ -= former.phase == Phase::firing ? 1U : 0U;
     }
-    restless_.erase(key);
+    if (at_rest(state)) {
+        rest(look, series, reason, t);
+    } else if (at_rest(former)) {
+        restless_.insert(look.key);
+    }
+}
+
+/// When a series at rest is to be looked at next, or that it is forgotten.
+void RuleWatch::rest(const Look& look, Series& series, Reason reason, base::Second t) {
+    if (!restless_.empty()) restless_.erase(look.key);
     // Its cooldown is worth remembering, and that it fired, should it flap.
     const auto remember_until =
-        std::max(state.mute_until.value_or(base::Second{}), state.began + kFlapSpan);
-    if (remember_until > t) due_.emplace(remember_until, key);
-    if (!rule_.below || is_gone(key, series, t)) {
-        if (remember_until > t) return;
-        unsaved_.insert(key);
-        series_.erase(key);
+        std::max(series.state.mute_until.value_or(base::Second{}), series.state.began + kFlapSpan);
+    const bool remembers = remember_until > t;
+    // The new period may be over the limit already, and no row may come to say so.
+    if (reason == Reason::new_period) due_.emplace(t + std::chrono::seconds{1}, look.key);
+    if (remembers) due_.emplace(remember_until, look.key);
+    if (!keeps_ || is_gone(series, look.reading, t)) {
+        if (!remembers && !is_blocked(reason)) forget(look.key, series);
         return;
     }
-    const auto ready_at = series.first_seen + rule_.window + window_.spec().delay;
-    if (ready_at > t) due_.emplace(ready_at, key);
-    if (series.last_row && !rule_.by.empty()) due_.emplace(*series.last_row + kGoneAfter, key);
+    const bool rolls = rule_.window.kind == Frame::Kind::rolling;
+    const auto ready_at = series.first_seen + rule_.window.length + delay_;
+    if (rolls && ready_at > t) due_.emplace(ready_at, look.key);
+    if (series.last_row && !rule_.by.empty()) {
+        due_.emplace(*series.last_row + kGoneAfter, look.key);
+    }
+}
+
+void RuleWatch::forget(const SeriesKey& key, const Series& series) {
+    if (series.stored) {
+        unsaved_.insert(key);
+    } else if (!unsaved_.empty()) {
+        unsaved_.erase(key);
+    }
+    const auto copy = key;  // `key` may be the one that is erased
+    series_.erase(copy);
 }
 
 void RuleWatch::note(const SeriesKey& key, const Facts& facts, const AlertState& former,
@@ -230,40 +362,17 @@ void RuleWatch::collect_unsaved(Step& step) {
         if (known == series_.end()) {
             record.forgotten = true;
         } else {
-            const auto& series = known->second;
+            auto& series = known->second;
             record.state = series.state;
             record.first_seen = series.first_seen;
             record.last_row = series.last_row;
             record.names = series.names;
+            record.period = series.period;
+            series.stored = true;
         }
         step.series.push_back(std::move(record));
     }
     unsaved_.clear();
-}
-
-std::vector<RuleWatch::Alert> RuleWatch::alerts() const {
-    std::vector<Alert> alerts;
-    for (const auto& key : restless_) {
-        const auto& series = series_.at(key);
-        if (series.state.phase == Phase::inactive) continue;
-        alerts.push_back({name_key(key, series.names), series.state, series.value});
-    }
-    std::stable_sort(alerts.begin(), alerts.end(), [](const Alert& a, const Alert& b) {
-        const auto rank = [](const AlertState& state) {
-            return std::tuple{state.phase != Phase::firing, state.since};
-        };
-        return rank(a.state) < rank(b.state);
-    });
-    return alerts;
-}
-
-std::vector<KeyName> RuleWatch::name_key(const SeriesKey& key,
-                                         const std::vector<std::string>& former) const {
-    std::vector<KeyName> names;
-    for (std::size_t i = 0; i < rule_.by.size(); ++i) {
-        names.push_back(names_.name(rule_.by[i], key.parts[i], i < former.size() ? former[i] : ""));
-    }
-    return names;
 }
 
 }  // namespace quotafuse::alerts

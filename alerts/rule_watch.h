@@ -1,6 +1,9 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -10,36 +13,53 @@
 #include <vector>
 
 #include "alerts/decide.h"
+#include "alerts/evaluation.h"
+#include "alerts/inhibition.h"
+#include "alerts/meter.h"
 #include "alerts/names.h"
 #include "alerts/notice_maker.h"
 #include "alerts/rule.h"
+#include "alerts/silence.h"
 #include "alerts/step.h"
-#include "alerts/window.h"
 
 namespace quotafuse::alerts {
 
-/// A `below` series without a row for this long is no more.
+/// A series that keeps its key is no more after so long without a row.
 inline constexpr std::chrono::hours kGoneAfter{7 * 24};
 
 /// One rule at work: its series, and which of them have to be looked at. A series is looked at when
-/// its rows changed, while it is not at rest, or when one of its times is due. Pipeline thread
-/// only.
+/// its value may have changed, while it is not at rest, or when one of its times is due. Pipeline
+/// thread only.
 class RuleWatch {
 public:
+    /// What explains a series, for its notice.
+    using Explain =
+        std::function<std::vector<Contribution>(const Rule&, const SeriesKey&, base::Second)>;
+
     /// Everything by reference must outlive it.
-    RuleWatch(const Rule& rule, Window& window, const Names& names, const sync::Texts& texts);
+    RuleWatch(const Rule& rule, std::unique_ptr<Meter> meter, const Names& names);
 
     const Rule& rule() const { return rule_; }
-    const Window& window() const { return window_; }
+    const Meter& meter() const { return *meter_; }
+
+    /// `other` is evaluated before this one.
+    void inhibit_by(const RuleWatch& other);
+    void set_silences(const std::vector<Silence>& silences);
 
     /// Takes over what is stored. False for a series whose texts no row has any more.
     bool restore(const SeriesRecord& record);
     void restore_looked() { looked_ = true; }
 
-    /// Decides about the second t, to which the window has been moved, and adds to `step` what came
-    /// of it. `late`: see kLate.
-    void evaluate(base::Second t, bool late, double quota_per_unit, Step& step);
-    /// After the rule has come to choose other channels: every series is due, those at rest too.
+    struct Moment {
+        base::Second at{};
+        bool late = false;       // see kLate
+        bool inhibited = false;  // all of the rule, by a built-in alert
+        const Explain& explain;  // may be empty
+    };
+    /// Decides about a second that the meter can tell of, and adds to `step` what came of it.
+    /// Nothing happens while the meter warms up or is in error.
+    void evaluate(const Moment& moment, Step& step);
+    /// The gateway's objects have changed: every series is due, those at rest too.
     void look_at_all();
 
     /// Adds every series that is not as stored.
@@ -49,50 +69,76 @@ public:
         std::vector<KeyName> key;
         AlertState state;
         std::optional<double> value;  // at the last evaluation
+        bool silenced = false;
+        bool inhibited = false;
     };
     /// Series that are pending or firing, firing ones first, then by when they began.
     std::vector<Alert> alerts() const;
+    RuleReport report() const;
+
+    std::size_t firing() const { return firing_; }
+    std::size_t pending() const;
+    /// Another number whenever another set of series fires; never 0.
+    std::uint64_t firing_version() const { return firing_version_; }
+    std::vector<SeriesKey> firing_keys() const;
 
 private:
     struct Series {
         AlertState state;
         base::Second first_seen{};
         std::optional<base::Second> last_row;
+        std::optional<base::Second> period;
         std::vector<std::string> names;
         std::optional<double> value;
+        std::uint64_t objects = 0;  // version of the gateway's objects that the next two are of
+        bool chosen = true;
+        bool deleted = false;
+        bool silenced = false;
+        bool inhibited = false;
+        bool stored = false;
     };
-    /// A series that is looked at in this second.
-    struct Look {
-        SeriesKey key;
-        Facts facts;
-    };
+    using Look = Meter::Sighting;
 
-    std::vector<SeriesKey> keys_to_look_at(base::Second t);
-    std::vector<Look> look(base::Second t, bool late, double quota_per_unit);
-    Series* find_or_begin(const SeriesKey& key, std::optional<double> value);
-    void see_rows(const SeriesKey& key, Series& series);
-    void judge(const Look& look, Step& step, std::vector<Notice>& notices);
-    void keep_track(const SeriesKey& key, const Series& series, const AlertState& former,
-                    base::Second t);
+    void gather(base::Second t);
+    void gather_unseen(base::Second t);
+    Series* find_or_begin(const Look& look, base::Second t);
+    void judge(const Look& look, const Moment& moment, Step& step, std::vector<Notice>& notices);
+    Facts facts_of(const Look& look, Series& series, const Moment& moment);
+    void note_objects(const SeriesKey& key, Series& series);
+    void note_rows(const Look& look, Series& series, base::Second t);
+    void note_muting(const SeriesKey& key, Series& series, Facts& facts, const Moment& moment);
+    bool has_history(const Series& series, base::Second t) const;
+    bool is_gone(const Series& series, const Reading& reading, base::Second t) const;
+    void keep_track(const Look& look, const AlertState& former, Reason reason, base::Second t);
+    void rest(const Look& look, Series& series, Reason reason, base::Second t);
+    void forget(const SeriesKey& key, const Series& series);
     void note(const SeriesKey& key, const Facts& facts, const AlertState& former,
               const Decision& decision, Step& step) const;
     void hand_over(std::vector<Notice> notices, Step& step) const;
-    bool is_gone(const SeriesKey& key, const Series& series, base::Second t) const;
-    std::optional<std::int64_t> channel_of(const SeriesKey& key) const;
-    std::vector<KeyName> name_key(const SeriesKey& key,
-                                  const std::vector<std::string>& former) const;
+    void show_nearest(std::vector<Evaluation>& evaluations) const;
 
     const Rule& rule_;
-    Window& window_;
+    const std::unique_ptr<Meter> meter_;
     const Names& names_;
-    const sync::Texts& texts_;
-    NoticeMaker maker_;
+    const NoticeMaker maker_;
+    const bool keeps_;         // see keeps_keys()
+    const bool always_hours_;  // the rule has no active hours
+    const std::chrono::seconds delay_;
+    const Meter::Known known_;
     bool looked_ = false;
     std::unordered_map<SeriesKey, Series, SeriesKeyHash> series_;
     std::set<SeriesKey> restless_;                      // not at rest: looked at in every second
     std::set<std::pair<base::Second, SeriesKey>> due_;  // to be looked at then
     std::unordered_set<SeriesKey, SeriesKeyHash> unsaved_;
     std::size_t told_ = 0;  // series that are firing and told
+    std::size_t firing_ = 0;
+    std::uint64_t firing_version_ = 1;
+    std::uint64_t objects_ = 1;
+    std::vector<Silence> silences_;  // that concern the rule
+    std::vector<Inhibition> inhibitions_;
+    EvaluationLog log_;
+    EvaluationLog::Entry nearest_;  // of the second that is evaluated
+    std::vector<Look> looks_;       // of that second, kept for its memory
 };
 
 }  // namespace quotafuse::alerts

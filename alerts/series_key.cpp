@@ -18,12 +18,22 @@ std::optional<KeyPart> text_part(std::int64_t number, sync::TextId text) {
     return KeyPart{number, text};
 }
 
+const sync::Directory::Channel& channel_of(const sync::Row& row, const sync::Directory& directory) {
+    static const sync::Directory::Channel kUnknown;
+    const auto known = directory.channels.find(row.channel);
+    return known == directory.channels.end() ? kUnknown : known->second;
+}
+
 }  // namespace
 
-KeyPart part_of(const sync::Row& row, Dimension dimension) {
+KeyPart part_of(const sync::Row& row, Dimension dimension, const sync::Directory& directory) {
     switch (dimension) {
         case Dimension::channel:
             return {row.channel, 0};
+        case Dimension::provider:
+            return {0, channel_of(row, directory).provider};
+        case Dimension::tag:
+            return {0, channel_of(row, directory).tag};
         case Dimension::model:
             return {0, row.model};
         case Dimension::token:
@@ -44,9 +54,10 @@ KeyPart part_of(const sync::Row& row, Dimension dimension) {
     std::abort();
 }
 
-SeriesKey key_of(const sync::Row& row, const std::vector<Dimension>& by) {
+SeriesKey key_of(const sync::Row& row, const std::vector<Dimension>& by,
+                 const sync::Directory& directory) {
     SeriesKey key;
-    for (std::size_t i = 0; i < by.size(); ++i) key.parts[i] = part_of(row, by[i]);
+    for (std::size_t i = 0; i < by.size(); ++i) key.parts[i] = part_of(row, by[i], directory);
     return key;
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "alerts/rule.h"
+#include "sync/directory.h"
 #include "sync/row.h"
 
 namespace quotafuse::alerts {
@@ -18,8 +19,8 @@ namespace quotafuse::alerts {
 inline constexpr std::size_t kMostDimensions = 4;
 
 /// The value of one dimension: `number` is the id of a channel, token or user, the status, or a
-/// sync::Address; `text` is that of the others. A gateway without token ids names a token by its
-/// owner: −user and the token's name.
+/// sync::Address; `text` is that of the others, provider and tag among them. A gateway without
+/// token ids names a token by its owner: −user and the token's name.
 struct KeyPart {
     std::int64_t number = 0;
     sync::TextId text = 0;
@@ -32,8 +33,11 @@ struct SeriesKey {
     auto operator<=>(const SeriesKey&) const = default;
 };
 
-KeyPart part_of(const sync::Row& row, Dimension dimension);
-SeriesKey key_of(const sync::Row& row, const std::vector<Dimension>& by);
+/// provider and tag are those of the row's channel in the directory: empty texts for one that is
+/// not in it.
+KeyPart part_of(const sync::Row& row, Dimension dimension, const sync::Directory& directory);
+SeriesKey key_of(const sync::Row& row, const std::vector<Dimension>& by,
+                 const sync::Directory& directory);
 
 /// The key as it is stored, texts and addresses spelt out: [[3,""],[0,"gpt-4o"],[0,"10.1.2.3"]].
 std::string to_json(const SeriesKey& key, const std::vector<Dimension>& by,

@@ -1,5 +1,7 @@
 #include "alerts/state_store.h"
 
+#include <utility>
+
 #include <SQLiteCpp/Statement.h>
 #include <nlohmann/json.hpp>
 
@@ -27,6 +29,20 @@ constexpr auto kMigration2 = R"sql(
 ALTER TABLE alert_state ADD COLUMN former_begin INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE alert_state ADD COLUMN former_begin_2 INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE alert_state ADD COLUMN flapping INTEGER NOT NULL DEFAULT 0;
+)sql";
+
+// Silences, calendar periods, what replay must know of, and windows as they were.
+constexpr auto kMigration3 = R"sql(
+ALTER TABLE alert_state ADD COLUMN muted INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE alert_state ADD COLUMN period INTEGER;
+CREATE TABLE silence(
+    id INTEGER PRIMARY KEY AUTOINCREMENT, ends INTEGER NOT NULL, silence TEXT NOT NULL);
+CREATE INDEX silence_by_end ON silence(ends);
+CREATE TABLE engine_event(
+    id INTEGER PRIMARY KEY, at INTEGER NOT NULL, kind INTEGER NOT NULL, detail TEXT NOT NULL);
+CREATE INDEX engine_event_by_time ON engine_event(at);
+CREATE TABLE window_record(
+    spec INTEGER PRIMARY KEY, head INTEGER NOT NULL, seen INTEGER NOT NULL, bytes BLOB NOT NULL);
 )sql";
 
 /// Binds arguments one after the other.
@@ -70,7 +86,7 @@ std::vector<std::string> names_from(const std::string& json) {
 constexpr auto kColumns =
     "rule, series, names, phase, since, first_look, mute_until, began, clear_since, over_at, "
     "ending, peak, told, held, acted, reminders, sequence, first_seen, last_row, "
-    "former_begin, former_begin_2, flapping";
+    "former_begin, former_begin_2, flapping, muted, period";
 
 SeriesRecord read_series(SQLite::Statement& query) {
     SeriesRecord record;
@@ -96,6 +112,8 @@ SeriesRecord read_series(SQLite::Statement& query) {
     record.last_row = optional_second_at(query, 18);
     state.former_begins = {second_at(query, 19), second_at(query, 20)};
     state.flapping = query.getColumn(21).getInt() != 0;
+    state.muted = query.getColumn(22).getInt() != 0;
+    record.period = optional_second_at(query, 23);
     return record;
 }
 
@@ -123,14 +141,16 @@ void write_series(SQLite::Statement& put, const SeriesRecord& record) {
         .add(record.last_row)
         .add(state.former_begins[0])
         .add(state.former_begins[1])
-        .add(state.flapping);
+        .add(state.flapping)
+        .add(state.muted)
+        .add(record.period);
     put.exec();
     put.reset();
 }
 
 void write_all_series(SQLite::Database& db, const std::vector<SeriesRecord>& records) {
     SQLite::Statement put{db, std::string{"INSERT OR REPLACE INTO alert_state("} + kColumns +
-                                  ") VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"};
+                                  ") VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"};
     SQLite::Statement forget{db, "DELETE FROM alert_state WHERE rule = ? AND series = ?"};
     for (const auto& record : records) {
         if (record.forgotten) {
@@ -176,11 +196,10 @@ void write_events(SQLite::Database& db, const std::vector<Event>& events) {
 }  // namespace
 
 base::Schema schema() {
-    return {"alerts", {kMigration1, kMigration2}};
+    return {"alerts", {kMigration1, kMigration2, kMigration3}};
 }
 
-SavedState load_state(base::Database& database) {
-    auto& db = database.handle();
+SavedState load_state(SQLite::Database& db) {
     SavedState saved;
     SQLite::Statement time{db, "SELECT time FROM engine_state"};
     if (time.executeStep()) saved.time = second_at(time, 0);
@@ -207,9 +226,116 @@ void save_state(base::Database& database, const Step& step) {
     write_all_series(db, step.series);
     write_rules(db, step.rules);
     write_events(db, step.events);
+    if (step.time == base::Second{}) return;
     SQLite::Statement time{db, "INSERT OR REPLACE INTO engine_state VALUES(1, ?)"};
     Binder{time}.add(step.time);
     time.exec();
+}
+
+std::vector<WindowRecord> load_windows(SQLite::Database& db) {
+    std::vector<WindowRecord> records;
+    SQLite::Statement query{db, "SELECT spec, head, seen, bytes FROM window_record ORDER BY spec"};
+    while (query.executeStep()) {
+        const auto bytes = query.getColumn(3);
+        records.push_back({static_cast<std::uint64_t>(query.getColumn(0).getInt64()),
+                           second_at(query, 1), second_at(query, 2), bytes.getString()});
+    }
+    return records;
+}
+
+void save_windows(base::Database& database, const std::vector<WindowRecord>& windows) {
+    auto& db = database.handle();
+    db.exec("DELETE FROM window_record");
+    SQLite::Statement put{db, "INSERT OR REPLACE INTO window_record VALUES(?, ?, ?, ?)"};
+    for (const auto& record : windows) {
+        Binder{put}.add(static_cast<std::int64_t>(record.spec)).add(record.head).add(record.seen);
+        put.bindNoCopy(4, record.bytes.data(), static_cast<int>(record.bytes.size()));
+        put.exec();
+        put.reset();
+    }
+}
+
+void save_event(base::Database& database, const EngineEvent& event) {
+    SQLite::Statement put{database.handle(),
+                          "INSERT INTO engine_event(at, kind, detail) VALUES(?, ?, ?)"};
+    Binder{put}.add(event.at).add(static_cast<int>(event.kind)).add(event.detail);
+    put.exec();
+}
+
+std::vector<EngineEvent> load_events(SQLite::Database& db, base::Second since) {
+    std::vector<EngineEvent> events;
+    SQLite::Statement query{
+        db, "SELECT kind, at, detail FROM engine_event WHERE at >= ? ORDER BY at, id"};
+    Binder{query}.add(since);
+    while (query.executeStep()) {
+        events.push_back({static_cast<EngineEvent::Kind>(query.getColumn(0).getInt()),
+                          second_at(query, 1), query.getColumn(2).getString()});
+    }
+    return events;
+}
+
+std::vector<Silence> load_silences(SQLite::Database& db, base::Second now) {
+    std::vector<Silence> silences;
+    SQLite::Statement query{db, "SELECT id, ends, silence FROM silence WHERE ends > ? ORDER BY id"};
+    Binder{query}.add(now);
+    while (query.executeStep()) {
+        auto silence = silence_from_json(query.getColumn(2).getString());
+        if (!silence) continue;  // of a dimension that this version does not know
+        silence->id = query.getColumn(0).getInt64();
+        silence->until = second_at(query, 1);
+        silences.push_back(std::move(*silence));
+    }
+    return silences;
+}
+
+std::int64_t add_silence(base::Database& database, const Silence& silence) {
+    auto& db = database.handle();
+    SQLite::Statement put{db, "INSERT INTO silence(ends, silence) VALUES(?, ?)"};
+    Binder{put}.add(silence.until).add(to_json(silence));
+    put.exec();
+    return db.getLastInsertRowid();
+}
+
+bool end_silence(base::Database& database, std::int64_t id, base::Second now) {
+    SQLite::Statement end{database.handle(),
+                          "UPDATE silence SET ends = ? WHERE id = ? AND ends > ?"};
+    Binder{end}.add(now).add(id).add(now);
+    return end.exec() > 0;
+}
+
+std::vector<Event> load_history(SQLite::Database& db, base::Second from, base::Second until) {
+    std::vector<Event> history;
+    SQLite::Statement query{db,
+                            "SELECT id, rule, series, at, what, reason, value FROM alert_event "
+                            "WHERE at BETWEEN ? AND ? ORDER BY at, rule, series, what, id"};
+    Binder{query}.add(from).add(until);
+    while (query.executeStep()) {
+        Event event;
+        event.id = query.getColumn(0).getString();
+        event.rule = query.getColumn(1).getString();
+        event.key = query.getColumn(2).getString();
+        event.at = second_at(query, 3);
+        event.what = query.getColumn(4).getString();
+        event.reason = query.getColumn(5).getString();
+        if (!query.isColumnNull(6)) event.value = query.getColumn(6).getDouble();
+        history.push_back(std::move(event));
+    }
+    return history;
+}
+
+bool prune_history(base::Database& database, base::Second before, int most) {
+    bool more = false;
+    for (const auto* sql : {"DELETE FROM alert_event WHERE (id, what) IN "
+                            "(SELECT id, what FROM alert_event WHERE at < ? ORDER BY at LIMIT ?)",
+                            "DELETE FROM engine_event WHERE id IN "
+                            "(SELECT id FROM engine_event WHERE at < ? ORDER BY at LIMIT ?)",
+                            "DELETE FROM silence WHERE id IN "
+                            "(SELECT id FROM silence WHERE ends < ? ORDER BY ends LIMIT ?)"}) {
+        SQLite::Statement prune{database.handle(), sql};
+        Binder{prune}.add(before).add(most);
+        more = prune.exec() >= most || more;
+    }
+    return more;
 }
 
 }  // namespace quotafuse::alerts

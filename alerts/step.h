@@ -20,6 +20,7 @@ struct SeriesRecord {
     std::optional<base::Second>
         last_row;                    // a `below` series without rows in its window: the last one
     std::vector<std::string> names;  // what the parts of the key were called
+    std::optional<base::Second> period;  // of a calendar window: when the period of the state began
 };
 
 /// That a rule with this fingerprint has had its first look.
@@ -43,7 +44,9 @@ struct Event {
 /// What the evaluation of one or more seconds changed: to be saved whole and in one transaction
 /// with what follows from its notices. Can be saved again after a failure.
 struct Step {
-    base::Second time{};  // the engine time it leads to
+    /// The engine time it leads to. The epoch's first second in a step of built-in alerts, which
+    /// have none: the stored one stays.
+    base::Second time{};
     bool changes_state = false;
     std::vector<std::string> dropped_rules;  // no longer there, or changed: their state is void
     std::vector<SeriesRecord> series;

@@ -4,10 +4,14 @@
 
 #include <fmt/format.h>
 
+#include "base/duration.h"
 #include "base/text.h"
 
 namespace quotafuse::alerts {
 namespace {
+
+/// Seconds beyond which a time is written as a number: a thousand years.
+constexpr double kLongest = 3e10;
 
 /// Calls text(piece) for what stands between variables and variable(name) for each {{name}}.
 void walk(std::string_view template_text, const std::function<void(std::string_view)>& text,
@@ -60,8 +64,16 @@ std::string render(std::string_view text,
 std::string format_value(std::optional<double> value, Metric metric) {
     if (!value) return "no value";
     const auto unit = metric_unit(metric);
-    if (metric == Metric::error_rate) return grouped(*value) + " %";
+    if (unit == "percent") return grouped(*value) + " %";
+    if (unit == "seconds" && std::abs(*value) < kLongest) {
+        return base::format_duration(std::chrono::seconds{std::llround(*value)});
+    }
     return unit.empty() ? grouped(*value) : fmt::format("{} {}", grouped(*value), unit);
+}
+
+std::string format_value(std::optional<double> value, const Rule& rule) {
+    if (!value || rule.compare_to == Comparison::none) return format_value(value, rule.metric);
+    return fmt::format("{}{} %", *value > 0 ? "+" : "", grouped(*value));
 }
 
 }  // namespace quotafuse::alerts

@@ -16,7 +16,9 @@ std::vector<std::string> variables_of(std::string_view text);
 std::string render(std::string_view text,
                    const std::function<std::string(std::string_view)>& value);
 
-/// "2,345,678 tokens", "37.5 %", "12.34 USD", "no value".
+/// "2,345,678 tokens", "37.5 %", "12.34 USD", "1h30m", "no value".
 std::string format_value(std::optional<double> value, Metric metric);
+/// A value or limit of the rule: with a comparison a change, "+230 %", else as above.
+std::string format_value(std::optional<double> value, const Rule& rule);
 
 }  // namespace quotafuse::alerts

@@ -1,144 +1,245 @@
 #include "alerts/window.h"
 
 #include <algorithm>
+#include <cstdlib>
+#include <utility>
 
 namespace quotafuse::alerts {
+namespace {
+
+constexpr std::chrono::seconds kEven{900};  // every zone's clock changes at a quarter of an hour
+
+bool goes_by_local_time(const Frame& frame, Comparison base) {
+    return frame.is_calendar() || base == Comparison::usual;
+}
+
+WindowSpec spec_of(const Rule& rule, Comparison base, int week) {
+    WindowSpec spec{rule.where,
+                    rule.errors_when,
+                    counts_attempts(rule.metric),
+                    rule.by,
+                    rule.window,
+                    base,
+                    week,
+                    {},
+                    {}};
+    // A window of weeks ago moves by the hour: what is late by seconds is in it.
+    if (base != Comparison::usual) spec.delay = delay_of(rule);
+    if (goes_by_local_time(rule.window, base)) spec.zone = rule.zone;
+    return spec;
+}
+
+}  // namespace
+
+bool WindowSpec::operator==(const WindowSpec& other) const {
+    return where == other.where && errors_when == other.errors_when &&
+           of_attempts == other.of_attempts && by == other.by && frame == other.frame &&
+           base == other.base && week == other.week && delay == other.delay &&
+           zone.name() == other.zone.name();
+}
+
+Span WindowSpec::at(base::Second t) const {
+    switch (base) {
+        case Comparison::none:
+            return span_of(frame, t - delay, zone);
+        case Comparison::previous:
+        case Comparison::yesterday:
+        case Comparison::last_week:
+            return base_span_of(frame, base, t - delay, zone);
+        case Comparison::usual:
+            return span_of(
+                frame, weeks_before(std::chrono::floor<std::chrono::hours>(t - delay), week, zone),
+                zone);
+    }
+    std::abort();
+}
 
 WindowSpec window_of(const Rule& rule) {
-    return {rule.where, counts_attempts(rule.metric), rule.by, rule.window, delay_of(rule)};
+    return spec_of(rule, Comparison::none, 0);
 }
 
-Window::Window(WindowSpec spec, const sync::Texts& texts)
-    : spec_(std::move(spec)), filter_(spec_.where, spec_.of_attempts, texts) {}
-
-void Window::reset(base::Second head) {
-    touch_all();
-    series_.clear();
-    overflowed_ = false;
-    head_ = head;
+WindowSpec base_window_of(const Rule& rule, int week) {
+    return spec_of(rule, rule.compare_to, week);
 }
 
-void Window::feed(const sync::Row& row) {
-    if (holds(row)) enter(row);
+Span Motion::at(base::Second t) {
+    if (t < first_ || t >= until_) {
+        const auto s = (t - spec_.delay).time_since_epoch();
+        first_ =
+            base::Second{
+                std::chrono::floor<std::chrono::duration<std::int64_t, std::ratio<900>>>(s)} +
+            spec_.delay;
+        const auto last = first_ + kEven - base::Seconds{1};
+        span_ = spec_.at(first_);
+        const auto end = spec_.at(last);
+        tail_moves_ = end.tail != span_.tail;
+        head_moves_ = end.head != span_.head;
+        const auto even = [&](base::Second from, base::Second to) {
+            return to == from || to - from == last - first_;
+        };
+        until_ = even(span_.tail, end.tail) && even(span_.head, end.head) ? first_ + kEven : first_;
+    }
+    if (until_ == first_) return spec_.at(t);
+    const auto on = t - first_;
+    return {tail_moves_ ? span_.tail + on : span_.tail, head_moves_ ? span_.head + on : span_.head};
 }
 
-void Window::forget(const sync::Row& row) {
-    if (holds(row)) leave(row);
+Window::Window(WindowSpec spec, const Parts& parts, Filter& filter, KeyTable& keys)
+    : spec_(std::move(spec)), parts_(parts), filter_(filter), keys_(keys) {}
+
+double Window::warmed_up() const {
+    if (waits_) return 0;
+    if (is_full()) return 1;
+    const auto all = static_cast<double>((span_.head - span_.tail).count());
+    const auto there = static_cast<double>((high_ - std::max(low_, span_.tail)).count());
+    // Not 1 before it is: a rule must not be judged by all rows but one.
+    return std::clamp(there / all, 0.0, 0.999);
 }
 
-bool Window::holds(const sync::Row& row) const {
-    const auto created = base::from_unix(row.created_at);
-    return created > tail() && created <= head_;
+const Measure* Window::find(const SeriesKey& key) const {
+    const auto slot = keys_.find(key);
+    if (slot >= by_slot_.size() || by_slot_[slot] == kNowhere) return nullptr;
+    const auto& measure = series_[by_slot_[slot]].measure;
+    return measure.sums.rows == 0 ? nullptr : &measure;
 }
 
-void Window::enter(const sync::Row& row) {
-    const auto counts = filter_.count(row);
-    if (!counts || overflowed_) return;
-    const auto key = key_of(row, spec_.by);
-    auto& series = series_.try_emplace(key, Series{{}, row.created_at}).first->second;
-    series.sums += *counts;
-    series.oldest = std::min(series.oldest, row.created_at);
-    changed_.insert(key);
-    if (series_.size() > kMostSeries) give_up();
+void Window::each(const std::function<void(const SeriesKey&, const Measure&)>& visit) const {
+    for (const auto& series : series_) {
+        if (series.measure.sums.rows != 0) visit(keys_.key(series.slot), series.measure);
+    }
 }
 
-void Window::leave(const sync::Row& row) {
-    const auto counts = filter_.count(row);
-    if (!counts || overflowed_) return;
-    const auto key = key_of(row, spec_.by);
-    const auto at = series_.find(key);
-    if (at == series_.end()) return;
-    at->second.sums -= *counts;
-    changed_.insert(key);
-    if (at->second.sums.rows == 0) series_.erase(at);
+void Window::changed(const std::function<void(const SeriesKey&, const Measure*)>& visit) const {
+    for (const auto place : changed_) {
+        const auto& series = series_[place];
+        visit(keys_.key(series.slot), series.measure.sums.rows == 0 ? nullptr : &series.measure);
+    }
 }
 
-void Window::give_up() {
-    overflowed_ = true;
-    series_.clear();
-    changed_.clear();
-}
-
-Sums Window::sums(const SeriesKey& key) const {
-    const auto* const series = find(key);
-    return series == nullptr ? Sums{} : series->sums;
-}
-
-const Window::Series* Window::find(const SeriesKey& key) const {
-    const auto at = series_.find(key);
-    return at == series_.end() ? nullptr : &at->second;
+std::optional<double> Window::highest_changed(Metric metric, double quota_per_unit) const {
+    for (const auto& known : highest_) {
+        if (known.metric == metric && known.quota_per_unit == quota_per_unit) return known.value;
+    }
+    std::optional<double> highest;
+    for (const auto place : changed_) {
+        const auto& measure = series_[place].measure;
+        const auto value =
+            value_of(metric, measure.sums.rows == 0 ? nullptr : &measure, span_, quota_per_unit);
+        if (value && (!highest || *value > *highest)) highest = value;
+    }
+    highest_.push_back({metric, quota_per_unit, highest});
+    return highest;
 }
 
 void Window::touch_all() {
-    for (const auto& [key, series] : series_) changed_.insert(key);
-}
-
-Window& WindowSet::share(const WindowSpec& spec) {
-    for (const auto& window : windows_) {
-        if (window->spec() == spec) return *window;
+    for (Place place = 0; place < series_.size(); ++place) {
+        if (series_[place].slot != KeyTable::kNone) touch(place);
     }
-    return *windows_.emplace_back(std::make_unique<Window>(spec, store_.texts()));
 }
 
-void WindowSet::warm_up(base::Second t, const Visit& visit) {
-    auto oldest = t;
-    for (const auto& window : windows_) {
-        window->reset(t - window->spec().delay);
-        oldest = std::min(oldest, window->tail());
+void Window::settle() {
+    highest_.clear();
+    for (const auto place : changed_) {
+        series_[place].changed = false;
+        if (series_[place].measure.sums.rows == 0) drop(place);
     }
-    store_.read(base::unix_seconds(oldest), base::unix_seconds(t), [&](const sync::Row& row) {
-        visit(row);
-        feed(row);
-    });
+    changed_.clear();
 }
 
-void WindowSet::feed(const sync::Row& row) {
-    for (const auto& window : windows_) window->feed(row);
+void Window::touch(Place place) {
+    highest_.clear();
+    if (std::exchange(series_[place].changed, true)) return;
+    changed_.push_back(place);
 }
 
-void WindowSet::forget(const sync::Row& row) {
-    for (const auto& window : windows_) window->forget(row);
+void Window::drop(Place place) {
+    auto& series = series_[place];
+    by_slot_[series.slot] = kNowhere;
+    keys_.release(series.slot);
+    series = Series{};
+    free_.push_back(place);
 }
 
-void WindowSet::advance(base::Second t, const Visit& visit) {
-    // Rows enter before they leave: a step longer than a window takes the same rows through both.
-    const auto leading = edges(t, false);
-    const auto trailing = edges(t, true);
-    for (const auto& edge : leading) {
-        store_.read(edge.after, edge.until, [&](const sync::Row& row) {
-            visit(row);
-            for (auto* const window : edge.windows) window->enter(row);
-        });
+/// A new one, without rows, if there is none.
+Window::Place Window::place_of(Slot slot) {
+    if (slot >= by_slot_.size()) by_slot_.resize(slot + slot / 4 + 8, kNowhere);
+    auto& place = by_slot_[slot];
+    if (place == kNowhere) {
+        if (free_.empty()) {
+            place = static_cast<Place>(series_.size());
+            series_.emplace_back();
+        } else {
+            place = free_.back();
+            free_.pop_back();
+        }
+        series_[place].slot = slot;
+        keys_.hold(slot);
     }
-    for (const auto& edge : trailing) {
-        store_.read(edge.after, edge.until, [&](const sync::Row& row) {
-            for (auto* const window : edge.windows) window->leave(row);
-        });
-    }
-    for (const auto& window : windows_) window->head_ = t - window->spec().delay;
+    return place;
 }
 
-std::vector<WindowSet::Edge> WindowSet::edges(base::Second t, bool trailing) const {
-    std::vector<Edge> edges;
-    for (const auto& window : windows_) {
-        const auto behind = trailing ? window->spec().length : std::chrono::seconds{0};
-        const auto after = base::unix_seconds(window->head() - behind);
-        const auto until = base::unix_seconds(t - window->spec().delay - behind);
-        if (until <= after) continue;
-        const auto at = std::find_if(edges.begin(), edges.end(), [&](const Edge& edge) {
-            return edge.after == after && edge.until == until;
-        });
-        auto& edge = at != edges.end() ? *at : edges.emplace_back(Edge{after, until, {}});
-        edge.windows.push_back(window.get());
-    }
-    return edges;
+void Window::enter(const sync::Row& row, const Sums& counts, Slot slot) {
+    const auto place = place_of(slot);
+    touch(place);
+    auto& measure = series_[place].measure;
+    if (measure.sums.rows == 0) ++size_;
+    measure.take(row, counts, parts_, 1, values_);
+    if (size_ > kMostSeries || values_ > kMostValues) overflowed_ = true;
 }
 
-void WindowSet::rebuild(Window& window) {
-    window.reset(window.head());
-    store_.read(base::unix_seconds(window.tail()), base::unix_seconds(window.head()),
-                [&](const sync::Row& row) { window.enter(row); });
-    window.touch_all();
+void Window::leave(const sync::Row& row, const Sums& counts, Slot slot) {
+    if (slot >= by_slot_.size() || by_slot_[slot] == kNowhere) return;
+    const auto place = by_slot_[slot];
+    auto& measure = series_[place].measure;
+    measure.take(row, counts, parts_, -1, values_);
+    touch(place);
+    if (measure.sums.rows != 0) return;
+    --size_;
+    measure = Measure{};
+}
+
+void Window::give_up() {
+    if (series_.empty()) return;
+    for (Place place = 0; place < series_.size(); ++place) {
+        if (series_[place].slot != KeyTable::kNone) drop(place);
+    }
+    std::vector<Series>{}.swap(series_);
+    std::vector<Place>{}.swap(free_);
+    changed_.clear();
+    size_ = 0;
+    values_ = 0;
+}
+
+void Window::swap_rows(Window& other) {
+    // Series that only the former rows had are still to be told as gone.
+    touch_all();
+    for (const auto place : changed_) {
+        other.touch(other.place_of(series_[place].slot));
+    }
+    std::swap(span_, other.span_);
+    std::swap(low_, other.low_);
+    std::swap(high_, other.high_);
+    std::swap(overflowed_, other.overflowed_);
+    std::swap(series_, other.series_);
+    std::swap(free_, other.free_);
+    std::swap(by_slot_, other.by_slot_);
+    std::swap(changed_, other.changed_);
+    std::swap(size_, other.size_);
+    std::swap(values_, other.values_);
+    highest_.clear();
+    touch_all();
+    other.settle();
+}
+
+void Window::reset(Span span) {
+    touch_all();
+    for (auto& series : series_) series.measure = Measure{};
+    size_ = 0;
+    values_ = 0;
+    overflowed_ = false;
+    span_ = span;
+    highest_.clear();
+    low_ = high_ = span.head;
 }
 
 }  // namespace quotafuse::alerts

@@ -29,13 +29,26 @@ public:
     bool operator==(const Histogram&) const = default;
 
 private:
+    /// A number (of bucket_of(value)) and its count, never 0, in 64 bits: a window over many series
+    /// has millions of them.
     struct Bucket {
-        int number;          // of bucket_of(value)
-        std::int64_t count;  // never 0
+        static constexpr int kCountBits = 53;
+        std::uint64_t packed;
+
+        Bucket(int number, std::int64_t count)
+            : packed((static_cast<std::uint64_t>(number) << kCountBits) |
+                     static_cast<std::uint64_t>(count)) {}
+        int number() const { return static_cast<int>(packed >> kCountBits); }
+        std::int64_t count() const { return static_cast<std::int64_t>(packed & kMostCount); }
         bool operator==(const Bucket&) const = default;
     };
+    static constexpr std::uint64_t kMostCount = (std::uint64_t{1} << Bucket::kCountBits) - 1;
+
+    /// How many more values it can count.
+    std::int64_t room() const { return static_cast<std::int64_t>(kMostCount) - count_; }
+
     std::vector<Bucket> buckets_;  // by number
-    std::int64_t count_ = 0;
+    std::int64_t count_ = 0;       // of all, at most kMostCount: what is beyond is not counted
 };
 
 }  // namespace quotafuse::base

@@ -5,6 +5,7 @@
 #include <fstream>
 #include <map>
 #include <sstream>
+#include <unordered_map>
 
 #include <fmt/format.h>
 #include <yaml-cpp/eventhandler.h>
@@ -84,7 +85,8 @@ private:
         bool has_key = false;
         std::string key;
         Place key_place;
-        std::vector<Member> merges;  // values of <<, in order
+        std::vector<Member> merges;                     // values of <<, in order
+        std::unordered_map<std::string, Place> keys{};  // of the map's members
     };
 
     [[noreturn]] void fail(Place place, std::string text) {
@@ -109,7 +111,7 @@ private:
 
     void open(Node node, YAML::anchor_t anchor) {
         if (open_.size() >= kDeepest) fail(node.place, "nested too deeply");
-        open_.push_back({std::move(node), anchor, false, {}, {}, {}});
+        open_.push_back({std::move(node), anchor, false, {}, {}, {}, {}});
     }
 
     void close() {
@@ -147,19 +149,16 @@ private:
     void take_value(Open& map, Node value) {
         if (map.key == "<<") {
             map.merges.push_back({map.key, map.key_place, std::move(value)});
-        } else if (const auto* former = find_member(map.node, map.key)) {
-            diagnostics_.error(file_, map.key_place,
-                               fmt::format("duplicate key '{}', first on line {}", map.key,
-                                           former->key_place.line));
-        } else {
-            map.node.members.push_back({map.key, map.key_place, std::move(value)});
+            return;
         }
-    }
-
-    static const Member* find_member(const Node& map, std::string_view key) {
-        const auto at = std::find_if(map.members.begin(), map.members.end(),
-                                     [&](const auto& member) { return member.key == key; });
-        return at == map.members.end() ? nullptr : &*at;
+        const auto [former, fresh] = map.keys.emplace(map.key, map.key_place);
+        if (fresh) {
+            map.node.members.push_back({map.key, map.key_place, std::move(value)});
+        } else {
+            diagnostics_.error(
+                file_, map.key_place,
+                fmt::format("duplicate key '{}', first on line {}", map.key, former->second.line));
+        }
     }
 
     /// A map's own keys win over merged ones, earlier merges over later ones.
@@ -178,9 +177,10 @@ private:
         }
     }
 
-    static void merge_one(Node& map, const Node& from) {
+    void merge_one(Node& map, const Node& from) {
         for (const auto& member : from.members) {
-            if (find_member(map, member.key) == nullptr) map.members.push_back(member);
+            const bool fresh = open_.back().keys.emplace(member.key, member.key_place).second;
+            if (fresh) map.members.push_back(member);
         }
     }
 

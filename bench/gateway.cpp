@@ -1,6 +1,7 @@
 #include "bench/gateway.h"
 
 #include <ctime>
+#include <iterator>
 #include <random>
 #include <stdexcept>
 
@@ -55,7 +56,7 @@ std::int64_t now() {
 }  // namespace
 
 Gateway::Gateway(const std::optional<std::string>& server, bool performance_schema)
-    : generator_(1, kFlavour, busy_gateway()) {
+    : generator_(1, kFlavour, busy_gateway()), busy_generator_(2, kFlavour, busy_gateway()) {
     if (!server) {
         std::vector<std::string> options;
         if (performance_schema) options.emplace_back("--performance-schema=ON");
@@ -67,6 +68,7 @@ Gateway::Gateway(const std::optional<std::string>& server, bool performance_sche
     address_ = with_database(admin, database);
     dsn_ = parse(address_);
     session_ = connect(dsn_);
+    busy_session_ = connect(dsn_);
     demo::create_gateway(*session_, kFlavour, demo::LogIndexes::none);
     demo::fill_gateway(*session_, kFlavour, busy_gateway(), now() - kHistory);
 }
@@ -97,6 +99,25 @@ std::size_t Gateway::request() {
     const auto rows = generator_.request(now());
     demo::insert(*session_, kFlavour, rows);
     return rows.size();
+}
+
+void Gateway::requests(std::size_t count) {
+    std::vector<demo::LogInsert> rows;
+    while (rows.size() < count) {
+        auto more = busy_generator_.request(now());
+        std::move(more.begin(), more.end(), std::back_inserter(rows));
+    }
+    demo::bulk_insert(*busy_session_, kFlavour, rows);
+}
+
+void Gateway::burn(std::int64_t token, const std::string& name, std::int64_t tokens) {
+    auto rows = generator_.request(now());
+    auto& row = rows.back();
+    row.token_id = token;
+    row.token_name = name;
+    row.type = demo::log_type::kConsume;
+    row.prompt_tokens = tokens;
+    demo::insert(*session_, kFlavour, std::span{&row, 1});
 }
 
 void Gateway::lose_id() {

@@ -27,6 +27,11 @@ public:
     void fill(std::size_t rows);
     /// One request now, as the gateway writes it; returns how many rows that made.
     std::size_t request();
+    /// So many rows of requests that end now, in one transaction on a connection of its own: for a
+    /// thread of its own beside all other calls.
+    void requests(std::size_t rows);
+    /// One request now of a key of this id and name, which takes so many tokens.
+    void burn(std::int64_t token, const std::string& name, std::int64_t tokens);
     /// An INSERT that is rolled back, which costs an id.
     void lose_id();
 
@@ -44,6 +49,8 @@ private:
     sync::Dsn dsn_;
     std::unique_ptr<sync::GatewaySession> session_;
     demo::RowGenerator generator_;
+    std::unique_ptr<sync::GatewaySession> busy_session_;
+    demo::RowGenerator busy_generator_;
 };
 
 }  // namespace quotafuse::bench

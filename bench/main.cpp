@@ -2,28 +2,36 @@
 // figures.
 
 #include <algorithm>
+#include <array>
 #include <iostream>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "bench/alert_delay.h"
 #include "bench/catch_up.h"
 #include "bench/gateway.h"
+#include "bench/idle.h"
 #include "bench/memory.h"
 #include "bench/polls.h"
+#include "bench/replay_bench.h"
 #include "bench/soak.h"
+#include "bench/ticks.h"
 #include "tests/support/temp_dir.h"
 
 using namespace quotafuse;
 
 namespace {
 
-constexpr std::size_t kRowsForPolls = 100'000;
+constexpr std::size_t kFewRows = 100'000;
+constexpr std::chrono::seconds kIdleTime{60};
+constexpr int kAlerts = 80;
 
 struct Options {
     std::size_t rows = 1'000'000;
     int rounds = 3;
     std::optional<std::string> server;
+    std::string only;
 };
 
 double median(std::vector<double> values) {
@@ -76,19 +84,51 @@ void measure_memory(const std::string& address) {
         resident.rows, resident.seconds, static_cast<double>(resident.most_kib) / 1024);
 }
 
-void measure_all(const Options& options) {
-    {
-        bench::Gateway gateway{options.server, false};
-        std::cout << fmt::format("{}: filling it with {} rows …\n", gateway.server(), options.rows)
-                  << std::flush;
-        gateway.fill(options.rows);
-        measure_catch_up(gateway.dsn(), options.rounds);
-        measure_memory(gateway.address());
-    }
+std::unique_ptr<bench::Gateway> filled_gateway(const Options& options, std::size_t rows,
+                                               bool counts_reads) {
+    auto gateway = std::make_unique<bench::Gateway>(options.server, counts_reads);
+    std::cout << fmt::format("{}: filling it with {} rows …\n", gateway->server(), rows)
+              << std::flush;
+    gateway->fill(rows);
+    return gateway;
+}
+
+void measure_sync(const Options& options) {
+    const auto gateway = filled_gateway(options, options.rows, false);
+    measure_catch_up(gateway->dsn(), options.rounds);
+    measure_memory(gateway->address());
+}
+
+void measure_polls(const Options& options) {
     // A server that counts reads of its tables is slower, so it is another one.
-    bench::Gateway gateway{options.server, true};
-    gateway.fill(std::min(options.rows, kRowsForPolls));
-    bench::measure_polls(gateway);
+    const auto gateway = filled_gateway(options, std::min(options.rows, kFewRows), true);
+    bench::measure_polls(*gateway);
+}
+
+void measure_alerts(const Options& options) {
+    const auto gateway = filled_gateway(options, std::min(options.rows, kFewRows), false);
+    bench::measure_idle(*gateway, kIdleTime);
+    bench::measure_alert_delay(*gateway, kAlerts);
+}
+
+/// What can be measured alone, in the order of a whole run.
+struct Part {
+    std::string_view name;
+    void (*measure)(const Options& options);
+};
+constexpr std::array kParts{Part{"sync", measure_sync}, Part{"polls", measure_polls},
+                            Part{"alerts", measure_alerts}};
+
+std::vector<std::string> part_names() {
+    std::vector<std::string> names;
+    for (const auto& part : kParts) names.emplace_back(part.name);
+    return names;
+}
+
+void measure(const Options& options) {
+    for (const auto& part : kParts) {
+        if (options.only.empty() || options.only == part.name) part.measure(options);
+    }
 }
 
 }  // namespace
@@ -105,6 +145,7 @@ int main(int argc, char** argv) {
     app.add_option("--server", options.server,
                    "a MySQL server to use instead of a MariaDB of its own, as "
                    "user:password@tcp(host:port)/mysql; what is made there is dropped");
+    app.add_option("--only", options.only, "one part")->check(CLI::IsMember(part_names()));
     auto& writers = *app.add_subcommand(
         "writers", "16 writers, held commits, a daemon killed again and again; takes minutes");
     bench::SoakOptions soak;
@@ -117,12 +158,38 @@ int main(int argc, char** argv) {
         ->capture_default_str()
         ->check(CLI::Range(1, 1200));
     writers.add_option("--seed", soak.seed, "of rows and kills")->capture_default_str();
+    auto& ticks = *app.add_subcommand(
+        "ticks", "P3, P4 at P3 and P5: the alert engine on a store of its own; takes minutes");
+    bench::TickOptions tick;
+    ticks.add_option("--rows", tick.rows, "in the store before the first tick")
+        ->capture_default_str()
+        ->check(CLI::Range(1000, 20'000'000));
+    ticks.add_option("--ticks", tick.ticks, "that are measured of each kind")
+        ->capture_default_str()
+        ->check(CLI::Range(10, 3600));
+    ticks.add_option("--store", tick.store,
+                     "a file to make and use again, instead of a temporary one");
+    auto& replays = *app.add_subcommand("replay", "P9: a month of rows through 100 rules");
+    bench::ReplayOptions replay;
+    replays.add_option("--rows", replay.rows, "in the store")
+        ->capture_default_str()
+        ->check(CLI::Range(1000, 20'000'000));
+    replays.add_option("--store", replay.store,
+                       "a file to make and use again, instead of a temporary one");
     CLI11_PARSE(app, argc, argv);
     soak.length = std::chrono::seconds{seconds};
     soak.hold = std::chrono::seconds{hold};
     try {
         if (writers.parsed()) return bench::soak(soak) ? 0 : 1;
-        measure_all(options);
+        if (ticks.parsed()) {
+            bench::measure_ticks(tick);
+            return 0;
+        }
+        if (replays.parsed()) {
+            bench::measure_replay(replay);
+            return 0;
+        }
+        measure(options);
         return 0;
     } catch (const std::exception& e) {
         std::cerr << "quotafuse-bench: " << e.what() << '\n';

@@ -34,6 +34,41 @@ std::string create_account(const std::string& who, const char* what) {
                        what, who);
 }
 
+std::string grant_columns(const std::string& columns, const std::string& table,
+                          const std::string& to) {
+    return fmt::format("GRANT SELECT ({}) ON {} TO {};\n", columns, table, to);
+}
+
+/// What the reader may see of channels, keys and users: what InfoReader reads for these needs.
+std::string object_grants(const GrantsWanted& wanted, const std::string& database,
+                          const std::string& reader) {
+    const bool new_api = wanted.gateway == sync::Gateway::new_api;
+    const auto& needs = wanted.needs;
+    // One API deletes keys and users, New API marks them.
+    const std::string deleted = new_api ? ", `deleted_at`" : "";
+    std::string channels = "`id`, `type`, `status`, `name`";
+    if (new_api) channels += ", `auto_ban`, `other_info`, `tag`";
+    if (needs.balances) channels += ", `balance`, `balance_updated_time`";
+    auto sql = grant_columns(channels, database + ".`channels`", reader);
+    sql += grant_columns("`group`, `model`, `channel_id`, `enabled`", database + ".`abilities`",
+                         reader);
+    if (needs.tokens) {
+        sql += grant_columns(
+            "`id`, `user_id`, `name`, `status`, `expired_time`, `remain_quota`, "
+            "`unlimited_quota`, `used_quota`" +
+                deleted,
+            database + ".`tokens`", reader);
+    }
+    std::string users = "`id`, `request_count`";
+    if (needs.users) users += ", `username`, `group`, `status`, `quota`, `used_quota`" + deleted;
+    sql += grant_columns(users, database + ".`users`", reader);
+    if (needs.keys && new_api) {
+        sql += "-- New API before July 2025 has no such column: leave this line out there.\n" +
+               grant_columns("`channel_info`", database + ".`channels`", reader);
+    }
+    return sql;
+}
+
 }  // namespace
 
 std::string grants_sql(const GrantsWanted& wanted) {
@@ -46,13 +81,7 @@ std::string grants_sql(const GrantsWanted& wanted) {
 
     auto sql = create_account(reader, "The reader: sees no key, writes nothing.");
     sql += fmt::format("GRANT SELECT ON {}.`logs` TO {};\n", logs, reader);
-    sql += fmt::format("GRANT SELECT (`id`, `type`, `status`, `name`{}) ON {}.`channels` TO {};\n",
-                       new_api_columns, database, reader);
-    sql += fmt::format(
-        "GRANT SELECT (`group`, `model`, `channel_id`, `enabled`) ON {}.`abilities` TO {};\n",
-        database, reader);
-    sql += fmt::format("GRANT SELECT (`id`, `request_count`) ON {}.`users` TO {};\n", database,
-                       reader);
+    sql += object_grants(wanted, database, reader);
     sql +=
         "\n-- Options without the secrets among them: a view that runs with your rights.\n"
         "CREATE DATABASE IF NOT EXISTS `quotafuse`;\n";

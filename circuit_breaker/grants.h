@@ -3,6 +3,7 @@
 #include <string>
 
 #include "sync/dialect.h"
+#include "sync/gateway_info.h"
 
 namespace quotafuse::circuit_breaker {
 
@@ -14,6 +15,7 @@ struct GrantsWanted {
     std::string reader = "quotafuse";
     std::string breaker{};  // empty: the breaker is not configured, no account may write
     std::string host = "%";
+    sync::InfoNeeds needs{};  // of the rules: what the reader may see of the gateway's objects
 };
 
 /// The SQL (MySQL 5.7 and later, MariaDB) that an administrator runs once: two accounts with no

@@ -5,8 +5,8 @@
 
 #include <fmt/format.h>
 
-#include "base/duration.h"
 #include "circuit_breaker/settings.h"
+#include "daemon/number_format.h"
 
 namespace quotafuse::daemon {
 namespace {
@@ -16,13 +16,18 @@ using circuit_breaker::TripResult;
 
 /// A notice that asked for a trip waits so long for its result, so that one message tells both.
 constexpr base::Seconds kTripPatience{8};
+constexpr std::string_view kNotifierDead = "notifier-dead";
 constexpr base::Seconds kTrafficOfGuard{24 * 3600};
 constexpr base::Seconds kMemoryOfTrips{400 * 86400};  // open ones are kept in any case
 
 std::string reason_text(const alerts::Notice& notice) {
-    return fmt::format("{}: {} {} {} in {}", notice.rule, alerts::metric_name(notice.metric),
-                       notice.below ? "under" : "over", notice.threshold,
-                       base::format_duration(notice.window));
+    const bool compares = notice.compare_to != alerts::Comparison::none;
+    const bool has_window = compares || !alerts::is_gauge(notice.metric);
+    return fmt::format(
+        "{}: {}{} {} {}{}", notice.rule, alerts::metric_name(notice.metric),
+        compares ? " changed by" : "", notice.below ? "under" : "over",
+        compares ? format_change(notice.threshold) : fmt::format("{}", notice.threshold),
+        has_window ? " in " + alerts::describe(notice.window, notice.zone) : "");
 }
 
 }  // namespace
@@ -32,41 +37,49 @@ Announcer::Announcer(Rooms rooms, const Config& config, const base::Clock& clock
     : rooms_(rooms), config_(config), clock_(clock), log_(log), messages_(config) {}
 
 void Announcer::advance(base::Second t) {
-    write_unsaved();  // what the last call could not write
+    write(unsaved_);  // what the last call could not write
     unsaved_ = rooms_.engine.advance(t, clock_.now());
-    write_unsaved();
+    write(unsaved_);
     hand_over_orders();
-    tell_errors();
 }
 
-void Announcer::tell_errors() {
-    auto errors = rooms_.engine.overview().errors;
-    if (errors == told_errors_) return;
-    for (const auto& rule : errors) {
-        if (std::ranges::count(told_errors_, rule) > 0) continue;
-        log_.error(fmt::format(
-            "rule {}: more than {} series, it is not evaluated; narrow its `where` or its `by`",
-            rule, alerts::kMostSeries));
+void Announcer::advance_self() {
+    write(unsaved_self_);
+    unsaved_self_ = rooms_.self_alerts.evaluate(clock_.now());
+    write(unsaved_self_);
+}
+
+void Announcer::note_errors(const std::vector<alerts::Overview::Error>& errors) {
+    std::map<std::string, std::string> now;
+    for (const auto& error : errors) {
+        now.emplace(error.rule, error.text);
+        const auto told = told_errors_.find(error.rule);
+        if (told == told_errors_.end() || told->second != error.text)
+            log_.error(fmt::format("rule {}: not evaluated: {}", error.rule, error.text));
     }
-    told_errors_ = std::move(errors);
+    for (const auto& [rule, text] : told_errors_) {
+        if (!now.contains(rule)) log_.info(fmt::format("rule {}: evaluated again", rule));
+    }
+    told_errors_ = std::move(now);
 }
 
 void Announcer::checkpoint() {
     rooms_.audit.prune(clock_.now() - kMemoryOfTrips);
-    write_unsaved();
+    write(unsaved_self_);
+    write(unsaved_);
     unsaved_ = rooms_.engine.checkpoint();
-    write_unsaved();
+    write(unsaved_);
     hand_over_orders();
 }
 
 /// One transaction: the new state, what people are to be told, what the breaker is asked for.
-void Announcer::write_unsaved() {
-    if (unsaved_.empty()) return;
+void Announcer::write(alerts::Step& step) {
+    if (step.empty()) return;
     std::vector<Order> orders;
     std::vector<alerts::Notice> late;
     base::WriteTransaction transaction{rooms_.database};
-    rooms_.engine.save(unsaved_);
-    for (const auto& notice : unsaved_.notices) {
+    alerts::save_state(rooms_.database, step);
+    for (const auto& notice : step.notices) {
         // What the engine decided on time is late, too, when the store could not take it for long.
         if (notice.late || clock_.now() - notice.at > 2 * alerts::kLate) {
             late.push_back(notice);
@@ -77,7 +90,7 @@ void Announcer::write_unsaved() {
     if (!late.empty()) announce_late(late);
     transaction.commit();
     std::move(orders.begin(), orders.end(), std::back_inserter(orders_));
-    for (const auto& notice : std::exchange(unsaved_, {}).notices) {
+    for (const auto& notice : std::exchange(step, {}).notices) {
         const auto key = alerts::describe(notice.key);
         log_.info(fmt::format("alert {}{}{}: {}", notice.rule, key.empty() ? "" : " ", key,
                               alerts::reason_name(notice.reason)));
@@ -192,6 +205,10 @@ void Announcer::take(const TripResult& result) {
 }
 
 void Announcer::observe(const sync::GatewayInfo& info) {
+    // Of a channel that was not read now the state is from before: it says nothing.
+    for (const auto& trip : rooms_.audit.open_trips()) {
+        if (!info.channels_covered.contains(trip.channel)) return;
+    }
     std::map<std::int64_t, int> states;
     for (const auto& [id, channel] : info.channels) states[id] = channel.status;
     for (const auto& released : rooms_.audit.observe(states, clock_.now())) {
@@ -209,19 +226,24 @@ void Announcer::resume() {
 }
 
 std::vector<std::string> Announcer::targets(const alerts::Notice& notice) const {
-    if (!notice.notifiers.empty()) {
-        // A notifier that was left out (no secret set) is no target.
-        auto names = everybody();
-        std::erase_if(names, [&](const auto& name) {
-            return std::find(notice.notifiers.begin(), notice.notifiers.end(), name) ==
-                   notice.notifiers.end();
-        });
-        return names;
-    }
     std::vector<std::string> names;
     for (const auto& notifier : config_.notifiers) {
-        if (notifier.min_severity <= notice.severity) names.push_back(notifier.name);
+        // A notifier that was left out (no secret set) is no target.
+        const bool wanted = notice.notifiers.empty()
+                                ? notifier.min_severity <= notice.severity
+                                : std::ranges::count(notice.notifiers, notifier.name) > 0;
+        if (wanted) names.push_back(notifier.name);
     }
+    if (notice.rule != kNotifierDead) return names;
+    // That one fails is told to those that work, whoever was meant to hear of it; with none left
+    // it waits for whichever works first.
+    std::vector<std::string> dead;
+    for (const auto& alert : rooms_.self_alerts.alerts()) {
+        if (alert.name == kNotifierDead) dead.push_back(alert.about);
+    }
+    const auto is_dead = [&](const auto& name) { return std::ranges::count(dead, name) > 0; };
+    if (std::ranges::all_of(names, is_dead)) names = everybody();
+    if (!std::ranges::all_of(names, is_dead)) std::erase_if(names, is_dead);
     return names;
 }
 

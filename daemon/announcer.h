@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "alerts/engine.h"
+#include "alerts/self_alerts.h"
 #include "base/clock.h"
 #include "base/database.h"
 #include "base/log.h"
@@ -30,6 +31,7 @@ public:
         base::Database& database;
         sync::Store& store;
         alerts::Engine& engine;
+        alerts::SelfAlerts& self_alerts;
         notifiers::Outbox& outbox;
         circuit_breaker::Audit& audit;
         circuit_breaker::Breaker& breaker;
@@ -40,9 +42,13 @@ public:
     /// Evaluates the next seconds, at most up to t (see Engine::advance), and puts on record what
     /// follows.
     void advance(base::Second t);
+    /// The same for the built-in alerts, which go by the clock.
+    void advance_self();
     /// Puts on record all that a restart should not have to work out again.
     void checkpoint();
     void take(const circuit_breaker::TripResult& result);
+    /// Logs which rules are in error, where that changed.
+    void note_errors(const std::vector<alerts::Overview::Error>& errors);
     /// Channels as the gateway shows them: what a person changed is not ours any more.
     void observe(const sync::GatewayInfo& info);
     /// Orders that a former run put on record and did not see answered.
@@ -59,14 +65,13 @@ private:
         base::Second asked_at;
         Waiting waiting;
     };
-    void write_unsaved();
+    void write(alerts::Step& step);
     void announce(const alerts::Notice& notice, std::vector<Order>& orders);
     void announce_late(const std::vector<alerts::Notice>& notices);
     std::optional<circuit_breaker::TripRequest> request_of(const alerts::Notice& notice) const;
     std::optional<circuit_breaker::TripResult> refused_by_policy(
         const circuit_breaker::TripRequest& request);
     void hand_over_orders();
-    void tell_errors();
     circuit_breaker::Guard guard_of(std::int64_t channel);
     std::vector<std::string> targets(const alerts::Notice& notice) const;
     std::vector<std::string> everybody() const;
@@ -76,10 +81,11 @@ private:
     const base::Clock& clock_;
     const base::Log& log_;
     Messages messages_;
-    alerts::Step unsaved_;                    // decided, not yet on record
-    std::deque<Order> orders_;                // on record, not yet handed to the breaker
-    std::map<std::string, Waiting> waiting_;  // by trip id
-    std::vector<std::string> told_errors_;    // rules in error that the log has heard of
+    alerts::Step unsaved_;                            // decided, not yet on record,
+    alerts::Step unsaved_self_;                       // both
+    std::deque<Order> orders_;                        // on record, not yet handed to the breaker
+    std::map<std::string, Waiting> waiting_;          // by trip id
+    std::map<std::string, std::string> told_errors_;  // rule → what the log has heard of it
 };
 
 }  // namespace quotafuse::daemon

@@ -9,6 +9,17 @@
 namespace quotafuse::daemon {
 namespace {
 
+constexpr auto kReplayJson =
+    "--json gives one object: from, until, rows, seconds; rules: [{rule, episodes, "
+    "longest_seconds, "
+    "worst, limit, notices, disabled: [{channel, at, cost_usd}]}]; episodes: [{rule, key: "
+    "{dimension: "
+    "text}, began, fired, over (null while it fires), ending, worst, notices, trip (null, or "
+    "channel, "
+    "at, cost_usd)}]; notes: [text]. Times are unix seconds. With --suggest: {rule, limit, from, "
+    "until, "
+    "suggestions: [{per_month, limit (null for none), firings}]}.";
+
 class Parser {
 public:
     Parser() {
@@ -27,7 +38,16 @@ public:
                         "also connect to the gateway and see what the accounts may do");
         with_json(add(Arguments::Command::sync, "sync",
                       "copy what the gateway has logged into the store, then end"));
-        with_json(add(Arguments::Command::status, "status", "ask the running daemon how it is"));
+        auto* const status =
+            add(Arguments::Command::status, "status", "ask the running daemon how it is");
+        status->add_option("--rule", arguments_.rule,
+                           "why this rule fires or does not: its last evaluations");
+        with_json(status);
+        add_silence();
+        add_replay();
+        with_files(add(Arguments::Command::test_rules, "test-rules",
+                       "run the tests that stand in the rule files"));
+        add_init();
         auto* const notify = add(Arguments::Command::notify, "notify", "send a test message");
         notify->add_option("NAME", arguments_.name, "the notifier, as the configuration names it")
             ->required();
@@ -66,7 +86,11 @@ public:
 
 private:
     CLI::App* add(Arguments::Command command, const std::string& name, const std::string& what) {
-        auto* const sub = app_.add_subcommand(name, what);
+        return add(app_, command, name, what);
+    }
+    CLI::App* add(CLI::App& parent, Arguments::Command command, const std::string& name,
+                  const std::string& what) {
+        auto* const sub = parent.add_subcommand(name, what);
         sub->add_option_function<std::string>(
                "-c,--config",
                [this](const std::string& file) {
@@ -76,6 +100,71 @@ private:
             ->type_name("FILE");
         sub->callback([this, command] { arguments_.command = command; });
         return sub;
+    }
+    CLI::App* add_silence_action(CLI::App& parent, SilenceArguments::Action action,
+                                 const std::string& name, const std::string& what) {
+        auto* const sub = add(parent, Arguments::Command::silence, name, what);
+        sub->callback([this, action] {
+            arguments_.command = Arguments::Command::silence;
+            arguments_.silence.action = action;
+        });
+        with_json(sub);
+        return sub;
+    }
+    void add_silence() {
+        using Action = SilenceArguments::Action;
+        auto& silence = *app_.add_subcommand("silence", "mute what rules say, for a time");
+        silence.require_subcommand(1);
+        auto& typed = arguments_.silence;
+        auto* const begin = add_silence_action(silence, Action::add, "add",
+                                               "begin a silence; rules go on, and so do actions");
+        begin->add_option("--rule", arguments_.rule, "rule or built-in alert, * and ? allowed")
+            ->required();
+        begin->add_option("--match", typed.match, "only series with these: channel=3,model=gpt-4*");
+        begin->add_option("--for", typed.lasts, "how long: 30m, 2h, 1d");
+        begin->add_option("--until", typed.until,
+                          "or until when: \"2026-11-22 08:00\", local time");
+        begin->add_option("--reason", typed.reason, "for those who find it")->required();
+        begin->add_flag("--no-action", typed.no_action, "the breaker holds still, too");
+        add_silence_action(silence, Action::list, "list", "which silences there are");
+        add_silence_action(silence, Action::end, "end", "end one before its time")
+            ->add_option("ID", typed.id, "its number, as `silence list` shows it")
+            ->required();
+    }
+    void with_files(CLI::App* sub) {
+        sub->add_option("FILE", arguments_.rule_files,
+                        "rule files, instead of those of the configuration");
+    }
+    void add_replay() {
+        auto* const replay =
+            add(Arguments::Command::replay, "replay",
+                "when each rule would have fired, by the rows that are stored; changes nothing");
+        auto& typed = arguments_.replay;
+        replay->add_option("--rules", arguments_.rule_files,
+                           "rule files, instead of those of the configuration");
+        replay
+            ->add_option(
+                "--since", typed.since,
+                "how long ago (30d, 12h), or a local time: 2026-10-01, \"2026-10-01 08:00\"")
+            ->capture_default_str();
+        replay->add_option("--until", typed.until, "a local time (default: now)");
+        auto* const rule = replay->add_option("--rule", arguments_.rule, "only this one");
+        replay
+            ->add_option("--suggest", typed.suggest,
+                         "limits at which this rule would fire about 1, 5 and 20 times a month")
+            ->excludes(rule);
+        with_json(replay);
+        replay->footer(kReplayJson);
+    }
+    void add_init() {
+        auto* const init = add(Arguments::Command::init, "init",
+                               "write a configuration and rules with limits from this gateway's "
+                               "own history");
+        auto& typed = arguments_.init;
+        init->add_option("--dir", typed.folder, "where to")->capture_default_str();
+        init->add_option("--store", typed.store,
+                         "the mirror (default: /var/lib/quotafuse/quotafuse.db)");
+        init->add_flag("--yes", typed.yes, "without asking");
     }
     void with_json(CLI::App* sub) { sub->add_flag("--json", arguments_.json, "answer in JSON"); }
 

@@ -1,20 +1,67 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "daemon/config.h"
 
 namespace quotafuse::daemon {
 
+/// `quotafuse silence …`, as typed.
+struct SilenceArguments {
+    enum class Action { add, list, end };
+    Action action = Action::add;
+    std::string match;
+    std::string lasts;  // --for
+    std::string until;
+    std::string reason;
+    bool no_action = false;
+    std::int64_t id = 0;
+};
+
+/// `quotafuse replay …`, as typed; rules and their files are in Arguments.
+struct ReplayArguments {
+    std::string since = "30d";  // how long ago, or a local time
+    std::string until;          // a local time; empty = now
+    std::string suggest;        // the rule whose limit is wanted
+};
+
+/// `quotafuse init …`
+struct InitArguments {
+    std::string folder = "/etc/quotafuse";
+    std::string store;  // empty = as the configuration says
+    bool yes = false;   // without asking
+};
+
 /// The command line, understood.
 struct Arguments {
-    enum class Command { run, check, sync, status, notify, grants, backup, demo, version };
+    enum class Command {
+        run,
+        check,
+        sync,
+        status,
+        notify,
+        grants,
+        backup,
+        demo,
+        silence,
+        replay,
+        test_rules,
+        init,
+        version
+    };
     Command command = Command::run;
     ConfigLocation config;
     bool json = false;
-    bool debug = false;       // run, demo: also debug lines
-    bool online = false;      // check: connect, too
+    bool debug = false;   // run, demo: also debug lines
+    bool online = false;  // check: connect, too
+    std::string rule;     // status, silence add, replay: which one
+    SilenceArguments silence;
+    std::vector<std::string> rule_files;  // replay, test-rules: in place of the configured ones
+    ReplayArguments replay;
+    InitArguments init;
     std::string file;         // backup: where to
     bool force = false;       // backup: also over a file that is there
     std::string name;         // notify: which notifier

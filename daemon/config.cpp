@@ -280,19 +280,35 @@ void read_sections(Mapping& map, Config& config) {
     });
 }
 
+void read_self_notify(Mapping& map, Config& config, const std::vector<std::string>& names) {
+    const auto* const node = map.find("self_notify");
+    if (node == nullptr || node->kind == Node::Kind::null) return;
+    const std::vector<std::string_view> known{names.begin(), names.end()};
+    for (const auto& name : map.texts("self_notify").value_or(std::vector<std::string>{})) {
+        if (std::find(known.begin(), known.end(), name) != known.end()) {
+            config.self_notify.push_back(name);
+            continue;
+        }
+        const auto close = base::nearest(name, known);
+        map.error(node->place,
+                  fmt::format("self_notify: there is no notifier '{}'{}", name,
+                              close.empty() ? "" : fmt::format("; did you mean '{}'?", close)));
+    }
+}
+
 void read_rules(Config& config, const std::vector<std::string>& notifier_names, bool builtin,
                 Diagnostics& diagnostics) {
     const alerts::LoadContext context{notifier_names, config.timezone,
-                                      ceiling_of(config.breaker.mode), config.keep.rows};
-    if (!builtin) {
-        config.rules = alerts::load_rules(config.rule_files, context, diagnostics);
-        return;
-    }
+                                      ceiling_of(config.breaker.mode), config.keep.rows,
+                                      config.source.gateway};
+    std::vector<alerts::RuleText> texts;
     for (const auto& file : builtin_rules()) {
-        const auto rules = alerts::parse_rules(fmt::format("built-in {}", file.name),
-                                               std::string{file.content}, context, diagnostics);
-        config.rules.insert(config.rules.end(), rules.begin(), rules.end());
+        texts.push_back({fmt::format("built-in {}", file.name), std::string{file.content}});
     }
+    auto set = builtin ? alerts::parse_rules(texts, context, diagnostics)
+                       : alerts::load_rules(config.rule_files, context, diagnostics);
+    config.rules = std::move(set.rules);
+    config.rule_tests = std::move(set.tests);
 }
 
 void load_file(Config& config, const base::Environment& environment, Diagnostics& diagnostics) {
@@ -304,27 +320,10 @@ void load_file(Config& config, const base::Environment& environment, Diagnostics
     read_general(map, config);
     read_sections(map, config);
     read_notifiers(map, config, notifier_names);
+    read_self_notify(map, config, notifier_names);
     read_rule_files(map, config);
     map.refuse_unknown();
     read_rules(config, notifier_names, false, diagnostics);
-}
-
-/// Writes the configuration that the gateway's and older monitors' variables mean; it is then read
-/// like a file, so that one set of checks holds.
-std::string from_environment(const base::Environment& environment) {
-    const auto has = [&](const std::string& name) {
-        return !environment.get(name).value_or("").empty();
-    };
-    std::string text =
-        fmt::format("source: {{dsn: \"${{{}:-}}\", log_dsn: \"${{LOG_SQL_DSN:-}}\"}}\nnotifiers:\n",
-                    has("SQL_DSN") ? "SQL_DSN" : "DATABASE_URL");
-    if (has("TELEGRAM_BOT_TOKEN"))
-        text +=
-            "  telegram: {type: telegram, bot_token: \"${TELEGRAM_BOT_TOKEN}\", chat_id: "
-            "\"${TELEGRAM_CHAT_ID}\"}\n";
-    if (has("FEISHU_WEBHOOK")) text += "  feishu: {type: feishu, webhook: \"${FEISHU_WEBHOOK}\"}\n";
-    if (has("WECOM_WEBHOOK")) text += "  wecom: {type: wecom, webhook: \"${WECOM_WEBHOOK}\"}\n";
-    return text;
 }
 
 void load_environment(Config& config, const base::Environment& environment,

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "alerts/rule.h"
+#include "alerts/rule_test.h"
 #include "base/clock.h"
 #include "base/environment.h"
 #include "base/time_zone.h"
@@ -44,7 +45,10 @@ struct Config {
     sync::Keep keep;
     std::vector<std::string> rule_files;
     std::vector<alerts::Rule> rules;
+    std::vector<alerts::RuleTest> rule_tests;
     std::vector<notifiers::Settings> notifiers;
+    /// Notifiers that the built-in alerts go to; empty: all.
+    std::vector<std::string> self_notify;
     std::string listen = "127.0.0.1:8787";
     std::string control_socket = "/run/quotafuse/control.sock";
     std::string site;

@@ -85,4 +85,20 @@ void fill_in_values(Node& node, const std::string& config_file,
     Filler{config_file, environment, diagnostics}.fill(node);
 }
 
+std::string from_environment(const base::Environment& environment) {
+    const auto has = [&](const std::string& name) {
+        return !environment.get(name).value_or("").empty();
+    };
+    std::string text =
+        fmt::format("source: {{dsn: \"${{{}:-}}\", log_dsn: \"${{LOG_SQL_DSN:-}}\"}}\nnotifiers:\n",
+                    has("SQL_DSN") ? "SQL_DSN" : "DATABASE_URL");
+    if (has("TELEGRAM_BOT_TOKEN"))
+        text +=
+            "  telegram: {type: telegram, bot_token: \"${TELEGRAM_BOT_TOKEN}\", chat_id: "
+            "\"${TELEGRAM_CHAT_ID}\"}\n";
+    if (has("FEISHU_WEBHOOK")) text += "  feishu: {type: feishu, webhook: \"${FEISHU_WEBHOOK}\"}\n";
+    if (has("WECOM_WEBHOOK")) text += "  wecom: {type: wecom, webhook: \"${WECOM_WEBHOOK}\"}\n";
+    return text;
+}
+
 }  // namespace quotafuse::daemon

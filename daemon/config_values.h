@@ -14,4 +14,8 @@ namespace quotafuse::daemon {
 void fill_in_values(base::yaml::Node& node, const std::string& config_file,
                     const base::Environment& environment, base::yaml::Diagnostics& diagnostics);
 
+/// The text of the configuration that the gateway's and older monitors' variables mean, to be read
+/// like a file, so that one set of checks holds.
+std::string from_environment(const base::Environment& environment);
+
 }  // namespace quotafuse::daemon

@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "alerts/state_store.h"
+#include "daemon/info_needs.h"
+#include "daemon/rule_report.h"
 #include "daemon/schemas.h"
 #include "daemon/version.h"
 #include "notifiers/providers.h"
@@ -33,14 +35,16 @@ std::vector<base::Schema> all_schemas() {
 }
 
 Daemon::Daemon(const Config& config, const base::Clock& clock, const base::Log& log,
-               std::uint64_t seed)
+               std::uint64_t seed, bool reloaded)
     : config_(config),
       clock_(clock),
       log_(log),
       lock_(config.store + ".lock"),
       database_(config.store, all_schemas()),
       store_(database_, config.keep, config.timezone),
-      engine_(config.rules, store_, database_),
+      engine_(config.rules, store_, engine_options(config.rules, config.keep)),
+      self_alerts_(config.self_notify, config.timezone),
+      gauges_(database_, store_),
       outbox_(database_),
       audit_(database_),
       board_(config, clock),
@@ -51,18 +55,21 @@ Daemon::Daemon(const Config& config, const base::Clock& clock, const base::Log& 
       breaker_(make_breaker(seed)),
       intake_(database_, store_, engine_, config.source.log_source()->describe(), clock, log,
               config.source.max_lag),
-      upkeep_(store_, engine_, config.timezone, clock, log),
-      announcer_({database_, store_, engine_, outbox_, audit_, *breaker_, intake_}, config, clock,
-                 log),
+      upkeep_(database_, store_, engine_, config.timezone, clock, log),
+      file_({database_, engine_, self_alerts_, gauges_}, clock),
+      silences_({database_, engine_, self_alerts_}, config.timezone, clock, log),
+      watch_({self_alerts_, intake_, upkeep_, outbox_, audit_}, config, clock),
+      errands_([this] { mailbox_.wake(); }),
+      announcer_({database_, store_, engine_, self_alerts_, outbox_, audit_, *breaker_, intake_},
+                 config, clock, log),
       courier_(outbox_, dispatcher_, pacing_, notifier_names(config), clock, log),
       server_(parse_listen_address(config.listen), board_, clock, log),
-      socket_(config.control_socket,
-              {{"status", [this](const std::string&) { return board_.status_json(); }}}, clock,
-              log),
+      socket_(config.control_socket, make_commands(), clock, log),
       reader_(make_reader(seed)),
       pipeline_(
-          {store_, engine_, outbox_, audit_, intake_, announcer_, courier_, board_, upkeep_},
-          mailbox_, [this] { reader_->stored(); }, clock, log),
+          {store_, engine_, self_alerts_, gauges_, outbox_, audit_, file_, silences_, watch_,
+           errands_, intake_, announcer_, courier_, board_, upkeep_},
+          mailbox_, [this] { reader_->stored(); }, reloaded, clock, log),
       check_(make_check()),
       thread_([this](const std::stop_token& stop) { run(stop); }) {
     say_what_runs();
@@ -81,6 +88,7 @@ void Daemon::run(const std::stop_token& stop) {
 Daemon::~Daemon() {
     check_.reset();
     reader_->stop();  // nothing new comes in
+    errands_.close();
     thread_.request_stop();
     thread_.join();  // what is under way ends and is put on record
 }
@@ -115,12 +123,32 @@ std::unique_ptr<SourceReader> Daemon::make_reader(std::uint64_t seed) {
     options.poll_interval = source.poll_interval;
     options.catch_up_rate = static_cast<double>(source.catch_up_rate);
     options.seed = seed;
+    options.needs = needs_of(config_.rules);
     SourceReader::Origin origin{sync::make_source(*source.log_source(), source.gateway, {}),
                                 sync::make_mirror(config_.store),
                                 sync::make_session(*source.main, {}), source.main->database};
     return std::make_unique<SourceReader>(
         std::move(origin), store_.position(), follow, options, clock_,
         [this](SourceNews news) { mailbox_.post(std::move(news)); });
+}
+
+/// What changes or asks the engine is done by the pipeline thread, between two turns.
+std::map<std::string, ControlCommand> Daemon::make_commands() {
+    const auto errand = [this](auto act) {
+        return [this, act](const std::string& request) {
+            return errands_.ask([&] { return act(request); });
+        };
+    };
+    return {
+        {"status", [this](const std::string&) { return board_.status_json(); }},
+        {"rule",
+         errand([this](const std::string& request) { return report_json(engine_, request); })},
+        {"silence_add",
+         errand([this](const std::string& request) { return silences_.add(request); })},
+        {"silence_list", errand([this](const std::string&) { return silences_.list(); })},
+        {"silence_end",
+         errand([this](const std::string& request) { return silences_.end(request); })},
+    };
 }
 
 std::unique_ptr<StoreCheck> Daemon::make_check() {

@@ -24,8 +24,9 @@ class Daemon {
 public:
     /// Starts. Throws base::Failure where something that it cannot do without is not to be had;
     /// then nothing runs.
-    Daemon(const Config& config, const base::Clock& clock, const base::Log& log,
-           std::uint64_t seed);
+    /// `reloaded`: it takes the place of one with another configuration.
+    Daemon(const Config& config, const base::Clock& clock, const base::Log& log, std::uint64_t seed,
+           bool reloaded = false);
     /// Stops within 2 s while peers answer.
     ~Daemon();
     Daemon(const Daemon&) = delete;
@@ -39,6 +40,7 @@ private:
     std::unique_ptr<circuit_breaker::Breaker> make_breaker(std::uint64_t seed);
     std::unique_ptr<SourceReader> make_reader(std::uint64_t seed);
     std::unique_ptr<StoreCheck> make_check();
+    std::map<std::string, ControlCommand> make_commands();
     void say_what_runs() const;
     void run(const std::stop_token& stop);
 
@@ -49,6 +51,8 @@ private:
     base::Database database_;
     sync::Store store_;
     alerts::Engine engine_;
+    alerts::SelfAlerts self_alerts_;
+    sync::Gauges gauges_;
     notifiers::Outbox outbox_;
     circuit_breaker::Audit audit_;
     StatusBoard board_;
@@ -58,6 +62,10 @@ private:
     std::unique_ptr<circuit_breaker::Breaker> breaker_;
     Intake intake_;
     Upkeep upkeep_;
+    EngineFile file_;
+    SilenceBook silences_;
+    SelfWatch watch_;
+    Errands errands_;
     Announcer announcer_;
     Courier courier_;
     StatusServer server_;

@@ -58,6 +58,7 @@ Sort sort_of(Phase phase) {
 }
 
 constexpr base::Seconds kLongCatchUp{10};
+constexpr std::size_t kPollsOfClock = 9;
 
 bool is_trouble(Phase phase) {
     return sort_of(phase) != Sort::fine;
@@ -126,18 +127,37 @@ Intake::Intake(base::Database& database, sync::Store& store, alerts::Engine& eng
     state_.epoch_since = store.epoch_since();
 }
 
-void Intake::take(const sync::Poll& poll) {
+std::vector<sync::Row> Intake::take(const sync::Poll& poll) {
     // In a backlog each batch is read again after a power cut, so it need not wait for the disk.
     if (durable_ != poll.drained) database_.set_durable(poll.drained);
     durable_ = poll.drained;
     const auto epoch = store_.position().epoch;
-    const auto added = store_.append(poll.batch, clock_.now());
+    auto added = store_.append(poll.batch, clock_.now(),
+                               backfill_ ? std::nullopt : std::optional{engine_.time()});
     engine_.feed(added);
     note_gateway(poll.gateway);
     note_epoch(epoch);
     note_rows(added);
     note_broken_others(poll.broken_others);
     if (!poll.suspect) enter_phase_of(poll);
+    note_clock(poll);
+    if (poll.drained && !poll.behind && !poll.suspect) backfill_ = false;
+    return added;
+}
+
+/// Rows are written when their request ends, so the newest of a poll is about as old as the poll
+/// before. One alone may be late (its transaction was long): the median of the last few counts.
+void Intake::note_clock(const sync::Poll& poll) {
+    const bool counts = std::exchange(live_, poll.drained && !poll.behind) && live_;
+    if (!counts || poll.batch.entries.empty()) return;
+    const auto& newest =
+        *std::ranges::max_element(poll.batch.entries, {}, &sync::LogEntry::created_at);
+    ahead_.push_back(newest.created_at - base::unix_seconds(poll.sent));
+    if (ahead_.size() > kPollsOfClock) ahead_.pop_front();
+    if (ahead_.size() < kPollsOfClock) return;
+    auto sorted = ahead_;
+    std::ranges::sort(sorted);
+    state_.clock_ahead = sorted[sorted.size() / 2];
 }
 
 void Intake::enter_phase_of(const sync::Poll& poll) {
@@ -236,6 +256,7 @@ void Intake::take(const sync::GatewayInfo& info) {
                       ? "gateway: its server takes no writes: a replica, or a failover under way"
                       : "gateway: its server takes writes again");
     }
+    note_kinds(info.troubles);
     if (!info.requests || state_.phase != Phase::ok) {
         unlogged_.forget();
         return;
@@ -247,6 +268,21 @@ void Intake::take(const sync::GatewayInfo& info) {
         "elsewhere (set source.log_dsn to its LOG_SQL_DSN), or not at all (its option "
         "LogConsumeEnabled)?",
         source_, base::format_duration(Unlogged::kPatience)));
+}
+
+void Intake::note_kinds(const std::map<std::string, std::string>& troubles) {
+    for (const auto& [kind, why] : troubles) {
+        const auto known = state_.kind_troubles.find(kind);
+        if (known != state_.kind_troubles.end() && known->second == why) continue;
+        log_.warning(
+            fmt::format("gateway: {} cannot be read, rules that need them are not "
+                        "evaluated: {}",
+                        kind, why));
+    }
+    for (const auto& [kind, why] : state_.kind_troubles) {
+        if (!troubles.contains(kind)) log_.info(fmt::format("gateway: {} can be read again", kind));
+    }
+    state_.kind_troubles = troubles;
 }
 
 void Intake::enter(Phase phase, const std::string& detail) {

@@ -1,7 +1,10 @@
 #pragma once
 
+#include <deque>
+#include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "alerts/engine.h"
 #include "base/clock.h"
@@ -42,6 +45,10 @@ struct SourceState {
     std::string info_trouble;   // why names and options cannot be read; empty when they can
     bool info_missing = false;  // for an account that may read them: then it is no choice
     bool read_only = false;     // the server of source.dsn takes no writes
+    /// What rules need of the gateway's objects and cannot be had, by kind: why, and what to do.
+    std::map<std::string, std::string> kind_troubles;
+    /// Seconds by which the clock of the gateway is ahead of ours; empty before rows tell.
+    std::optional<std::int64_t> clock_ahead;
 };
 std::string_view phase_name(SourceState::Phase phase);
 /// Why nothing is evaluated, as one sentence; empty in the phases in which all is well.
@@ -57,9 +64,13 @@ public:
            const base::Clock& clock, const base::Log& log,
            std::optional<base::Seconds> max_lag = {});
 
-    /// Throws SQLite::Exception when the store cannot take it; the same poll may then be taken
-    /// again.
-    void take(const sync::Poll& poll);
+    /// What is read until the first catch-up has come to its end was there before: see
+    /// Row::seen_at. Once, before the first poll.
+    void expect_backfill() { backfill_ = true; }
+
+    /// Returns the new rows. Throws SQLite::Exception when the store cannot take it; the same poll
+    /// may then be taken again.
+    std::vector<sync::Row> take(const sync::Poll& poll);
     void take(const SourceTrouble& trouble);
     void take(const MirrorTrouble& trouble);
     void take(const InfoTrouble& trouble);
@@ -79,6 +90,8 @@ private:
     void note_epoch(std::int64_t before);
     void note_rows(const std::vector<sync::Row>& added);
     void note_broken_others(std::int64_t rows);
+    void note_clock(const sync::Poll& poll);
+    void note_kinds(const std::map<std::string, std::string>& troubles);
 
     base::Database& database_;
     sync::Store& store_;
@@ -89,6 +102,9 @@ private:
     std::optional<base::Seconds> max_lag_;
     SourceState state_;
     bool durable_ = true;
+    bool backfill_ = false;
+    bool live_ = false;               // the former poll had left nothing behind
+    std::deque<std::int64_t> ahead_;  // of the newest row of each of the last polls that had one
     bool told_caught_up_ = false;
     Unlogged unlogged_;
     std::optional<base::MonoTime> told_broken_;  // when the log last heard of broken_others

@@ -30,6 +30,14 @@ int dispatch(const Arguments& arguments) {
             return backup_command(arguments);
         case Arguments::Command::demo:
             return demo_command(arguments);
+        case Arguments::Command::silence:
+            return silence_command(arguments);
+        case Arguments::Command::replay:
+            return replay_command(arguments);
+        case Arguments::Command::test_rules:
+            return test_rules_command(arguments);
+        case Arguments::Command::init:
+            return init_command(arguments);
         case Arguments::Command::version:
             return version_command(arguments);
     }

@@ -22,10 +22,6 @@ Message::Kind kind_of(Reason reason) {
     return Message::Kind::firing;
 }
 
-std::string value_text(const Notice& notice, const std::optional<double>& value) {
-    return value ? format_value(notice.metric, *value) : "–";
-}
-
 std::string channel_text(const TripResult& trip) {
     return trip.channel_name.empty()
                ? std::to_string(trip.request.channel)
@@ -35,62 +31,41 @@ std::string channel_text(const TripResult& trip) {
 }  // namespace
 
 Messages::Messages(const Config& config)
-    : site_(config.site), language_(config.language), zone_(config.timezone) {}
-
-std::string_view Messages::say(std::string_view chinese, std::string_view english) const {
-    return language_ == Language::chinese ? chinese : english;
-}
-
-std::string_view Messages::dimension(alerts::Dimension dimension) const {
-    switch (dimension) {
-        case alerts::Dimension::channel:
-            return say("渠道", "Channel");
-        case alerts::Dimension::model:
-            return say("模型", "Model");
-        case alerts::Dimension::token:
-            return say("令牌", "Key");
-        case alerts::Dimension::user:
-            return say("用户", "User");
-        case alerts::Dimension::group:
-            return say("分组", "Group");
-        case alerts::Dimension::route:
-            return say("接口", "Route");
-        case alerts::Dimension::status:
-            return say("状态码", "Status");
-        case alerts::Dimension::code:
-            return say("错误码", "Error code");
-        case alerts::Dimension::ip:
-            return "IP";
-    }
-    std::abort();
-}
+    : site_(config.site), words_(config.language), zone_(config.timezone) {}
 
 std::string Messages::what(const Notice& notice) const {
     // Silence is no recovery.
     if (notice.ended == alerts::Ending::no_traffic) {
-        return std::string{say("已结束（无流量）", "Over, without traffic")};
+        return std::string{words_.say("已结束（无流量）", "Over, without traffic")};
     }
     switch (kind_of(notice.reason)) {
         case Message::Kind::resolved:
-            return std::string{say("已恢复", "Resolved")};
+            return std::string{words_.say("已恢复", "Resolved")};
         case Message::Kind::reminder:
-            return std::string{say("仍在告警", "Still firing")};
+            return std::string{words_.say("仍在告警", "Still firing")};
         case Message::Kind::summary:
             return std::string{
-                say("启用规则时已超限", "Over the limit when the rule was first looked at")};
+                words_.say("启用规则时已超限", "Over the limit when the rule was first looked at")};
         case Message::Kind::firing:
         case Message::Kind::breaker:
         case Message::Kind::digest:
         case Message::Kind::test:
-            return std::string{say("告警", "Firing")};
+            return std::string{words_.say("告警", "Firing")};
     }
     std::abort();
 }
 
 std::string Messages::title(const Notice& notice) const {
-    auto text = fmt::format("{}{}{}", what(notice), say("：", ": "), notice.rule);
-    for (const auto& part : notice.key)
-        text += fmt::format(" · {} {}", dimension(part.dimension), part.display);
+    const auto own = words_.self_alert(notice.rule);
+    auto text = fmt::format("{}{}{}", what(notice), words_.say("：", ": "),
+                            own.empty() ? notice.rule : own);
+    for (const auto& part : notice.key) {
+        // What a built-in alert is about (a notifier, a rule) has no dimension.
+        if (own.empty())
+            text += fmt::format(" · {} {}", words_.dimension(part.dimension), part.display);
+        else
+            text += fmt::format(" · {}", part.display);
+    }
     return text;
 }
 
@@ -107,82 +82,112 @@ Message Messages::alert(const Notice& notice, const TripResult* trip) const {
     message.severity = notice.severity;
     message.title = title(notice);
     if (!notice.summary.empty()) message.lines.push_back(notice.summary);
-    add_numbers(notice, message);
+    if (words_.self_alert(notice.rule).empty()) add_numbers(notice, message);
     add_times(notice, message);
-    for (const auto& one : notice.series) {
+    add_remarks(notice, message);
+    add_series(notice, message);
+    for (const auto& one : notice.contributions) {
+        if (one.parts.empty()) continue;
         message.lines.push_back(
-            fmt::format("{}: {}", alerts::describe(one.key), value_text(notice, one.value)));
-    }
-    if (notice.more > 0) {
-        message.lines.push_back(
-            language_ == Language::chinese
-                ? fmt::format("另有 {} 个未列出",
-                              group_digits(static_cast<std::int64_t>(notice.more)))
-                : fmt::format("and {} more", group_digits(static_cast<std::int64_t>(notice.more))));
-    }
-    if (notice.reason == Reason::first_look) {
-        message.lines.emplace_back(
-            say("首次评估：只汇总，不执行熔断",
-                "First look: summed up only, the breaker does nothing about these"));
+            fmt::format("{} {}", words_.dimension(one.dimension), words_.parts(one)));
     }
     if (trip != nullptr) add_trip(*trip, message);
     message.footer = footer(notice.event_id, notice.zone, notice.at);
     return message;
 }
 
-void Messages::add_numbers(const Notice& notice, Message& message) const {
-    const auto metric = std::string{alerts::metric_name(notice.metric)};
-    if (notice.reason != Reason::first_look || notice.series.empty()) {
-        message.facts.push_back(
-            {metric,
-             fmt::format("{} ({} {}, {})", value_text(notice, notice.value),
-                         notice.below ? "<" : ">", format_value(notice.metric, notice.threshold),
-                         base::format_duration(notice.window))});
-    } else {
-        message.facts.push_back({metric, fmt::format("{} {}, {}", notice.below ? "<" : ">",
-                                                     format_value(notice.metric, notice.threshold),
-                                                     base::format_duration(notice.window))});
+void Messages::add_series(const Notice& notice, Message& message) const {
+    for (const auto& one : notice.series) {
+        message.lines.push_back(
+            fmt::format("{}: {}", alerts::describe(one.key), value_text(notice, one.value)));
     }
+    if (notice.more > 0) {
+        const auto more = group_digits(static_cast<std::int64_t>(notice.more));
+        message.lines.push_back(words_.chinese() ? fmt::format("另有 {} 个未列出", more)
+                                                 : fmt::format("and {} more", more));
+    }
+    if (notice.reason == Reason::first_look) {
+        message.lines.emplace_back(
+            words_.say("首次评估：只汇总，不执行熔断",
+                       "First look: summed up only, the breaker does nothing about these"));
+    }
+}
+
+void Messages::add_numbers(const Notice& notice, Message& message) const {
+    auto limit =
+        fmt::format("{} {}", notice.below ? "<" : ">", value_text(notice, notice.threshold));
+    if (const auto window = words_.window(notice); !window.empty()) limit += ", " + window;
+    const bool several = notice.reason == Reason::first_look && !notice.series.empty();
+    message.facts.push_back(
+        {std::string{alerts::metric_name(notice.metric)},
+         several ? limit : fmt::format("{} ({})", value_text(notice, notice.value), limit)});
+    add_comparison(notice, message);
     if (notice.reason == Reason::resolved || notice.reason == Reason::reminder) {
         message.facts.push_back(
-            {std::string{say("峰值", "Worst")}, format_value(notice.metric, notice.peak)});
+            {std::string{words_.say("峰值", "Worst")}, value_text(notice, notice.peak)});
     }
-    if (alerts::is_ratio(notice.metric)) {
+    if (alerts::needs_rows(notice.metric)) {
         const bool attempts = notice.metric == alerts::Metric::error_rate;
-        message.facts.push_back(
-            {std::string{attempts ? say("上游请求数", "Attempts") : say("请求数", "Requests")},
-             group_digits(notice.requests)});
+        message.facts.push_back({std::string{attempts ? words_.say("上游请求数", "Attempts")
+                                                      : words_.say("请求数", "Requests")},
+                                 group_digits(notice.requests)});
     }
+}
+
+void Messages::add_comparison(const Notice& notice, Message& message) const {
+    if (notice.compare_to == alerts::Comparison::none) return;
+    auto text = words_.comparison(notice);
+    if (notice.now && notice.base) {
+        const auto now = format_value(notice.metric, *notice.now);
+        const auto before = format_value(notice.metric, *notice.base);
+        text += words_.chinese() ? fmt::format("：{}，当时 {}", now, before)
+                                 : fmt::format(": {}, was {}", now, before);
+    }
+    message.facts.push_back({std::string{words_.say("对比", "Compared")}, std::move(text)});
 }
 
 void Messages::add_times(const Notice& notice, Message& message) const {
     if (notice.reason == Reason::first_look) return;
-    message.facts.push_back({std::string{say("开始", "Since")}, notice.zone.format(notice.since)});
+    message.facts.push_back(
+        {std::string{words_.say("开始", "Since")}, notice.zone.format(notice.since)});
     if (notice.duration.count() > 0) {
         message.facts.push_back(
-            {std::string{say("持续", "Lasted")}, base::format_duration(notice.duration)});
+            {std::string{words_.say("持续", "Lasted")}, base::format_duration(notice.duration)});
     }
+}
+
+void Messages::add_remarks(const Notice& notice, Message& message) const {
     if (notice.reason == Reason::hours_began) {
-        message.lines.emplace_back(
-            say("在生效时段之外已开始，现在通知", "It began outside the rule's active hours"));
+        message.lines.emplace_back(words_.say("在生效时段之外已开始，现在通知",
+                                              "It began outside the rule's active hours"));
     }
     if (notice.reason == Reason::flapping) {
+        if (notice.flaps > 0) {
+            message.lines.push_back(words_.chinese()
+                                        ? fmt::format("一小时内第 {} 次触发", notice.flaps)
+                                        : fmt::format("{} times within an hour", notice.flaps));
+        }
+        message.lines.emplace_back(words_.say(
+            "一小时内反复触发：在其平静之前不再逐次通知",
+            "It comes and goes: nothing more is said about it until it has calmed down"));
+    }
+    if (notice.action_goes_on) {
         message.lines.emplace_back(
-            say("一小时内反复触发：在其平静之前不再逐次通知",
-                "It comes and goes: nothing more is said about it until it has calmed down"));
+            words_.say("已静默，但静默只限通知：熔断仍会执行",
+                       "It is silenced, but for notices only: the breaker still acts"));
     }
     if (notice.ended == alerts::Ending::no_traffic) {
-        message.lines.emplace_back(
-            say("没有流量，无法判断是否已恢复", "No traffic: whether it has recovered is unknown"));
+        message.lines.emplace_back(words_.say("没有流量，无法判断是否已恢复",
+                                              "No traffic: whether it has recovered is unknown"));
     }
     if (notice.ended == alerts::Ending::gone) {
-        message.lines.emplace_back(say("对象已消失", "What the alert was about is gone"));
+        message.lines.emplace_back(words_.say("对象已消失", "What the alert was about is gone"));
     }
 }
 
 std::string Messages::trip_line(const TripResult& trip) const {
     const auto channel = channel_text(trip);
-    const bool zh = language_ == Language::chinese;
+    const bool zh = words_.chinese();
     switch (trip.kind) {
         case TripResult::Kind::tripped:
             return zh ? fmt::format("熔断：已在网关禁用渠道 {}（status={}）", channel,
@@ -229,15 +234,16 @@ void Messages::add_trip(const TripResult& trip, Message& message) const {
     message.lines.push_back(std::move(line));
     if (trip.kind == TripResult::Kind::refused) return;
     if (!trip.dark_models.empty()) {
-        message.lines.push_back(
-            fmt::format("{}{}", say("以下模型不再有可用渠道：", "These now have no channel left: "),
-                        fmt::join(trip.dark_models, ", ")));
+        message.lines.push_back(fmt::format(
+            "{}{}", words_.say("以下模型不再有可用渠道：", "These now have no channel left: "),
+            fmt::join(trip.dark_models, ", ")));
     }
     if (!trip.unused_dark.empty()) {
-        message.lines.push_back(fmt::format("{}{}",
-                                            say("同样没有可用渠道（24 小时内无请求）：",
-                                                "Nor have these, which nobody asked for in 24 h: "),
-                                            fmt::join(trip.unused_dark, ", ")));
+        message.lines.push_back(
+            fmt::format("{}{}",
+                        words_.say("同样没有可用渠道（24 小时内无请求）：",
+                                   "Nor have these, which nobody asked for in 24 h: "),
+                        fmt::join(trip.unused_dark, ", ")));
     }
 }
 
@@ -246,8 +252,8 @@ Message Messages::breaker(const TripResult& trip, base::Second at) const {
     message.kind = Message::Kind::breaker;
     message.severity = base::Severity::critical;
     message.title =
-        fmt::format("{}{}", say("熔断：渠道 ", "Breaker: channel "), channel_text(trip));
-    message.facts.push_back({std::string{say("原因", "Reason")}, trip.request.reason});
+        fmt::format("{}{}", words_.say("熔断：渠道 ", "Breaker: channel "), channel_text(trip));
+    message.facts.push_back({std::string{words_.say("原因", "Reason")}, trip.request.reason});
     add_trip(trip, message);
     message.footer = footer(trip.request.trip_id, zone_, at);
     return message;
@@ -258,8 +264,8 @@ Message Messages::late(const std::vector<Notice>& notices, base::Second now) con
     message.kind = Message::Kind::digest;
     message.title = fmt::format(
         "{}{}",
-        say("迟到的告警（当时无法读取网关或程序未运行）：",
-            "Late, from while the gateway could not be read or quotafuse did not run: "),
+        words_.say("迟到的告警（当时无法读取网关或程序未运行）：",
+                   "Late, from while the gateway could not be read or quotafuse did not run: "),
         notices.size());
     for (const auto& notice : notices) {
         message.severity = std::max(message.severity, notice.severity);
@@ -267,7 +273,7 @@ Message Messages::late(const std::vector<Notice>& notices, base::Second now) con
                                             title(notice), value_text(notice, notice.value)));
     }
     message.lines.emplace_back(
-        say("迟到的告警不执行熔断", "The breaker does nothing about late alerts"));
+        words_.say("迟到的告警不执行熔断", "The breaker does nothing about late alerts"));
     message.footer = footer({}, zone_, now);
     return message;
 }
@@ -275,11 +281,11 @@ Message Messages::late(const std::vector<Notice>& notices, base::Second now) con
 Message Messages::test(const std::string& text, base::Second now) const {
     Message message;
     message.kind = Message::Kind::test;
-    message.title = say("quotafuse 测试消息", "quotafuse test message");
-    message.lines.push_back(text.empty()
-                                ? std::string{say("如果你看到这条消息，说明通知配置正确。",
-                                                  "If you can read this, the notifier works.")}
-                                : text);
+    message.title = words_.say("quotafuse 测试消息", "quotafuse test message");
+    message.lines.push_back(
+        text.empty() ? std::string{words_.say("如果你看到这条消息，说明通知配置正确。",
+                                              "If you can read this, the notifier works.")}
+                     : text);
     message.footer = footer({}, zone_, now);
     return message;
 }

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "circuit_breaker/action.h"
 #include "daemon/config.h"
+#include "daemon/wording.h"
 #include "notifiers/message.h"
 
 namespace quotafuse::daemon {
@@ -29,18 +30,19 @@ public:
     notifiers::Message test(const std::string& text, base::Second now) const;
 
 private:
-    std::string_view say(std::string_view chinese, std::string_view english) const;
     std::string title(const alerts::Notice& notice) const;
     std::string what(const alerts::Notice& notice) const;
     void add_numbers(const alerts::Notice& notice, notifiers::Message& message) const;
+    void add_comparison(const alerts::Notice& notice, notifiers::Message& message) const;
     void add_times(const alerts::Notice& notice, notifiers::Message& message) const;
+    void add_remarks(const alerts::Notice& notice, notifiers::Message& message) const;
+    void add_series(const alerts::Notice& notice, notifiers::Message& message) const;
     void add_trip(const circuit_breaker::TripResult& trip, notifiers::Message& message) const;
     std::string trip_line(const circuit_breaker::TripResult& trip) const;
-    std::string_view dimension(alerts::Dimension dimension) const;
     std::string footer(std::string_view id, const base::TimeZone& zone, base::Second at) const;
 
     std::string site_;
-    Language language_;
+    Wording words_;
     base::TimeZone zone_;
 };
 

@@ -5,8 +5,12 @@
 
 #include <fmt/format.h>
 
+#include "base/duration.h"
+
 namespace quotafuse::daemon {
 namespace {
+
+constexpr double kLongestTime = 1e10;  // seconds; more is no time, and would not fit
 
 /// At most `decimals` digits behind the point, none that say nothing.
 std::string decimal(double value, int decimals) {
@@ -42,28 +46,22 @@ std::string group_digits(std::int64_t number) {
 }
 
 std::string format_value(alerts::Metric metric, double value) {
-    switch (metric) {
-        case alerts::Metric::requests:
-        case alerts::Metric::attempts:
-        case alerts::Metric::errors:
-        case alerts::Metric::client_errors:
-        case alerts::Metric::tokens:
-        case alerts::Metric::prompt_tokens:
-        case alerts::Metric::completion_tokens:
-        case alerts::Metric::cache_tokens:
-        case alerts::Metric::quota:
-            return decimal(value, 2);
-        case alerts::Metric::error_rate:
-            return decimal(value, 1) + " %";
-        case alerts::Metric::cost:
-            return dollars(value);
-        case alerts::Metric::rpm:
-        case alerts::Metric::tpm:
-            return decimal(value, 1) + "/min";
-        case alerts::Metric::latency_avg:
-            return decimal(value, 0) + " ms";
+    const auto unit = alerts::metric_unit(metric);
+    if (unit == "percent") return decimal(value, 1) + " %";
+    if (unit == "USD") return dollars(value);
+    if (unit == "per minute") return decimal(value, 1) + "/min";
+    if (unit == "ms") return decimal(value, 0) + " ms";
+    // A second more or less says nothing, and an expiry may have passed.
+    if (unit == "seconds" && std::abs(value) < kLongestTime) {
+        const auto text =
+            base::format_duration(std::chrono::seconds{std::llround(std::abs(value))});
+        return value <= -0.5 ? "-" + text : text;
     }
-    std::abort();
+    return decimal(value, 2);
+}
+
+std::string format_change(double percent) {
+    return (percent > 0 ? "+" : "") + decimal(percent, 1) + " %";
 }
 
 }  // namespace quotafuse::daemon

@@ -11,7 +11,9 @@ namespace quotafuse::daemon {
 std::string group_digits(std::int64_t number);
 
 /// A metric's value as people read it, with its unit: "2,500,000", "35.2 %", "$3.40", "1,234 ms",
-/// "12.5/min".
+/// "12.5/min", "25m".
 std::string format_value(alerts::Metric metric, double value);
+/// A change in percent, with its sign: "+230 %", "-62.5 %".
+std::string format_change(double percent);
 
 }  // namespace quotafuse::daemon

@@ -3,11 +3,15 @@
 #include <SQLiteCpp/Exception.h>
 #include <fmt/format.h>
 
+#include "daemon/blind_spots.h"
+
 namespace quotafuse::daemon {
 namespace {
 
 /// A clean stop lets running sends end, so that nothing is sent twice after it.
 constexpr base::Milliseconds kLastSends{1200};
+/// Of filling windows in one turn: letters, pages and the end wait no longer.
+constexpr base::Milliseconds kWarmUpSlice{50};
 /// Of upkeep in one turn: so many steps delete what two full polls bring.
 constexpr int kStepsOfFlood = 25;
 /// A kill -9 then costs at most this much to be evaluated again.
@@ -23,12 +27,13 @@ Overloaded(F...) -> Overloaded<F...>;  // clang 14 does not deduce it by itself
 }  // namespace
 
 Pipeline::Pipeline(Rooms rooms, Mailbox<Letter>& mailbox, std::function<void()> stored,
-                   const base::Clock& clock, const base::Log& log)
+                   bool reloaded, const base::Clock& clock, const base::Log& log)
     : rooms_(rooms),
       mailbox_(mailbox),
       stored_(std::move(stored)),
       clock_(clock),
       log_(log),
+      reloaded_(reloaded),
       next_checkpoint_(clock.mono() + kCheckpointInterval) {}
 
 void Pipeline::run(const std::stop_token& stop) {
@@ -44,7 +49,7 @@ void Pipeline::run(const std::stop_token& stop) {
 base::MonoTime Pipeline::next_turn() const {
     const auto now = clock_.mono();
     if (!trouble_.empty()) return now + base::Seconds{1};
-    if (evaluates_late() || more_upkeep_) return now;
+    if (evaluates_late() || more_upkeep_ || more_warm_up_) return now;
     return rooms_.courier.next_look();
 }
 
@@ -62,16 +67,56 @@ void Pipeline::turn() {
     write_store([this] {
         if (!started_) start();
         handle_letters();
-        if (const auto horizon = rooms_.intake.horizon()) rooms_.announcer.advance(*horizon);
-        if (clock_.mono() >= next_checkpoint_) {
-            rooms_.announcer.checkpoint();
-            next_checkpoint_ = clock_.mono() + kCheckpointInterval;
-        }
+        rooms_.errands.run();
+        evaluate();
+        look_at_itself();
         rooms_.courier.pump();
+        warm_up();
         keep_up();
     });
     rooms_.board.beat();
     publish();
+}
+
+void Pipeline::evaluate() {
+    const auto horizon = rooms_.intake.horizon();
+    // Before the source has been read through there is nothing to be evaluated or to be kept: the
+    // next start begins where this one did.
+    if (!horizon) return;
+    rooms_.announcer.advance(*horizon);
+    rooms_.file.save_windows_if_due();
+    if (clock_.mono() < next_checkpoint_) return;
+    rooms_.announcer.checkpoint();
+    next_checkpoint_ = clock_.mono() + kCheckpointInterval;
+}
+
+/// Between letters, so that the gateway is read, pages answer and other rules are evaluated
+/// meanwhile. After a full round a window may come to be filled anew: names that change its choice.
+void Pipeline::warm_up() {
+    more_warm_up_ = rooms_.engine.warm_up(kWarmUpSlice);
+    if (more_warm_up_ == told_warm_up_) return;
+    told_warm_up_ = more_warm_up_;
+    if (more_warm_up_)
+        log_.info(fmt::format("rules: {} of {} are warming up from the store",
+                              rooms_.engine.overview().warming.size(),
+                              rooms_.engine.rules().size()));
+    else
+        log_.info("rules: warmed up");
+}
+
+/// Once a second, as the rules.
+void Pipeline::look_at_itself() {
+    if (looked_at_ == clock_.now()) return;
+    const auto& source = rooms_.intake.state();
+    auto overview = rooms_.engine.overview();
+    add_unreadable(overview, rooms_.engine.rules(), source.kind_troubles);
+    rooms_.silences.expire();
+    rooms_.watch.look(overview);
+    rooms_.announcer.advance_self();
+    // Nobody can mend that: it is in the log and in the status, and no news to people.
+    add_unlogged(overview, rooms_.engine.rules(), source.gateway);
+    rooms_.announcer.note_errors(overview.errors);
+    looked_at_ = clock_.now();
 }
 
 /// Last, and only when nobody waits for this thread: rows and rules come first.
@@ -93,18 +138,28 @@ void Pipeline::handle_letters() {
 }
 
 void Pipeline::publish() {
+    auto overview = rooms_.engine.overview();
+    add_unreadable(overview, rooms_.engine.rules(), rooms_.intake.state().kind_troubles);
+    add_unlogged(overview, rooms_.engine.rules(), rooms_.intake.state().gateway);
     try {
-        rooms_.board.publish({rooms_.store, rooms_.engine, rooms_.outbox, rooms_.audit,
-                              rooms_.intake, rooms_.upkeep});
+        rooms_.board.publish({rooms_.store, overview, rooms_.self_alerts, rooms_.silences,
+                              rooms_.outbox, rooms_.audit, rooms_.intake, rooms_.upkeep});
     } catch (const SQLite::Exception& e) {
         rooms_.board.note_error(fmt::format("store: cannot be read: {}", e.what()));
     }
 }
 
+/// What fails here is tried again with the next turn; what was restored stays so.
 void Pipeline::start() {
-    rooms_.engine.restore(clock_.now());
-    rooms_.announcer.resume();
+    if (!restored_) {
+        if (!rooms_.file.restore()) rooms_.intake.expect_backfill();
+        rooms_.announcer.resume();
+        restored_ = true;
+    }
+    rooms_.silences.load();
     rooms_.courier.start();
+    using Kind = alerts::EngineEvent::Kind;
+    rooms_.file.note(reloaded_ ? Kind::reloaded : Kind::started);
     started_ = true;
 }
 
@@ -120,7 +175,7 @@ void Pipeline::handle(const Letter& letter) {
 
 void Pipeline::handle_news(const SourceNews& news) {
     std::visit(Overloaded{[&](const sync::Poll& poll) {
-                              rooms_.intake.take(poll);
+                              rooms_.watch.note_rows(rooms_.intake.take(poll));
                               stored_();
                           },
                           [&](const SourceTrouble& trouble) {
@@ -131,13 +186,16 @@ void Pipeline::handle_news(const SourceNews& news) {
                               rooms_.board.note_error("store: " + trouble.text);
                               rooms_.intake.take(trouble);
                           },
-                          [&](const sync::GatewayInfo& info) {
-                              rooms_.intake.take(info);
-                              rooms_.engine.set_gateway_info(info);
-                              rooms_.announcer.observe(info);
-                          },
+                          [&](const sync::GatewayInfo& info) { handle_info(info); },
                           [&](const InfoTrouble& trouble) { rooms_.intake.take(trouble); }},
                news);
+}
+
+void Pipeline::handle_info(const sync::GatewayInfo& info) {
+    rooms_.intake.take(info);
+    rooms_.engine.observe(rooms_.gauges.record(info, rooms_.engine.time()));
+    rooms_.engine.use(rooms_.gauges.directory());
+    rooms_.announcer.observe(info);
 }
 
 /// A store that cannot be written (a full disk, a lock held by a backup) stops progress, says so
@@ -149,6 +207,7 @@ void Pipeline::write_store(const std::function<void()>& act) {
         log_.info("store: can be written again");
         trouble_.clear();
         rooms_.board.note_store_trouble({});
+        rooms_.watch.note_store_trouble({});
     } catch (const SQLite::Exception& e) {
         if (trouble_ != e.what()) {
             log_.error(fmt::format("store: cannot be written: {}; it is tried again every second",
@@ -157,6 +216,7 @@ void Pipeline::write_store(const std::function<void()>& act) {
         trouble_ = e.what();
         rooms_.board.note_error("store: " + trouble_);
         rooms_.board.note_store_trouble(trouble_);
+        rooms_.watch.note_store_trouble(trouble_);
     }
 }
 
@@ -169,7 +229,13 @@ void Pipeline::finish() {
     } while (clock_.mono() < deadline);
     write_store([this] {
         handle_letters();
-        if (started_) rooms_.announcer.checkpoint();
+        if (!started_) return;
+        evaluate();
+        if (rooms_.intake.horizon()) {
+            rooms_.file.save_windows();
+            rooms_.announcer.checkpoint();
+        }
+        rooms_.file.note(alerts::EngineEvent::Kind::stopped);
     });
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <stop_token>
 #include <string>
 #include <variant>
@@ -12,8 +13,12 @@
 #include "circuit_breaker/breaker.h"
 #include "daemon/announcer.h"
 #include "daemon/courier.h"
+#include "daemon/engine_file.h"
+#include "daemon/errands.h"
 #include "daemon/intake.h"
 #include "daemon/mailbox.h"
+#include "daemon/self_watch.h"
+#include "daemon/silence_book.h"
 #include "daemon/source_reader.h"
 #include "daemon/status_board.h"
 #include "daemon/store_check.h"
@@ -34,16 +39,23 @@ public:
     struct Rooms {
         sync::Store& store;
         alerts::Engine& engine;
+        alerts::SelfAlerts& self_alerts;
+        sync::Gauges& gauges;
         notifiers::Outbox& outbox;
         circuit_breaker::Audit& audit;
+        EngineFile& file;
+        SilenceBook& silences;
+        SelfWatch& watch;
+        Errands& errands;
         Intake& intake;
         Announcer& announcer;
         Courier& courier;
         StatusBoard& board;
         Upkeep& upkeep;
     };
-    /// `stored` is called after each poll that was stored: the reader may go on.
-    Pipeline(Rooms rooms, Mailbox<Letter>& mailbox, std::function<void()> stored,
+    /// `stored` is called after each poll that was stored: the reader may go on. `reloaded`: it
+    /// takes the place of one with another configuration.
+    Pipeline(Rooms rooms, Mailbox<Letter>& mailbox, std::function<void()> stored, bool reloaded,
              const base::Clock& clock, const base::Log& log);
 
     /// Turns until `stop`, then lets running sends end for a moment and puts the state on record.
@@ -54,11 +66,15 @@ private:
     void start();
     void handle(const Letter& letter);
     void handle_news(const SourceNews& news);
+    void handle_info(const sync::GatewayInfo& info);
+    void evaluate();
+    void warm_up();
     void collect(base::MonoTime until);
     base::MonoTime next_turn() const;
     void handle_letters();
     void keep_up();
     bool evaluates_late() const;
+    void look_at_itself();
     void publish();
     void write_store(const std::function<void()>& act);
     void finish();
@@ -69,8 +85,13 @@ private:
     const base::Clock& clock_;
     const base::Log& log_;
     std::deque<Letter> letters_;  // not yet dealt with, in order
+    bool reloaded_;
+    bool restored_ = false;
     bool started_ = false;
     bool more_upkeep_ = false;
+    bool more_warm_up_ = true;
+    bool told_warm_up_ = false;  // that it began
+    std::optional<base::Second> looked_at_;
     base::MonoTime next_checkpoint_;
     std::string trouble_;  // why the store cannot be written; empty when it can
 };

@@ -12,6 +12,8 @@ SourceReader::SourceReader(Origin origin, sync::Position position, sync::FollowO
       clock_(clock),
       tell_(std::move(tell)),
       follower_(*origin_.source, *origin_.mirror, std::move(position), follow, clock),
+      info_(*origin_.main, origin_.database, options.needs),
+      needs_(options.needs),
       pace_(options.catch_up_rate),
       backoff_(options.first_backoff, options.longest_backoff, options.seed),
       next_info_(clock.mono()),
@@ -37,6 +39,8 @@ void SourceReader::look(const std::stop_token& stop) {
     try {
         auto poll = follower_.next();
         backoff_.reset();
+        info_.set_gateway(poll.gateway);
+        recognized_ = true;
         rest = rest_after(poll, start);
         headroom_.read(poll);
         tell_(std::move(poll));
@@ -62,10 +66,23 @@ base::Milliseconds SourceReader::rest_after(const sync::Poll& poll, base::MonoTi
 
 void SourceReader::look_at_objects() {
     next_info_ = clock_.mono() + options_.info_interval;
+    recognize();
+    info_.set_needs(needs_.copy());
     try {
-        tell_(sync::read_gateway_info(*origin_.main, origin_.database));
+        tell_(info_.read());
     } catch (const sync::GatewayError& e) {
         tell_(InfoTrouble{e.kind(), e.what()});
+    }
+}
+
+/// The log tells the program for certain, and with it how it numbers its channel types.
+void SourceReader::recognize() {
+    if (recognized_) return;
+    try {
+        info_.set_gateway(origin_.source->dialect().gateway());
+        recognized_ = true;
+    } catch (const sync::GatewayError&) {
+        // The poll says so, and InfoReader guesses.
     }
 }
 

@@ -9,10 +9,12 @@
 
 #include "base/backoff.h"
 #include "base/clock.h"
+#include "base/guarded.h"
 #include "daemon/catch_up_pace.h"
 #include "sync/follower.h"
 #include "sync/gateway_info.h"
 #include "sync/gateway_session.h"
+#include "sync/info_reader.h"
 #include "sync/log_source.h"
 #include "sync/mirror.h"
 #include "sync/read_ahead.h"
@@ -39,6 +41,7 @@ using SourceNews =
 struct ReaderOptions {
     base::Milliseconds poll_interval{1000};
     base::Seconds info_interval{30};
+    sync::InfoNeeds needs{};  // what is looked at then, see needs_of()
     base::Milliseconds first_backoff{500};
     base::Milliseconds longest_backoff{15'000};
     double catch_up_rate = 50'000;  // rows a second, of full batches
@@ -67,6 +70,8 @@ public:
 
     /// One poll has been stored: room for the next.
     void stored() { headroom_.stored(); }
+    /// From the next look at the gateway's objects on: after a reload. Any thread.
+    void set_needs(sync::InfoNeeds needs) { needs_.set(needs); }
     /// Ends a running statement and the thread. Idempotent.
     void stop() { thread_.stop(); }
 
@@ -75,6 +80,7 @@ private:
     void look(const std::stop_token& stop);
     base::Milliseconds rest_after(const sync::Poll& poll, base::MonoTime start);
     void look_at_objects();
+    void recognize();
     void wait(base::Milliseconds time, const std::stop_token& stop);
 
     Origin origin_;
@@ -82,6 +88,9 @@ private:
     const base::Clock& clock_;
     std::function<void(SourceNews)> tell_;
     sync::Follower follower_;
+    sync::InfoReader info_;
+    base::Guarded<sync::InfoNeeds> needs_;
+    bool recognized_ = false;  // which program the gateway is
     CatchUpPace pace_;
     base::Backoff backoff_;
     base::MonoTime next_info_;

@@ -1,6 +1,8 @@
 #include "daemon/status_board.h"
 
 #include <algorithm>
+#include <cmath>
+#include <cstdlib>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -16,9 +18,9 @@ using Json = nlohmann::ordered_json;
 
 /// The pipeline turns once a second; a long step through an outage may take a while.
 constexpr base::Seconds kLongestTurn{20};
-/// Before its first turn the pipeline fills its windows from the store: minutes where there is a
-/// month of many rows. A watchdog that ended it then would only make it begin anew, for ever.
-constexpr base::Seconds kLongestStart{600};
+/// Before its first turn it reads states and the windows as they were saved; filling the others
+/// comes later, in slices.
+constexpr base::Seconds kLongestStart{60};
 
 std::string_view severity_name(base::Severity severity) {
     switch (severity) {
@@ -53,6 +55,8 @@ Json source_json(const SourceState& source, const sync::Position& position) {
             {"broken_others", source.broken_others},
             {"no_rows", source.no_rows},
             {"info_trouble", source.info_trouble},
+            {"troubles", source.kind_troubles},
+            {"clock_ahead", source.clock_ahead ? Json(*source.clock_ahead) : Json(nullptr)},
             {"read_only", source.read_only}};
 }
 
@@ -64,14 +68,63 @@ Json store_json(const StatusBoard::Rooms& rooms, std::string_view check) {
 }
 
 Json rules_json(const alerts::Overview& overview) {
-    return {{"total", overview.total},     {"inactive", overview.inactive},
-            {"pending", overview.pending}, {"firing", overview.firing},
-            {"warming", overview.warming}, {"disabled", overview.disabled},
-            {"error", overview.error}};
+    auto warming = Json::array();
+    for (const auto& rule : overview.warming) {
+        // Not 100 before it is.
+        warming.push_back({{"rule", rule.rule}, {"percent", std::floor(rule.part * 100)}});
+    }
+    auto errors = Json::array();
+    for (const auto& error : overview.errors)
+        errors.push_back({{"rule", error.rule}, {"text", error.text}});
+    return {{"total", overview.total},
+            {"inactive", overview.inactive},
+            {"pending", overview.pending},
+            {"firing", overview.firing},
+            {"warming", overview.warming.size()},
+            {"disabled", overview.disabled},
+            {"error", overview.errors.size()},
+            {"warming_rules", warming},
+            {"errors", errors}};
 }
 
-Json alerts_json(const alerts::Overview& overview) {
+/// As their notices have it.
+base::Severity severity_of(std::string_view self_alert) {
+    const auto& names = alerts::self_alert_names();
+    const auto at = std::ranges::find(names, self_alert) - names.begin();
+    switch (static_cast<alerts::SelfAlert>(at)) {
+        case alerts::SelfAlert::source_stale:
+        case alerts::SelfAlert::store_full:
+        case alerts::SelfAlert::notifier_dead:
+        case alerts::SelfAlert::still_serving:
+            return base::Severity::critical;
+        case alerts::SelfAlert::new_epoch:
+        case alerts::SelfAlert::clock_skew:
+        case alerts::SelfAlert::rule_error:
+            return base::Severity::warning;
+    }
+    std::abort();
+}
+
+/// Built-in alerts stand beside the rules': "text" says what a value says there.
+Json self_alert_json(const alerts::SelfAlerts::Alert& alert) {
+    return {{"rule", alert.name},
+            {"severity", severity_name(severity_of(alert.name))},
+            {"key", alert.about},
+            {"state", alerts::phase_name(alert.state.phase)},
+            {"value", nullptr},
+            {"threshold", nullptr},
+            {"unit", ""},
+            {"since",
+             base::unix_seconds(alert.state.phase == alerts::Phase::pending ? alert.state.since
+                                                                            : alert.state.began)},
+            {"text", alert.text}};
+}
+
+Json alerts_json(const alerts::Overview& overview, const alerts::SelfAlerts& self_alerts) {
     auto list = Json::array();
+    for (const auto& alert : self_alerts.alerts()) {
+        if (alert.state.phase != alerts::Phase::inactive) list.push_back(self_alert_json(alert));
+    }
     for (const auto& alert : overview.alerts) {
         list.push_back({{"rule", alert.rule},
                         {"severity", severity_name(alert.severity)},
@@ -80,7 +133,10 @@ Json alerts_json(const alerts::Overview& overview) {
                         {"value", alert.value ? Json(*alert.value) : Json(nullptr)},
                         {"threshold", alert.threshold},
                         {"unit", alert.unit},
-                        {"since", base::unix_seconds(alert.since)}});
+                        {"since", base::unix_seconds(alert.since)},
+                        {"told", alert.told},
+                        {"silenced", alert.silenced},
+                        {"inhibited", alert.inhibited}});
     }
     return list;
 }
@@ -206,7 +262,7 @@ Readiness StatusBoard::judge(const Intake& intake) const {
 }
 
 void StatusBoard::publish(const Rooms& rooms) {
-    const auto overview = rooms.engine.overview();
+    const auto& overview = rooms.overview;
     const auto& source = rooms.intake.state();
     const auto readiness = judge(rooms.intake);
     const auto uptime = std::chrono::duration_cast<base::Seconds>(clock_.mono() - start_).count();
@@ -224,7 +280,8 @@ void StatusBoard::publish(const Rooms& rooms) {
         {"store", store_json(rooms, check_)},
         {"engine_time", base::unix_seconds(overview.time)},
         {"rules", rules_json(overview)},
-        {"alerts", alerts_json(overview)},
+        {"alerts", alerts_json(overview, rooms.self_alerts)},
+        {"silences", Json::parse(silences_json(rooms.silences.silences()))},
         {"outbox", outbox_json(rooms.outbox, config_)},
         {"breaker", breaker_json(rooms.audit, config_)},
         {"last_error", last_error_ ? Json{{"at", base::unix_seconds(last_error_->at)},

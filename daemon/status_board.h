@@ -5,11 +5,13 @@
 #include <string>
 
 #include "alerts/engine.h"
+#include "alerts/self_alerts.h"
 #include "base/clock.h"
 #include "base/guarded.h"
 #include "circuit_breaker/audit.h"
 #include "daemon/config.h"
 #include "daemon/intake.h"
+#include "daemon/silence_book.h"
 #include "daemon/status_view.h"
 #include "daemon/store_check.h"
 #include "daemon/upkeep.h"
@@ -26,7 +28,9 @@ public:
 
     struct Rooms {
         const sync::Store& store;
-        const alerts::Engine& engine;
+        const alerts::Overview& overview;
+        const alerts::SelfAlerts& self_alerts;
+        const SilenceBook& silences;
         const notifiers::Outbox& outbox;
         circuit_breaker::Audit& audit;
         const Intake& intake;

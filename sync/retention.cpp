@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "sync/gauge_tables.h"
 #include "sync/store.h"
 #include "sync/store_tables.h"
 
@@ -12,6 +13,7 @@ constexpr int kMostRows = 500;
 constexpr int kMostRolledUp = 200;  // each may be a row in a dozen tables
 constexpr int kMostTexts = 100;     // some are several pages
 constexpr int kMostSums = 500;
+constexpr int kMostChanges = 500;
 
 constexpr base::Seconds kRest{5};          // between looks that found nothing to do …
 constexpr std::size_t kManyRows = 20'000;  // … while fewer rows than this come in
@@ -46,6 +48,8 @@ Store::Upkeep Store::keep_up(base::Second now) {
                 rollups_->expire(before(keep_.minutes), before(keep_.hours),
                                  keep_.days ? std::optional{before(*keep_.days)} : std::nullopt,
                                  kMostSums) ||
+                expire_gauges(database_.handle(), second - kGaugeDetail, before(keep_.hours),
+                              kMostChanges) ||
                 make_room(marks, making_room, step);
     // A row from the future that went must not shut out those of the present.
     marks.kept_since =
@@ -65,15 +69,11 @@ Store::Upkeep Store::keep_up(base::Second now) {
 
 bool Store::roll_up(Marks& marks, std::int64_t now) {
     if (marks.rolled_up >= marks.roll_up_to) return false;
-    SQLite::Statement query{
-        database_.handle(),
-        "SELECT " + row_columns() + " FROM log WHERE id > ? AND id <= ? ORDER BY id LIMIT ?"};
-    query.bind(1, marks.rolled_up);
-    query.bind(2, marks.roll_up_to);
-    query.bind(3, kMostRolledUp);
+    RowQuery query{database_.handle(), "FROM log WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3"};
     std::vector<Row> rows;
-    while (query.executeStep()) rows.push_back(read_row(query));
-    if (!rows.empty()) rollups_->add(rows, now - keep_.minutes.count());
+    query.each({marks.rolled_up, marks.roll_up_to, kMostRolledUp},
+               [&](const Row& row) { rows.push_back(row); });
+    if (!rows.empty()) rollups_->add(rows, now - keep_.minutes.count(), now);
     const bool at_end = rows.size() < static_cast<std::size_t>(kMostRolledUp);
     marks.rolled_up = at_end ? marks.roll_up_to : rows.back().id;
     return true;
@@ -81,13 +81,10 @@ bool Store::roll_up(Marks& marks, std::int64_t now) {
 
 /// The oldest of them first.
 bool Store::delete_rows(std::int64_t created_before, Marks& marks, std::vector<Row>& gone) {
-    SQLite::Statement query{
-        database_.handle(),
-        "SELECT " + row_columns() + " FROM log WHERE created_at < ? ORDER BY created_at LIMIT ?"};
-    query.bind(1, created_before);
-    query.bind(2, kMostRows);
+    RowQuery query{database_.handle(),
+                   "FROM log WHERE created_at < ?1 ORDER BY created_at LIMIT ?2"};
     const auto had = gone.size();
-    while (query.executeStep()) gone.push_back(read_row(query));
+    query.each({created_before, kMostRows}, [&](const Row& row) { gone.push_back(row); });
     if (gone.size() == had) return false;
     SQLite::Statement remove_row{database_.handle(), "DELETE FROM log WHERE id = ?"};
     SQLite::Statement remove_texts{database_.handle(), "DELETE FROM row_text WHERE id = ?"};

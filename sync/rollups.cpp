@@ -301,7 +301,7 @@ Rollups::Rollups(base::Database& database, const Texts& texts, base::TimeZone zo
     : impl_(std::make_unique<Impl>(database, texts, std::move(zone))) {}
 Rollups::~Rollups() = default;
 
-void Rollups::add(std::span<const Row> rows, std::int64_t minutes_since) {
+void Rollups::add(std::span<const Row> rows, std::int64_t minutes_since, std::int64_t now) {
     const auto before = impl_->read_state();
     auto state = before;
     if (state.zone != impl_->zone.name()) impl_->follow_zone(state);
@@ -311,8 +311,7 @@ void Rollups::add(std::span<const Row> rows, std::int64_t minutes_since) {
         const auto tally = tally_of(row, impl_->texts);
         if (!tally) continue;
         hours.add(row, *tally, minutes_since);
-        // A row from the future closes nothing: its hour is still to come.
-        state.closed = std::max(state.closed, hour_of(std::min(row.created_at, row.seen_at)));
+        state.closed = std::max(state.closed, hour_of(std::min(row.created_at, now)));
     }
     impl_->fold(before.closed, state.closed, state);
     const auto day_of = [&](std::int64_t hour) { return impl_->day_of(hour, state); };

@@ -36,8 +36,9 @@ public:
     Rollups(const Rollups&) = delete;
     Rollups& operator=(const Rollups&) = delete;
 
-    /// Minutes are kept for rows created at or after `minutes_since` only (unix seconds).
-    void add(std::span<const Row> rows, std::int64_t minutes_since);
+    /// Minutes are kept for rows created at or after `minutes_since` only (unix seconds). A row
+    /// from after `now` ends no hour: its own is still to come.
+    void add(std::span<const Row> rows, std::int64_t minutes_since, std::int64_t now);
 
     /// Deletes what is older (unix seconds), a bounded number of rows a call (about `most`); true
     /// when there may be more to delete.

@@ -34,7 +34,9 @@ constexpr std::int64_t gateway_id(std::int64_t row) {
 struct Row {
     std::int64_t id = 0;  // see row_id()
     std::int64_t created_at = 0;
-    std::int64_t seen_at = 0;  // unix seconds when quotafuse first saw it
+    /// The engine's second (unix) in which quotafuse took it in: seconds after it count the row.
+    /// That of a back-filled one is created_at.
+    std::int64_t seen_at = 0;
     std::int64_t user = 0;
     std::int64_t token = 0;
     std::int64_t channel = 0;

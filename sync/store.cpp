@@ -4,6 +4,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include <sqlite3.h>
+
 #include "base/text.h"
 #include "sync/store_tables.h"
 
@@ -44,9 +46,9 @@ Store::Store(base::Database& database, Keep keep, base::TimeZone zone)
       insert_text_(database.handle(), "INSERT INTO text(id, value, bounded) VALUES(?, ?, ?)"),
       insert_row_text_(database.handle(),
                        "INSERT INTO row_text(id, created_at, content, other) VALUES(?, ?, ?, ?)"),
-      read_rows_(database.handle(),
-                 "SELECT " + row_columns() +
-                     " FROM log WHERE created_at > ? AND created_at <= ? ORDER BY created_at") {
+      read_rows_(database.handle(), kRowsByTime),
+      read_seen_after_(database.handle(), kRowsSeenAfter),
+      read_late_(database.handle(), kLateRows) {
     read_texts();
     read_position();
     newest_ = database.handle().execAndGet("SELECT ifnull(max(created_at), 0) FROM log").getInt64();
@@ -83,24 +85,48 @@ void Store::read_position() {
     position_.gaps = read_gaps(database_);
 }
 
-std::vector<Row> Store::append(const Batch& batch, base::Second seen) {
+/// Whoever interned texts may have rolled them back: then the file has fewer than memory.
+void Store::settle_texts() {
+    if (!interned_) return;
+    SQLite::Statement query{database_.handle(), "SELECT ifnull(max(id), 0) FROM text"};
+    query.executeStep();
+    forget_texts(static_cast<std::size_t>(query.getColumn(0).getInt64()) + 1);
+    interned_ = sqlite3_get_autocommit(database_.handle().getHandle()) == 0;
+}
+
+TextId Store::intern(std::string_view text) {
+    settle_texts();
+    if (const auto known = texts_.find(text); known >= 0) return known;
+    const auto known = texts_.size();
+    Undo forget{[&] { forget_texts(known); }};
+    const auto id = texts_.add(text);
+    interned_ = true;
+    store_texts(known);
+    forget.keep();
+    return id;
+}
+
+std::vector<Row> Store::append(const Batch& batch, base::Second now,
+                               std::optional<base::Second> seen) {
     std::vector<Row> added;
     if (batch.entries.empty() && batch.position == position_) return added;
     auto position = batch.position;  // copied while that may still fail
     auto newest = newest_;
+    settle_texts();
     const auto known = texts_.size();
     Undo forget{[&] { forget_texts(known); }};
     base::WriteTransaction transaction{database_};
-    begin_epoch(position, seen);
+    begin_epoch(position, now);
     for (const auto& entry : batch.entries) {
         if (entry.created_at < marks_.kept_since) continue;
-        const auto row = to_row(entry, position.epoch, base::unix_seconds(seen));
-        if (!insert(row, entry)) continue;
+        const auto row =
+            to_row(entry, position.epoch, seen ? base::unix_seconds(*seen) : entry.created_at);
+        if (!insert(row, entry, now)) continue;
         added.push_back(row);
         newest = std::max(newest, row.created_at);
     }
     store_texts(known);
-    add_up(added, seen);
+    add_up(added, now);
     const auto rows = rows_ + static_cast<std::int64_t>(added.size());
     store_position(position, rows);
     transaction.commit();
@@ -112,7 +138,7 @@ std::vector<Row> Store::append(const Batch& batch, base::Second seen) {
     return added;
 }
 
-void Store::begin_epoch(const Position& next, base::Second seen) {
+void Store::begin_epoch(const Position& next, base::Second now) {
     if (next.epoch < position_.epoch) throw std::invalid_argument("an epoch that is over");
     if (next.epoch == position_.epoch && next.first == position_.first) return;
     SQLite::Statement put{database_.handle(),
@@ -120,7 +146,7 @@ void Store::begin_epoch(const Position& next, base::Second seen) {
                           "ON CONFLICT(number) DO UPDATE SET first = excluded.first"};
     put.bind(1, next.epoch);
     put.bind(2, next.first);
-    put.bind(3, base::unix_seconds(seen));
+    put.bind(3, base::unix_seconds(now));
     put.exec();
 }
 
@@ -174,11 +200,11 @@ void Store::forget_texts(std::size_t known) {
 }
 
 /// False when the row was there before.
-bool Store::insert(const Row& row, const LogEntry& entry) {
+bool Store::insert(const Row& row, const LogEntry& entry, base::Second now) {
     insert_row_.tryReset();  // also after a failed append, whose error was told then
     bind_row(insert_row_, row);
     if (insert_row_.exec() != 1) return false;
-    const bool kept = row.created_at >= row.seen_at - keep_.texts.count();
+    const bool kept = row.created_at >= base::unix_seconds(now - keep_.texts);
     if (!kept || (entry.content.empty() && entry.other.empty())) return true;
     insert_row_text_.tryReset();
     insert_row_text_.bind(1, row.id);
@@ -191,17 +217,17 @@ bool Store::insert(const Row& row, const LogEntry& entry) {
 
 /// Puts new rows into the rollups, but for those that the pass over an older version's rows has
 /// before it.
-void Store::add_up(const std::vector<Row>& added, base::Second seen) {
-    const auto minutes_since = base::unix_seconds(seen - keep_.minutes);
+void Store::add_up(const std::vector<Row>& added, base::Second now) {
+    const auto minutes_since = base::unix_seconds(now - keep_.minutes);
     if (marks_.rolled_up >= marks_.roll_up_to) {
-        if (!added.empty()) rollups_->add(added, minutes_since);
+        if (!added.empty()) rollups_->add(added, minutes_since, base::unix_seconds(now));
         return;
     }
     std::vector<Row> at_once;
     std::copy_if(added.begin(), added.end(), std::back_inserter(at_once), [&](const Row& row) {
         return row.id <= marks_.rolled_up || row.id > marks_.roll_up_to;
     });
-    if (!at_once.empty()) rollups_->add(at_once, minutes_since);
+    if (!at_once.empty()) rollups_->add(at_once, minutes_since, base::unix_seconds(now));
 }
 
 void Store::store_texts(std::size_t known) {
@@ -246,11 +272,16 @@ std::optional<base::Second> Store::epoch_since() {
 
 void Store::read(std::int64_t after, std::int64_t until,
                  const std::function<void(const Row&)>& visit) {
-    read_rows_.tryReset();
-    read_rows_.bind(1, after);
-    read_rows_.bind(2, until);
-    while (read_rows_.executeStep()) visit(read_row(read_rows_));
-    read_rows_.reset();
+    read_rows_.each({after, until}, visit);
+}
+
+void Store::read_late(std::int64_t after, std::int64_t until, std::int64_t seen,
+                      const std::function<void(const Row&)>& visit) {
+    // Rows this old that were seen after `seen` have the index of late rows; younger ones were
+    // nearly all seen after it.
+    const auto old = std::min(until, seen - kLateBy);
+    if (after < old) visit_late_rows(read_late_, after, old, seen, visit);
+    if (old < until) read_seen_after_.each({std::max(after, old), until, seen}, visit);
 }
 
 std::vector<Store::Served> Store::served(std::int64_t after) {

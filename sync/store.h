@@ -15,6 +15,8 @@
 #include "sync/gaps.h"
 #include "sync/rollups.h"
 #include "sync/row.h"
+#include "sync/row_query.h"
+#include "sync/row_reader.h"
 
 namespace quotafuse::sync {
 
@@ -48,7 +50,7 @@ struct Keep {
 
 /// The mirror: the gateway's rows, each exactly once, what they add up to, and the position they
 /// reach. One writer.
-class Store {
+class Store final : public RowReader {
 public:
     static base::Schema schema();
     /// `zone` is that of the days.
@@ -64,7 +66,11 @@ public:
     /// Rows created before this were deleted for their age or for room (unix seconds), and none is
     /// taken in any more; 0 = none. Never goes back.
     std::int64_t kept_since() const { return marks_.kept_since; }
-    const Texts& texts() const { return texts_; }
+    const Texts& texts() const override { return texts_; }
+    /// The id of a text, known or new. A new one is stored within the caller's transaction, or one
+    /// of its own where none is open, and goes with it when it is rolled back: the id is then no
+    /// text's and the caller asks again. Throws SQLite::Exception.
+    TextId intern(std::string_view text);
 
     /// Stores what is new of the batch, its rollups and its position in one transaction; returns
     /// the rows that were not there before. Rows already stored are skipped: a repeat after a crash
@@ -72,7 +78,11 @@ public:
     /// returned. They would be deleted at once, and may have been counted before they were deleted.
     /// Throws SQLite::Exception; then nothing has changed, in the file or here, and
     /// the same batch may be appended again.
-    std::vector<Row> append(const Batch& batch, base::Second seen);
+    ///
+    /// `now` is the wall clock, for the ages of what is kept; `seen` becomes Row::seen_at, which is
+    /// created_at where it is left out: rows of a back-fill.
+    std::vector<Row> append(const Batch& batch, base::Second now,
+                            std::optional<base::Second> seen = std::nullopt);
 
     /// One short step (some ms, one transaction) of what the store has to do by and by: rollups of
     /// rows that an older version stored, retention, the bound on its size. When there was nothing
@@ -93,8 +103,10 @@ public:
     };
     std::optional<RowTexts> texts_of(std::int64_t row);
 
-    /// Rows with after < created_at ≤ until, oldest first.
-    void read(std::int64_t after, std::int64_t until, const std::function<void(const Row&)>& visit);
+    void read(std::int64_t after, std::int64_t until,
+              const std::function<void(const Row&)>& visit) override;
+    void read_late(std::int64_t after, std::int64_t until, std::int64_t seen,
+                   const std::function<void(const Row&)>& visit) override;
 
     /// Models × groups that had requests with created_at > after, on whatever channel, busiest
     /// first.
@@ -116,12 +128,13 @@ private:
 
     void read_texts();
     void read_position();
-    void begin_epoch(const Position& next, base::Second seen);
+    void settle_texts();
+    void begin_epoch(const Position& next, base::Second now);
     Row to_row(const LogEntry& entry, std::int64_t epoch, std::int64_t seen_at);
     TextId bounded_text(const std::string& text);
     void forget_texts(std::size_t known);
-    bool insert(const Row& row, const LogEntry& entry);
-    void add_up(const std::vector<Row>& added, base::Second seen);
+    bool insert(const Row& row, const LogEntry& entry, base::Second now);
+    void add_up(const std::vector<Row>& added, base::Second now);
     void store_texts(std::size_t known);
     void store_position(const Position& position, std::int64_t rows);
 
@@ -138,6 +151,7 @@ private:
     Keep keep_;
     Texts texts_;
     std::vector<TextId> bounded_texts_;  // came as routes or error codes; ascending
+    bool interned_ = false;              // in a transaction of which nobody knows how it ended
     Position position_;
     std::int64_t rows_ = 0;
     std::int64_t newest_ = 0;
@@ -150,7 +164,9 @@ private:
     SQLite::Statement insert_row_;
     SQLite::Statement insert_text_;
     SQLite::Statement insert_row_text_;
-    SQLite::Statement read_rows_;
+    RowQuery read_rows_;
+    RowQuery read_seen_after_;
+    RowQuery read_late_;
 };
 
 }  // namespace quotafuse::sync

@@ -1,7 +1,12 @@
 #include "sync/store_tables.h"
 
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
 #include <sqlite3.h>
 
+#include "sync/gauge_tables.h"
 #include "sync/rollups.h"
 
 namespace quotafuse::sync {
@@ -61,6 +66,15 @@ DELETE FROM text WHERE id IN (SELECT id FROM former_ip) AND id NOT IN (
 DROP TABLE former_ip;
 )sql";
 
+// seen_at was the wall clock's second of storing; it becomes the engine's second of taking the row
+// in, and created_at for rows of a back-fill, as which all count here that came long after. The
+// index holds the few that came late since: see kLateBy.
+constexpr auto kMigration3 = R"sql(
+UPDATE log SET seen_at = created_at WHERE abs(seen_at - created_at) > 120;
+CREATE INDEX log_late ON log(seen_at) WHERE seen_at > created_at + 120;
+)sql";
+static_assert(kLateBy == 120, "the index above holds what it says");
+
 void address_number(sqlite3_context* context, int /*arguments*/, sqlite3_value** values) {
     const auto* const text = sqlite3_value_text(values[0]);
     const auto size = static_cast<std::size_t>(sqlite3_value_bytes(values[0]));
@@ -83,7 +97,9 @@ int flags_of(const Row& row) {
 }  // namespace
 
 base::Schema store_schema() {
-    return {"sync", {kMigration1, kMigration2 + Rollups::tables()}, [](SQLite::Database& db) {
+    return {"sync",
+            {kMigration1, kMigration2 + Rollups::tables(), kMigration3 + gauge_tables()},
+            [](SQLite::Database& db) {
                 db.createFunction("address_number", 1, true, nullptr, address_number);
             }};
 }
@@ -96,9 +112,19 @@ const std::string& row_columns() {
     return kList;
 }
 
+void visit_late_rows(RowQuery& query, std::int64_t after, std::int64_t until, std::int64_t seen,
+                     const std::function<void(const Row&)>& visit) {
+    std::vector<Row> rows;
+    query.each({after, until, seen}, [&](const Row& row) { rows.push_back(row); });
+    std::sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) {
+        return std::pair{a.created_at, a.id} < std::pair{b.created_at, b.id};
+    });
+    for (const auto& row : rows) visit(row);
+}
+
 std::string insert_row_sql() {
     std::string marks = "?";
-    for (int i = 1; i < 24; ++i) marks += ", ?";
+    for (int i = 1; i < kRowColumns; ++i) marks += ", ?";
     return "INSERT INTO log(" + row_columns() + ") VALUES(" + marks +
            ") ON CONFLICT(id) DO NOTHING";
 }
@@ -133,40 +159,11 @@ void bind_row(SQLite::Statement& statement, const Row& row) {
     }
 }
 
-Row read_row(const SQLite::Statement& statement) {
-    int i = -1;
-    const auto next = [&] { return statement.getColumn(++i).getInt64(); };
-    const auto text = [&] { return static_cast<TextId>(next()); };
-    Row row;
-    row.id = next();
-    row.created_at = next();
-    row.seen_at = next();
-    row.kind = static_cast<Kind>(next());
-    const auto flags = static_cast<int>(next());
-    row.user = next();
-    row.token = next();
-    row.channel = next();
-    row.username = text();
-    row.token_name = text();
-    row.model = text();
-    row.group = text();
-    row.route = text();
-    row.quota = next();
-    row.prompt_tokens = next();
-    row.completion_tokens = next();
-    row.cache_tokens = next();
-    row.latency_ms = next();
-    row.first_token_ms = next();
-    row.status = static_cast<int>(next());
-    row.error_code = text();
-    row.request_id = static_cast<std::uint64_t>(next());
-    row.ip = next();
-    row.attempts = static_cast<int>(next());
+void apply_flags(int flags, Row& row) {
     row.stream = (flags & kStreamFlag) != 0;
     row.channel_test = (flags & kChannelTestFlag) != 0;
     row.task = (flags & kTaskFlag) != 0;
     row.stream_end = static_cast<StreamEnd>(flags >> kStreamEndShift);
-    return row;
 }
 
 Fingerprint read_fingerprint(const SQLite::Statement& statement, int from) {

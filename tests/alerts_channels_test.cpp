@@ -13,13 +13,13 @@ TEST_CASE("a renamed channel leaves or enters the rules that name it") {
     watchman.run_to(1);
     watchman.add(requests(2, 1, 5000, 5));
     CHECK(watchman.run_to(5).empty());
-    watchman.info().channels[5].name = "azure-asia";
-    watchman.engine().set_gateway_info(watchman.info());
+    watchman.directory().channels[5].name = "azure-asia";
+    watchman.tell();
     const auto told = watchman.run_to(6);
     REQUIRE(told.size() == 1);
     CHECK(told.front().key.front().display == "5 (azure-asia)");
-    watchman.info().channels[5].name = "openai";
-    watchman.engine().set_gateway_info(watchman.info());
+    watchman.directory().channels[5].name = "openai";
+    watchman.tell();
     const auto over = watchman.run_to(7);
     CHECK(reasons(over) == std::vector{Reason::resolved});
     CHECK(over.front().ended == alerts::Ending::gone);
@@ -32,8 +32,8 @@ TEST_CASE("an alert about a channel that was deleted ends as gone, not as recove
     watchman.add(requests(2, 1, 5000, 3));
     watchman.add(requests(2, 1, 5000, 4));
     CHECK(watchman.run_to(2).size() == 2);
-    watchman.info().channels.erase(4);
-    watchman.engine().set_gateway_info(watchman.info());
+    watchman.directory().channels.erase(4);
+    watchman.tell();
     const auto over = watchman.run_to(400);
     REQUIRE(over.size() == 2);
     CHECK(over[0].key.front().id == 3);
@@ -51,12 +51,12 @@ TEST_CASE("a silent channel's alert outlives that another channel gets a matchin
     CHECK(watchman.run_to(400).size() == 1);
     watchman.add(requests(401, 1, 100, 5));
     CHECK(watchman.run_to(405).empty());
-    watchman.info().channels[5].name = "azure-asia";
-    watchman.engine().set_gateway_info(watchman.info());
+    watchman.directory().channels[5].name = "azure-asia";
+    watchman.tell();
     CHECK(watchman.run_to(450).empty());
     CHECK(watchman.engine().overview().firing == 1);
-    watchman.info().channels[3].name = "retired";
-    watchman.engine().set_gateway_info(watchman.info());
+    watchman.directory().channels[3].name = "retired";
+    watchman.tell();
     const auto over = watchman.run_to(451);
     REQUIRE(over.size() == 1);
     CHECK(over.front().ended == alerts::Ending::gone);
@@ -68,14 +68,24 @@ TEST_CASE("a rule that names channels waits until their names are known") {
     alerts::Engine engine{rules_from(R"(rules:
   - {name: azure, metric: tokens, where: {channel: "azure-*"}, window: 5m, above: 1000}
 )"),
-                          mirror.store(), mirror.database()};
-    engine.restore(at(0));
-    engine.feed(mirror.append(requests(1, 1, 5000), at(1)));
+                          mirror.store()};
+    engine.restore({}, at(0));
+    const auto warm = [&] {
+        while (engine.warm_up(std::chrono::milliseconds{50})) {
+        }
+    };
+    warm();
+    engine.feed(mirror.append(requests(1, 1, 5000), at(0)));
     CHECK(engine.advance(at(5)).empty());
-    CHECK(engine.overview().warming == 1);
-    sync::GatewayInfo info;
-    info.channels[3].name = "azure-eu";
-    engine.set_gateway_info(info);
+    REQUIRE(engine.overview().warming.size() == 1);
+    CHECK(engine.overview().warming.front().rule == "azure");
+    CHECK(engine.overview().warming.front().part < 1);
+    sync::Directory directory;
+    directory.known = true;
+    directory.channels[3] = {"azure-eu", 1, 0, 0};
+    engine.use(directory);
+    warm();
+    CHECK(engine.overview().warming.empty());
     const auto step = engine.advance(at(6));
     REQUIRE(step.notices.size() == 1);
     CHECK(step.notices.front().reason == Reason::first_look);

@@ -99,7 +99,7 @@ TEST_CASE("below is the mirror of above") {
     CHECK(play.second(20).reason == Reason::resolved);
     CHECK(play.state.peak == 4);
     play.facts().ready = false;
-    CHECK(play.second(0).reason == Reason::inactive);
+    CHECK(play.second(0).reason == Reason::short_history);
     play.facts().ready = true;
     CHECK(play.second(0).reason == Reason::first);
     play.facts().gone = true;
@@ -123,7 +123,7 @@ TEST_CASE("a ratio without requests starts nothing and ends as no traffic, not a
     rule.keep_firing = 5s;
     Play play{rule};
     CHECK(play.second(50, 19).reason == Reason::few_requests);
-    CHECK(play.second(std::nullopt, 0).reason == Reason::inactive);
+    CHECK(play.second(std::nullopt, 0).reason == Reason::no_value);
     CHECK(play.second(50, 20).reason == Reason::first);
     CHECK(play.second(50, 3).reason == Reason::firing);  // it gates the start only
     CHECK(play.hold(std::nullopt, 5).empty());
@@ -337,6 +337,140 @@ TEST_CASE("without room in the list nobody is told, but the breaker is asked") {
     CHECK(play.second(11).reason == Reason::action);
 }
 
+TEST_CASE("a value within the usual range starts nothing, and ends nothing") {
+    Play play{above(10)};
+    play.facts().unusual = false;
+    CHECK(play.second(11).reason == Reason::usual_range);
+    CHECK(play.state.phase == Phase::inactive);
+    play.facts().unusual = true;
+    CHECK(play.second(11).reason == Reason::first);
+    play.facts().unusual = false;
+    CHECK(play.second(11).reason == Reason::firing);
+    CHECK(play.second(10).reason == Reason::resolved);
+}
+
+TEST_CASE(
+    "a silence holds notices and starts no cooldown; what still fires at its end is told then") {
+    Play play{above(10)};
+    play.facts().silenced = true;
+    CHECK(play.second(11).reason == Reason::silenced);
+    CHECK(play.state.phase == Phase::firing);
+    CHECK_FALSE(play.state.mute_until);
+    CHECK(play.hold(11, 10'000).empty());
+    play.facts().silenced = false;
+    CHECK(play.second(11).reason == Reason::first);
+    CHECK(play.state.began == base::from_unix(1'000'000));
+    SUBCASE("a reminder that fell due within a silence comes at its end") {
+        play.facts().silenced = true;
+        CHECK(play.hold(11, 5000).empty());
+        play.facts().silenced = false;
+        CHECK(play.second(11).reason == Reason::reminder);
+    }
+    SUBCASE("so does the end of what was told before") {
+        play.facts().silenced = true;
+        CHECK(play.second(1).reason == Reason::silenced);
+        CHECK(play.second(1).state.phase == Phase::inactive);
+        play.facts().silenced = false;
+        CHECK(play.second(1).reason == Reason::resolved);
+        CHECK(play.second(1).reason == Reason::inactive);
+    }
+    SUBCASE("what came and went within one was never told, and its end is not either") {
+        play.second(1);
+        play.facts().silenced = true;
+        CHECK(play.second(11).reason == Reason::silenced);
+        CHECK(play.second(1).reason == Reason::not_told);
+    }
+}
+
+TEST_CASE("a silence of notices lets the breaker act and says so, one of actions holds it, too") {
+    auto rule = above(10);
+    rule.action = alerts::RuleAction{};
+    Play play{rule};
+    play.facts().silenced = true;
+    SUBCASE("the action is told, and the alert itself is still to come") {
+        const auto acted = play.second(11);
+        CHECK(acted.act);
+        CHECK(acted.reason == Reason::action);
+        CHECK_FALSE(acted.state.told);
+        CHECK_FALSE(acted.state.mute_until);
+        CHECK(acted.state.sequence == 1);
+        CHECK(play.second(11).reason == Reason::silenced);
+        play.facts().silenced = false;
+        const auto first = play.second(11);
+        CHECK(first.reason == Reason::first);
+        CHECK_FALSE(first.act);
+        CHECK(first.state.sequence == 2);
+    }
+    SUBCASE("a held action is asked for at the end of the silence") {
+        play.facts().actions_held = true;
+        const auto held = play.second(11);
+        CHECK_FALSE(held.act);
+        CHECK(held.reason == Reason::silenced);
+        play.facts().silenced = play.facts().actions_held = false;
+        const auto first = play.second(11);
+        CHECK(first.act);
+        CHECK(first.reason == Reason::first);
+    }
+}
+
+TEST_CASE("what is inhibited is neither told nor acted upon, and both follow when that is over") {
+    auto rule = above(10);
+    rule.action = alerts::RuleAction{};
+    Play play{rule};
+    play.facts().inhibited = true;
+    const auto held = play.second(11);
+    CHECK(held.reason == Reason::inhibited);
+    CHECK_FALSE(held.act);
+    CHECK_FALSE(held.state.mute_until);
+    play.facts().inhibited = false;
+    const auto first = play.second(11);
+    CHECK(first.reason == Reason::first);
+    CHECK(first.act);
+}
+
+TEST_CASE("what waited for the hours and then for a silence is announced as any alert") {
+    Play play{above(10)};
+    play.facts().in_hours = false;
+    CHECK(play.second(11).reason == Reason::outside_hours);
+    play.facts().in_hours = true;
+    play.facts().silenced = true;
+    CHECK(play.second(11).reason == Reason::silenced);
+    play.facts().silenced = false;
+    CHECK(play.second(11).reason == Reason::first);
+}
+
+TEST_CASE("a new period ends an episode without a word, and mutes nothing of what comes after it") {
+    auto rule = above(10);
+    rule.cooldown = 24h;
+    Play play{rule};
+    CHECK(play.second(11).reason == Reason::first);
+    play.facts().new_period = true;
+    const auto edge = play.second(11);
+    CHECK(edge.reason == Reason::new_period);
+    CHECK(edge.ended == Ending::new_period);
+    CHECK(edge.state.phase == Phase::inactive);
+    play.facts().new_period = false;
+    CHECK(play.second(1).reason == Reason::inactive);
+    const auto next = play.second(11);
+    CHECK(next.reason == Reason::first);
+    CHECK(next.state.began == base::from_unix(1'000'003));
+}
+
+TEST_CASE("what was pending at the edge of a period waits anew, and a cooldown ends there") {
+    auto rule = above(10);
+    rule.hold = 10s;
+    rule.resolved = false;
+    rule.cooldown = 24h;
+    Play play{rule};
+    CHECK(play.hold(11, 11).size() == 1);
+    play.second(1);
+    CHECK(play.hold(11, 9).empty());
+    play.facts().new_period = true;
+    CHECK(play.second(11).reason == Reason::pending);
+    play.facts().new_period = false;
+    CHECK(play.hold(11, 10) == Told{{1'000'031, Reason::first}});
+}
+
 namespace {
 
 /// The same life cycle written down another way: from the whole history, not from a state.
@@ -407,6 +541,8 @@ TEST_CASE(
         std::pair<base::Second, int> last{};
         for (int i = 0; i < 300; ++i) {
             play.facts().in_hours = random() % 20 != 0;
+            play.facts().silenced = random() % 10 == 0;
+            play.facts().inhibited = random() % 20 == 0;
             const auto decision = play.second(static_cast<double>(random() % 14));
             if (!is_told(decision.reason)) continue;
             const std::pair now{decision.state.began, decision.state.sequence};

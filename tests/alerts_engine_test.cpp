@@ -254,8 +254,12 @@ TEST_CASE("a rule with too many series is named as in error") {
     for (std::size_t i = 0; i < rows.size(); ++i) rows[i].user = static_cast<std::int64_t>(i) + 1;
     watchman.add(std::move(rows));
     watchman.run_to(2);
-    CHECK(watchman.engine().overview().error == 1);
-    CHECK(watchman.engine().overview().errors == std::vector<std::string>{"by-user"});
+    const auto view = watchman.engine().overview();
+    REQUIRE(view.errors.size() == 1);
+    CHECK(view.errors.front().rule == "by-user");
+    CHECK(view.errors.front().text.find("100,000") != std::string::npos);
+    CHECK(watchman.engine().report("by-user")->error == view.errors.front().text);
+    CHECK(view.inactive == 1);
 }
 
 TEST_CASE(
@@ -339,8 +343,8 @@ TEST_CASE("cost follows the gateway's price of a dollar") {
     entry.quota = 900'000;
     watchman.add({entry});
     CHECK(watchman.run_to(5).empty());
-    watchman.info().quota_per_unit = 300'000;
-    watchman.engine().set_gateway_info(watchman.info());
+    watchman.directory().quota_per_unit = 300'000;
+    watchman.tell();
     const auto told = watchman.run_to(6);
     REQUIRE(told.size() == 1);
     CHECK(told.front().value == 3.0);

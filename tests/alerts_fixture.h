@@ -74,8 +74,8 @@ inline std::vector<alerts::Rule> rules_from(const std::string& text) {
     alerts::LoadContext context;
     context.ceiling = alerts::ActionMode::live;
     base::yaml::Diagnostics diagnostics;
-    auto rules = alerts::parse_rules("test.yaml", text, context, diagnostics);
-    if (diagnostics.ok()) return rules;
+    auto set = alerts::parse_rules("test.yaml", text, context, diagnostics);
+    if (diagnostics.ok()) return set.rules;
     throw std::runtime_error(diagnostics.lines().front());
 }
 
@@ -84,11 +84,12 @@ class Mirror {
 public:
     explicit Mirror(sync::Keep keep = {}) : keep_(keep) { open(); }
 
+    /// `seen` is the engine second in which they come.
     std::vector<sync::Row> append(std::vector<sync::LogEntry> entries, base::Second seen) {
         for (auto& entry : entries) entry.id = ++last_id_;
         sync::Position position;
         position.cursor = last_id_;
-        return store_->append({std::move(entries), position}, seen);
+        return store_->append({std::move(entries), position}, seen, seen);
     }
     /// As after a restart: everything anew but the file.
     void open() {
@@ -115,9 +116,10 @@ private:
 class Watchman {
 public:
     explicit Watchman(std::string rules, std::int64_t start = 0) : rules_(std::move(rules)) {
-        info_.channels[3].name = "azure-eu";
-        info_.channels[4].name = "azure-us";
-        info_.channels[5].name = "openai";
+        directory_.known = true;
+        directory_.channels[3] = {"azure-eu", 1, 0, 0};
+        directory_.channels[4] = {"azure-us", 1, 0, 0};
+        directory_.channels[5] = {"openai", 1, 0, 0};
         boot(start);
     }
 
@@ -129,15 +131,25 @@ public:
         std::vector<alerts::Notice> notices;
         alerts::Step step;
         do {
+            warm_up();
             step = engine_->advance(at(second));
             if (!step.empty()) save(step);
             std::move(step.notices.begin(), step.notices.end(), std::back_inserter(notices));
         } while (step.time < at(second));
         return notices;
     }
+    void warm_up() {
+        while (engine_->warm_up(std::chrono::milliseconds{50})) {
+        }
+    }
     void save(const alerts::Step& step) {
         base::WriteTransaction transaction{mirror_.database()};
-        engine_->save(step);
+        alerts::save_state(mirror_.database(), step);
+        transaction.commit();
+    }
+    void save_windows() {
+        base::WriteTransaction transaction{mirror_.database()};
+        alerts::save_windows(mirror_.database(), engine_->window_records());
         transaction.commit();
     }
     void restart(std::int64_t start) {
@@ -146,20 +158,50 @@ public:
         boot(start);
     }
     void change_rules(std::string rules) { rules_ = std::move(rules); }
+
+    /// What the gateway says of its objects; to be made known by tell().
+    sync::Directory& directory() { return directory_; }
+    void tell() { engine_->use(directory_); }
+    void observe(std::vector<sync::GaugeChange> changes) {
+        engine_->observe(changes);
+        std::move(changes.begin(), changes.end(), std::back_inserter(gauges_));
+    }
+    /// Silences and ends of silences hold from the next second on, and over restarts.
+    std::int64_t silence(const alerts::Silence& silence) {
+        base::WriteTransaction transaction{mirror_.database()};
+        const auto id = alerts::add_silence(mirror_.database(), silence);
+        transaction.commit();
+        set_silences();
+        return id;
+    }
+    bool end_silence(std::int64_t id) {
+        base::WriteTransaction transaction{mirror_.database()};
+        const bool ended = alerts::end_silence(mirror_.database(), id, engine_->time());
+        transaction.commit();
+        set_silences();
+        return ended;
+    }
+
     alerts::Engine& engine() { return *engine_; }
     Mirror& mirror() { return mirror_; }
-    sync::GatewayInfo& info() { return info_; }
 
 private:
     void boot(std::int64_t start) {
-        engine_ = std::make_unique<alerts::Engine>(rules_from(rules_), mirror_.store(),
-                                                   mirror_.database());
-        engine_->set_gateway_info(info_);
-        engine_->restore(at(start));
+        auto& file = mirror_.database().handle();
+        engine_ = std::make_unique<alerts::Engine>(rules_from(rules_), mirror_.store());
+        engine_->use(directory_);
+        engine_->restore(alerts::load_state(file), at(start), alerts::load_windows(file));
+        engine_->observe(gauges_);
+        set_silences();
+        warm_up();
+    }
+    void set_silences() {
+        engine_->set_silences(alerts::load_silences(mirror_.database().handle(), engine_->time()));
     }
 
     std::string rules_;
-    sync::GatewayInfo info_;
+    sync::Directory directory_;
+    std::vector<sync::GaugeChange> gauges_;
     Mirror mirror_;
     std::unique_ptr<alerts::Engine> engine_;
 };

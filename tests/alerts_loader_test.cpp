@@ -1,57 +1,22 @@
 #include <fstream>
+#include <set>
 
 #include <doctest/doctest.h>
 
-#include "alerts/rule_loader.h"
 #include "alerts/summary.h"
+#include "alerts_rules_fixture.h"
 #include "support/temp_dir.h"
 
 using namespace quotafuse;
 using alerts::Dimension;
+using alerts::Frame;
 using alerts::Metric;
-
-/// Lines of text that a failed check shows one under the other.
-struct Lines {
-    std::string text;
-    Lines(std::initializer_list<std::string> lines) : Lines(std::vector<std::string>{lines}) {}
-    explicit Lines(const std::vector<std::string>& lines) {
-        for (const auto& line : lines) text += line + "\n";
-    }
-    bool operator==(const Lines&) const = default;
-    friend std::ostream& operator<<(std::ostream& out, const Lines& lines) {
-        return out << '\n' << lines.text;
-    }
-};
-
-namespace {
-
-alerts::LoadContext context() {
-    alerts::LoadContext context;
-    context.notifiers = {"ops-telegram", "ops-feishu"};
-    return context;
-}
-
-Lines faults(const std::string& text) {
-    base::yaml::Diagnostics diagnostics;
-    const auto rules = alerts::parse_rules("a.yaml", text, context(), diagnostics);
-    if (!diagnostics.ok()) CHECK(rules.empty());
-    return Lines{diagnostics.lines()};
-}
-
-std::vector<alerts::Rule> load(const std::string& text) {
-    base::yaml::Diagnostics diagnostics;
-    auto rules = alerts::parse_rules("a.yaml", text, context(), diagnostics);
-    CHECK(Lines{diagnostics.lines()} == Lines{});
-    return rules;
-}
-
-/// The faults of a rule that is well but for these keys.
-Lines faults_with(const std::string& keys) {
-    return faults("rules:\n  - name: a\n    metric: tokens\n    window: 1h\n    above: 10\n" +
-                  keys);
-}
-
-}  // namespace
+using namespace std::chrono_literals;
+using tests::context;
+using tests::faults;
+using tests::faults_with;
+using tests::Lines;
+using tests::load;
 
 TEST_CASE("a rule with every key is read as it is written") {
     const auto rules = load(R"yaml(
@@ -90,7 +55,7 @@ rules:
     CHECK(rule.where[3] ==
           alerts::Condition{Dimension::status, {{false, 429, ""}, {false, {}, "5??"}}});
     CHECK(rule.by == std::vector{Dimension::channel, Dimension::model});
-    CHECK(rule.window == std::chrono::hours{1});
+    CHECK(rule.window == Frame::rolling(1h));
     CHECK_FALSE(rule.below);
     CHECK(rule.limit == 2'000'000);
     CHECK(rule.clear == 1'500'000);
@@ -144,14 +109,18 @@ TEST_CASE("every fault of a file is told at once, with its place and what is all
     by: [chanel, model, model]
     timezone: Asia/Shanghigh
     active_hours: {days: [mon-fry], between: ["22:00-6:00", "07:00-07:00"], zone: x}
-    inhibited_by: [b]
+    inhibit_by: [b]
+    rate: 5
   - just text
 )") == Lines{
            "a.yaml:2:11: name must be 1 to 100 letters, digits, - and _, not 'burn rate'",
            "a.yaml:3:13: metric must be one of requests, attempts, errors, client_errors, "
-           "error_rate, tokens, "
-           "prompt_tokens, completion_tokens, cache_tokens, quota, cost, rpm, tpm, latency_avg, "
-           "not 'token'; "
+           "error_rate, final_error_rate, tokens, prompt_tokens, completion_tokens, cache_tokens, "
+           "quota, cost, rpm, tpm, latency_avg, latency_p50, latency_p95, latency_p99, ttft_avg, "
+           "ttft_p50, ttft_p95, ttft_p99, empty_replies, distinct_ips, distinct_tokens, "
+           "distinct_users, since_last, channel_down, channel_balance, channel_balance_age, "
+           "token_remaining, token_used_percent, token_expires_in, user_remaining, "
+           "user_used_percent, healthy_channels, dead_keys, not 'token'; "
            "did you mean 'tokens'?",
            "a.yaml:4:5: unknown key 'widnow' in a rule; did you mean 'window'?",
            "a.yaml:5:13: window must be a duration with its unit, such as 90s, 5m or 1h30m, not "
@@ -173,12 +142,14 @@ TEST_CASE("every fault of a file is told at once, with its place and what is all
            "quoted text '22:00-6:00'",
            "a.yaml:17:61: this range is empty; the whole day is \"00:00-24:00\"",
            "a.yaml:17:77: unknown key 'zone' in active_hours; known are days, between",
-           "a.yaml:18:5: unknown key 'inhibited_by' in a rule; known are name, enabled, summary, "
-           "severity, "
-           "metric, where, by, above, below, clear, window, for, keep_firing_for, eval_delay, "
-           "cooldown, "
-           "min_requests, max_series, timezone, active_hours, resolved, notify, action",
-           "a.yaml:19:5: a rule must be a map of keys and values, not 'just text'",
+           "a.yaml:18:5: unknown key 'inhibit_by' in a rule; did you mean 'inhibited_by'?",
+           "a.yaml:19:5: unknown key 'rate' in a rule; known are name, enabled, summary, severity, "
+           "metric, "
+           "gateway, where, errors_when, by, above, below, clear, timezone, compare_to, window, "
+           "for, "
+           "keep_firing_for, eval_delay, cooldown, min_requests, max_series, inhibited_by, "
+           "active_hours, resolved, notify, action, tests",
+           "a.yaml:20:5: a rule must be a map of keys and values, not 'just text'",
        });
 }
 
@@ -283,7 +254,7 @@ TEST_CASE("a name that comes twice is told with both places, over all files") {
     const auto a = write("a.yaml", rule);
     const auto b = write("b.yaml", rule);
     base::yaml::Diagnostics diagnostics;
-    CHECK(alerts::load_rules({a, b}, context(), diagnostics).empty());
+    CHECK(alerts::load_rules({a, b}, context(), diagnostics).rules.empty());
     CHECK(Lines{diagnostics.lines()} ==
           Lines{b + ":2:12: a rule named 'burn' is already at " + a + ":2:12"});
 }
@@ -294,17 +265,32 @@ TEST_CASE(
         return fingerprint(load("rules: [{name: a, " + keys + "}]").front());
     };
     const auto base_print = print("metric: tokens, window: 1h, above: 5");
+    // Stored by every version: a rule keeps its state over an upgrade.
+    CHECK(base_print == 3'822'687'571'223'555'087U);
+    CHECK(base_print == print("metric: tokens, window: 1h, above: 5, timezone: Asia/Shanghai"));
+    std::set<std::uint64_t> prints;
     CHECK(base_print ==
           print("metric: tokens, window: 60m, above: 5, cooldown: 2h, severity: info"));
     for (const auto* const other :
          {"metric: quota, window: 1h, above: 5", "metric: tokens, window: 2h, above: 5",
           "metric: tokens, window: 1h, above: 6", "metric: tokens, window: 1h, below: 5",
           "metric: tokens, window: 1h, above: 5, by: channel",
-          "metric: tokens, window: 1h, above: 5, where: {channel: 3}"}) {
+          "metric: tokens, window: 1h, above: 5, where: {channel: 3}",
+          "metric: tokens, window: today, above: 5",
+          "metric: tokens, window: today, above: 5, timezone: Asia/Shanghai",
+          "metric: tokens, window: this_week, above: 5",
+          "metric: tokens, window: 1h, above: 5, compare_to: previous",
+          "metric: tokens, window: 1h, above: 5, compare_to: usual",
+          "metric: tokens, window: 1h, above: 5, compare_to: usual, timezone: Asia/Shanghai"}) {
+        CHECK(prints.insert(print(other)).second);
         CHECK(print(other) != base_print);
     }
     CHECK(print("metric: tokens, window: 1h, above: 5, where: {channel: 3}") !=
           print("metric: tokens, window: 1h, above: 5, where: {channel: \"3\"}"));
+    CHECK(print("metric: errors, window: 1h, above: 5") !=
+          print("metric: errors, window: 1h, above: 5, errors_when: {status: 5xx}"));
+    CHECK(print("metric: errors, window: 1h, above: 5, errors_when: {status: 429}") !=
+          print("metric: errors, window: 1h, above: 5, errors_when: {status: 5xx}"));
     CHECK(print("metric: rpm, window: 1h, below: 5") !=
           print("metric: rpm, window: 1h, below: 5, eval_delay: 9s"));
 }
@@ -316,6 +302,16 @@ TEST_CASE("values are written for people") {
     CHECK(alerts::format_value(-1234.5, Metric::cost) == "-1,234.5 USD");
     CHECK(alerts::format_value(999, Metric::requests) == "999");
     CHECK(alerts::format_value(std::nullopt, Metric::error_rate) == "no value");
+    CHECK(alerts::format_value(5400, Metric::since_last) == "1h30m");
+    CHECK(alerts::format_value(2500, Metric::latency_p95) == "2,500 ms");
+    CHECK(alerts::format_value(93.5, Metric::token_used_percent) == "93.5 %");
+    alerts::Rule rise;
+    rise.metric = Metric::cost;
+    CHECK(alerts::format_value(230, rise) == "230 USD");
+    rise.compare_to = alerts::Comparison::usual;
+    CHECK(alerts::format_value(230, rise) == "+230 %");
+    CHECK(alerts::format_value(-61.5, rise) == "-61.5 %");
+    CHECK(alerts::format_value(std::nullopt, rise) == "no value");
     CHECK(alerts::render("{{a}} and {{ b }} and {{open", [](std::string_view name) {
               return "<" + std::string{name} + "{{a}}>";
           }) == "<a{{a}}> and <b{{a}}> and {{open");

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <random>
 #include <set>
 
@@ -33,10 +34,21 @@ const std::string kRules = R"(rules:
     active_hours: {between: ["00:10-00:20", "00:30-00:35"]}
 )";
 
+const std::string kMoreRules =
+    kRules +
+    R"(  - {name: today, metric: tokens, by: [channel], window: today, above: 20000, timezone: Asia/Shanghai}
+  - {name: silent, metric: since_last, by: [channel], window: 2m, above: 90}
+  - {name: rise, metric: requests, by: [channel], window: 2m, compare_to: previous, above: 150, min_requests: 3}
+  - {name: drop, metric: tokens, by: [channel], window: 2m, compare_to: previous, below: -60}
+  - {name: slow, metric: latency_p95, by: [model], window: 5m, above: 1500}
+  - {name: users, metric: distinct_tokens, by: [channel], window: 2m, above: 1}
+  - {name: muted, metric: tokens, by: [channel], window: 2m, above: 3500, inhibited_by: [failing]}
+)";
+
 constexpr std::int64_t kEnd = 3000;
 
 /// Rows of every second, in bursts, so that alerts come and go.
-std::vector<std::vector<sync::LogEntry>> history(unsigned seed) {
+std::vector<std::vector<sync::LogEntry>> history(unsigned seed, bool late) {
     std::mt19937 random{seed};
     std::vector<std::vector<sync::LogEntry>> seconds(kEnd + 1);
     for (std::int64_t t = 1; t <= kEnd; ++t) {
@@ -46,6 +58,9 @@ std::vector<std::vector<sync::LogEntry>> history(unsigned seed) {
             entry.channel = 3 + static_cast<std::int64_t>(random() % 3);
             entry.token = 1 + static_cast<std::int64_t>(random() % 2);
             entry.token_name = "k" + std::to_string(entry.token);
+            entry.latency_ms = 200 * static_cast<std::int64_t>(random() % 10);
+            if (late && random() % 4 == 0)
+                entry.created_at -= static_cast<std::int64_t>(random() % 90);
             if (entry.kind == sync::Kind::consume) {
                 entry.prompt_tokens = static_cast<std::int64_t>(random() % 900);
             }
@@ -64,17 +79,36 @@ std::string line_of(const alerts::Notice& notice) {
                        notice.more, notice.series.size());
 }
 
+enum class Restart { killed, stopped };
+
 /// Plays a history; before each second, with the given chance, the program dies and starts again,
-/// with or without having saved what it decided last.
-std::vector<std::string> play(unsigned seed, unsigned restarts_per_thousand) {
-    const auto rows = history(seed);
-    Watchman watchman{kRules};
+/// with or without having saved what it decided last. Where it is stopped, not killed, it saves how
+/// far it came, and rows may come late: after a kill the seconds since the last change are gone
+/// through again, with all rows that are known by then.
+std::vector<std::string> play(unsigned seed, unsigned restarts_per_thousand,
+                              Restart restart = Restart::killed) {
+    const auto rows = history(seed, restart == Restart::stopped);
+    Watchman watchman{kMoreRules};
+    alerts::Silence silence;
+    silence.rule = "b*";
+    silence.where = {{alerts::Dimension::channel, {{false, 4, {}}}}};
+    silence.from = at(500);
+    silence.until = at(1200);
+    watchman.silence(silence);
     std::mt19937 random{seed + 1};
     std::vector<std::string> told;
     for (std::int64_t t = 1; t <= kEnd; ++t) {
         watchman.add(rows[static_cast<std::size_t>(t)]);
-        if (random() % 1000 < restarts_per_thousand) watchman.restart(t - 1);
+        if (random() % 1000 < restarts_per_thousand) watchman.save_windows();
+        const auto save = [&] {
+            if (restart == Restart::stopped) watchman.save(watchman.engine().checkpoint());
+        };
         if (random() % 1000 < restarts_per_thousand) {
+            save();
+            watchman.restart(t - 1);
+        }
+        if (random() % 1000 < restarts_per_thousand) {
+            save();
             watchman.engine().advance(at(t));  // decided, but never saved: it is decided again
             watchman.restart(t);
         }
@@ -93,10 +127,16 @@ int count_events(Watchman& watchman) {
 }  // namespace
 
 TEST_CASE("restarts at random moments change no notice") {
-    for (unsigned seed = 1; seed <= 2; ++seed) {
-        const auto undisturbed = play(seed, 0);
-        REQUIRE(undisturbed.size() > 20);
-        CHECK(play(seed, 30) == undisturbed);
+    for (const auto restart : {Restart::killed, Restart::stopped}) {
+        for (unsigned seed = 1; seed <= 2; ++seed) {
+            const auto undisturbed = play(seed, 0, restart);
+            REQUIRE(undisturbed.size() > 60);
+            const auto disturbed = play(seed, 30, restart);
+            for (std::size_t i = 0; i < std::min(disturbed.size(), undisturbed.size()); ++i) {
+                REQUIRE(disturbed[i] == undisturbed[i]);
+            }
+            CHECK(disturbed.size() == undisturbed.size());
+        }
     }
 }
 
@@ -122,7 +162,7 @@ TEST_CASE("a step can be saved again after a failure, and a failed one leaves no
     REQUIRE(step.notices.size() == 1);
     {
         base::WriteTransaction transaction{watchman.mirror().database()};
-        watchman.engine().save(step);
+        alerts::save_state(watchman.mirror().database(), step);
     }  // rolled back
     CHECK(count_events(watchman) == 0);
     watchman.save(step);
@@ -151,7 +191,7 @@ TEST_CASE("a checkpoint spares a restart the quiet time before it") {
     CHECK(watchman.engine().time() == at(300));
 }
 
-TEST_CASE("states that a version without flapping stored are taken over") {
+TEST_CASE("states that former versions stored are taken over") {
     const TempDir folder;
     auto former = alerts::schema();
     former.migrations.resize(1);
@@ -162,7 +202,7 @@ TEST_CASE("states that a version without flapping stored are taken over") {
             "1, 0, 1, 0, 1, 4, NULL)");
     }
     base::Database database{folder.file("store.db"), {alerts::schema()}};
-    const auto saved = alerts::load_state(database);
+    const auto saved = alerts::load_state(database.handle());
     REQUIRE(saved.series.size() == 1);
     alerts::AlertState expected;
     expected.phase = alerts::Phase::firing;
@@ -188,4 +228,78 @@ TEST_CASE("rules that are gone are forgotten, and come back as new ones") {
     const auto told = watchman.run_to(10);
     REQUIRE(told.size() == 1);
     CHECK(told.front().reason == alerts::Reason::first_look);
+}
+
+TEST_CASE(
+    "what the daemon and people did is kept for replay, in order, and pruned with the history") {
+    Mirror mirror;
+    auto& file = mirror.database();
+    using Kind = alerts::EngineEvent::Kind;
+    alerts::save_event(file, {Kind::started, at(10), {}});
+    alerts::save_event(file, {Kind::silenced, at(20), "{}"});
+    alerts::save_event(file, {Kind::silence_ended, at(20), "1"});
+    alerts::save_event(file, {Kind::stopped, at(30), {}});
+    const auto all = alerts::load_events(file.handle(), at(11));
+    REQUIRE(all.size() == 3);
+    CHECK(all[0].kind == Kind::silenced);
+    CHECK(all[0].detail == "{}");
+    CHECK(all[1].kind == Kind::silence_ended);
+    CHECK(all[2].at == at(30));
+    CHECK(alerts::prune_history(file, at(30), 2));  // there may be more
+    CHECK_FALSE(alerts::prune_history(file, at(30), 2));
+    CHECK(alerts::load_events(file.handle(), at(0)).size() == 1);
+}
+
+TEST_CASE("the history is read by time and pruned in steps") {
+    Watchman watchman{"rules: [{name: burn, metric: tokens, by: token, window: 1m, above: 10}]"};
+    watchman.run_to(1);
+    for (std::int64_t t = 2; t < 500; t += 100) {
+        watchman.add({request(t)});
+        watchman.run_to(t + 99);
+    }
+    auto& file = watchman.mirror().database();
+    const auto history = alerts::load_history(file.handle(), at(0), at(10'000));
+    REQUIRE(history.size() > 12);
+    CHECK(history[0].what == "firing");
+    CHECK(history[0].at == at(2));
+    CHECK(history[0].value == 100.0);
+    CHECK(history[1].what == "told");
+    CHECK(std::is_sorted(history.begin(), history.end(),
+                         [](const auto& a, const auto& b) { return a.at < b.at; }));
+    CHECK(alerts::load_history(file.handle(), at(2), at(61)).size() == 2);
+    CHECK(alerts::prune_history(file, at(300), 3));
+    CHECK(alerts::load_history(file.handle(), at(0), at(10'000)).size() == history.size() - 3);
+    while (alerts::prune_history(file, at(300), 3)) {
+    }
+    CHECK(alerts::load_history(file.handle(), at(0), at(10'000)).front().at >= at(300));
+    SQLite::Statement plan{
+        file.handle(), "EXPLAIN QUERY PLAN SELECT id FROM alert_event WHERE at BETWEEN 1 AND 2"};
+    REQUIRE(plan.executeStep());
+    CHECK(plan.getColumn(3).getString().find("alert_event_by_time") != std::string::npos);
+}
+
+TEST_CASE("windows as they were come back, without the rows that were fed since") {
+    const std::string rule =
+        "rules: [{name: burn, metric: tokens, by: channel, window: 1h, above: 10000}]";
+    Watchman watchman{rule};
+    watchman.run_to(100);
+    watchman.add(requests(90, 1, 4000));
+    watchman.run_to(200);
+    watchman.add(requests(150, 1, 4000));  // late, and not evaluated yet
+    watchman.save_windows();
+    watchman.save(watchman.engine().checkpoint());
+    const auto windows = alerts::load_windows(watchman.mirror().database().handle());
+    REQUIRE(windows.size() == 1);
+    CHECK(windows.front().head == at(200));
+    CHECK(windows.front().seen == at(199));
+    SUBCASE("in this run") {}
+    SUBCASE("after a restart") {
+        watchman.restart(200);
+    }
+    watchman.add(requests(201, 1, 2000));
+    CHECK(watchman.run_to(210).empty());
+    watchman.add(requests(211, 1, 1));
+    const auto told = watchman.run_to(211);
+    REQUIRE(told.size() == 1);
+    CHECK(told.front().value == 10'001.0);
 }

@@ -6,6 +6,7 @@
 #include "circuit_breaker/grants.h"
 #include "support/test_gateway.h"
 #include "sync/gateway_info.h"
+#include "sync/info_reader.h"
 
 using namespace quotafuse;
 using namespace quotafuse::circuit_breaker;
@@ -23,7 +24,8 @@ TripRequest order(const TestGateway& gateway, Mode mode) {
 
 /// A gateway whose two accounts have exactly what grants_sql prints.
 struct Granted {
-    explicit Granted(const std::string& schema) : gateway{Engine::mariadb, schema} {
+    explicit Granted(const std::string& schema, sync::InfoNeeds needs = {})
+        : gateway{Engine::mariadb, schema} {
         for (const std::int64_t id : {1, 2}) gateway.add_channel(id, {"default"}, {"gpt-4o"});
         gateway.sql(
             "INSERT INTO options VALUES('AutomaticEnableChannelEnabled', 'false'), ('SMTPToken', "
@@ -34,7 +36,8 @@ struct Granted {
                                 .log_database = "",
                                 .reader = "q'reader",
                                 .breaker = "q_breaker",
-                                .host = "127.0.0.%"});
+                                .host = "127.0.0.%",
+                                .needs = needs});
         base::replace_all(text, "<choose a password>", "pw");
         gateway.sql("DROP USER IF EXISTS 'q''reader'@'127.0.0.%', 'q_breaker'@'127.0.0.%'");
         gateway.sql(text);
@@ -124,6 +127,57 @@ TEST_CASE(
             CHECK(granted.refusal(*writer, sql) == "denied");
         }
     }
+}
+
+TEST_CASE("what rules need of the gateway's objects can be read with the grants printed for it") {
+    for (const auto* schema : {"newapi_2025", "newapi_2026", "oneapi"}) {
+        CAPTURE(schema);
+        const bool multi_key = std::string_view{schema} == "newapi_2026";
+        const sync::InfoNeeds all{
+            .balances = true, .keys = multi_key, .abilities = true, .tokens = true, .users = true};
+        Granted granted{schema, all};
+        auto& gateway = granted.gateway;
+        gateway.sql(
+            "INSERT INTO tokens(id, user_id, `key`, name, remain_quota) VALUES(7, 2, 'sk', 'n', 9);"
+            "UPDATE channels SET balance = 5, balance_updated_time = 1000");
+        const auto session = gateway.session("q'reader", "pw", true);
+        sync::InfoReader reader{*session, gateway.database(), all};
+        reader.set_gateway(gateway.gateway());
+        std::optional<sync::GatewayInfo> info;
+        std::map<std::int64_t, sync::TokenInfo> tokens;
+        std::map<std::int64_t, sync::UserInfo> users;
+        for (int look = 0; look < 3; ++look) {
+            info = reader.read();
+            tokens.merge(info->tokens);
+            users.merge(info->users);
+        }
+        CHECK(info->troubles.empty());
+        CHECK(info->channels.at(1).balance == 5);
+        CHECK(info->has_keys == multi_key);
+        CHECK(tokens.at(7).remaining == 9);
+        CHECK(users.at(1).name == "root");
+        CHECK(info->healthy->at({"default", "gpt-4o"}) == 2);
+        CHECK(info->requests == 42);
+        CHECK(info->auto_enable == false);
+        for (const auto* sql :
+             {"SELECT `key` FROM channels", "SELECT `key` FROM tokens",
+              "SELECT password FROM users", "SELECT access_token FROM users",
+              "SELECT email FROM users", "SELECT * FROM tokens", "SELECT `value` FROM options"}) {
+            CAPTURE(sql);
+            CHECK(granted.refusal(*session, sql) == "denied");
+        }
+    }
+}
+
+TEST_CASE("without rules that need them no keys, users and balances are granted") {
+    const auto text = grants_sql({.gateway = sync::Gateway::new_api, .database = "new-api"});
+    for (const auto* const word : {"`tokens`", "`username`", "`balance`", "`channel_info`"}) {
+        CAPTURE(word);
+        CHECK(text.find(word) == std::string::npos);
+    }
+    CHECK(
+        text.find("GRANT SELECT (`id`, `type`, `status`, `name`, `auto_ban`, `other_info`, `tag`) "
+                  "ON `new-api`.`channels`") != std::string::npos);
 }
 
 TEST_CASE("without a configured breaker no account may write") {

@@ -6,9 +6,10 @@ include(support/program.cmake)
 include(support/writers_site.cmake)
 
 quotafuse_test(daemon THREADS
-  SOURCES daemon_announcer_test.cpp daemon_catch_up_pace_test.cpp daemon_config_test.cpp daemon_intake_test.cpp
-          daemon_messages_test.cpp daemon_source_reader_test.cpp daemon_status_board_test.cpp daemon_store_copy_test.cpp
-          daemon_upkeep_test.cpp support/simulated_source.cpp
+  SOURCES daemon_announcer_test.cpp daemon_blind_spots_test.cpp daemon_catch_up_pace_test.cpp daemon_config_test.cpp
+          daemon_errands_test.cpp daemon_intake_test.cpp daemon_messages_test.cpp daemon_rule_report_test.cpp
+          daemon_self_watch_test.cpp daemon_silence_test.cpp daemon_source_reader_test.cpp
+          daemon_status_board_test.cpp daemon_store_copy_test.cpp daemon_upkeep_test.cpp support/simulated_source.cpp
   LINK quotafuse_daemon quotafuse_program quotafuse_mariadb)
 target_compile_definitions(daemon_test PRIVATE
   QUOTAFUSE_ETC="${CMAKE_SOURCE_DIR}/etc" QUOTAFUSE_BAD_CONFIGS="${CMAKE_CURRENT_SOURCE_DIR}/bad_configs")
@@ -21,3 +22,13 @@ quotafuse_test(store_commands
 quotafuse_test(end_to_end THREADS
   SOURCES daemon_end_to_end_test.cpp daemon_catch_up_test.cpp daemon_writers_test.cpp
   LINK quotafuse_writers_site quotafuse_demo quotafuse_mariadb quotafuse_chat_services quotafuse_program)
+
+# Replay, rule tests and init, as processes on stores and gateways of their own.
+quotafuse_test(replay_command
+  SOURCES daemon_replay_command_test.cpp
+  LINK quotafuse_daemon quotafuse_program quotafuse_mariadb)
+
+# Alerts, silences and restarts as people meet them: the program beside a gateway's SQLite file.
+quotafuse_test(daemon_alerts
+  SOURCES daemon_alerts_test.cpp
+  LINK quotafuse_daemon quotafuse_mariadb quotafuse_program)

@@ -4,9 +4,13 @@
 #include <fmt/format.h>
 
 #include "alerts/rule_loader.h"
+#include "alerts/state_store.h"
+#include "base/failure.h"
 #include "base/guarded.h"
 #include "daemon/announcer.h"
+#include "daemon/engine_file.h"
 #include "daemon/schemas.h"
+#include "daemon/silence_book.h"
 #include "support/fake_clock.h"
 #include "support/mariadb.h"
 #include "support/program.h"
@@ -45,8 +49,9 @@ public:
                             id));
         }
         base::yaml::Diagnostics diagnostics;
-        config_.rules = alerts::parse_rules(
-            "r.yaml", "rules:\n" + rules, {{"a", "b"}, {}, alerts::ActionMode::live}, diagnostics);
+        config_.rules = alerts::parse_rules("r.yaml", "rules:\n" + rules,
+                                            {{"a", "b"}, {}, alerts::ActionMode::live}, diagnostics)
+                            .rules;
         REQUIRE_MESSAGE(diagnostics.ok(), fmt::format("{}", fmt::join(diagnostics.lines(), "\n")));
         config_.breaker.mode = circuit_breaker::Mode::live;
         config_.language = Language::english;
@@ -63,10 +68,17 @@ public:
         parts_.reset();
         parts_ = std::make_unique<Parts>(*this);
         parts_->database.handle().setBusyTimeout(0);
-        parts_->engine.restore(clock.now());
+        parts_->file.restore();
+        parts_->file.note(alerts::EngineEvent::Kind::started);
+        parts_->silences.load();
         sync::GatewayInfo info;
-        for (const int id : {1, 2, 3}) info.channels[id] = {fmt::format("c{}", id), 1, 1};
-        parts_->engine.set_gateway_info(info);
+        info.gateway = sync::Gateway::new_api;
+        for (const int id : {1, 2, 3}) info.channels[id] = {fmt::format("c{}", id), 1, 1, {}};
+        auto& engine = parts_->engine;
+        engine.observe(parts_->gauges.record(info, engine.time()));
+        engine.use(parts_->gauges.directory());
+        while (engine.warm_up(1s)) {
+        }
     }
 
     void row(int channel, int tokens, std::int64_t created_at) {
@@ -80,12 +92,13 @@ public:
         entry.prompt_tokens = tokens;
         sync::Batch batch{{entry}, {}};
         batch.position.cursor = last_id_;
-        parts_->engine.feed(parts_->store.append(batch, clock.now()));
+        parts_->engine.feed(parts_->store.append(batch, clock.now(), parts_->engine.time()));
     }
     /// A second of life: time passes and the rules look at it.
     void tick() {
         clock.advance(1s);
         announcer().advance(clock.now());
+        announcer().advance_self();
     }
     /// Takes results of the breaker until there are `count` of them.
     void take_results(std::size_t count) {
@@ -123,6 +136,16 @@ public:
     Announcer& announcer() { return parts_->announcer; }
     notifiers::Outbox& outbox() { return parts_->outbox; }
     circuit_breaker::Audit& audit() { return parts_->audit; }
+    alerts::SelfAlerts& self_alerts() { return parts_->self_alerts; }
+    SilenceBook& silences() { return parts_->silences; }
+    EngineFile& file() { return parts_->file; }
+    alerts::Engine& engine() { return parts_->engine; }
+    std::vector<alerts::EngineEvent> events() {
+        return alerts::load_events(parts_->database.handle(), base::from_unix(0));
+    }
+    std::vector<alerts::WindowRecord> windows() {
+        return alerts::load_windows(parts_->database.handle());
+    }
     Config& config() { return config_; }
     tests::FakeClock clock{kStart};
 
@@ -131,7 +154,8 @@ private:
         explicit Parts(Desk& desk)
             : database(desk.folder_.file("s.db"), all_schemas()),
               store(database),
-              engine(desk.config_.rules, store, database),
+              engine(desk.config_.rules, store),
+              gauges(database, store),
               outbox(database),
               audit(database),
               breaker(make_session(desk), "", desk.clock, 1,
@@ -139,8 +163,10 @@ private:
                           desk.results_.with([&](auto& all) { all.push_back(std::move(result)); });
                       }),
               intake(database, store, engine, "a file", desk.clock, desk.log_),
-              announcer({database, store, engine, outbox, audit, breaker, intake}, desk.config_,
-                        desk.clock, desk.log_) {}
+              file({database, engine, self_alerts, gauges}, desk.clock),
+              silences({database, engine, self_alerts}, {}, desk.clock, desk.log_),
+              announcer({database, store, engine, self_alerts, outbox, audit, breaker, intake},
+                        desk.config_, desk.clock, desk.log_) {}
 
         static std::unique_ptr<sync::GatewaySession> make_session(Desk& desk) {
             sync::SessionOptions options;
@@ -152,10 +178,14 @@ private:
         base::Database database;
         sync::Store store;
         alerts::Engine engine;
+        alerts::SelfAlerts self_alerts{{}, {}};
+        sync::Gauges gauges;
         notifiers::Outbox outbox;
         circuit_breaker::Audit audit;
         circuit_breaker::Breaker breaker;
         Intake intake;
+        EngineFile file;
+        SilenceBook silences;
         Announcer announcer;
     };
 
@@ -281,4 +311,111 @@ TEST_CASE(
     desk.tick();
     desk.take_results(1);
     CHECK(desk.status_of(1) == "3");
+}
+
+TEST_CASE(
+    "a silence mutes what is told and not the breaker, unless it says so, and outlives a restart") {
+    for (const bool holds_actions : {false, true}) {
+        Desk desk{burn_rule("one", 1) + burn_rule("two", 2)};
+        desk.row(1, 1, kStart);
+        desk.row(2, 1, kStart);
+        desk.tick();
+        desk.silences().add(
+            fmt::format(R"({{"rule": "o*", "for": "10m", "reason": "known", "no_action": {}}})",
+                        holds_actions));
+        desk.open();
+        desk.row(1, 500, kStart + 1);
+        desk.row(2, 500, kStart + 1);
+        desk.tick();
+        desk.take_results(holds_actions ? 1 : 2);
+        CHECK(desk.status_of(1) == (holds_actions ? "1" : "3"));
+        CHECK(desk.status_of(2) == "3");
+        const auto texts = desk.texts("a");
+        if (holds_actions) {
+            REQUIRE(texts.size() == 1);
+            CHECK(contains(texts[0], "two"));
+            // What still fires at its end is announced then.
+            for (int i = 0; i < 700; ++i) desk.tick();
+            CHECK(desk.texts("a").size() == 2);
+            CHECK(contains(desk.texts("a").at(1), "one"));
+        } else {
+            REQUIRE(texts.size() == 2);
+            const auto& silenced = contains(texts[0], "Firing: one") ? texts[0] : texts[1];
+            CHECK(
+                contains(silenced, "It is silenced, but for notices only: the breaker still acts"));
+            CHECK(contains(silenced, "is disabled at the gateway"));
+        }
+    }
+}
+
+TEST_CASE("a silence that was ended mutes no more, and what people did is on record for replay") {
+    using Kind = alerts::EngineEvent::Kind;
+    Desk desk{burn_rule("one", 1)};
+    desk.row(1, 1, kStart);
+    desk.tick();
+    desk.silences().add(R"({"rule": "one", "match": "channel=1", "for": "1h", "reason": "x"})");
+    desk.tick();
+    const auto ended = desk.silences().end(R"({"id": 1})");
+    CHECK(contains(ended, R"("match":"channel=1")"));
+    CHECK_THROWS_AS(desk.silences().end(R"({"id": 1})"), base::Failure);
+    desk.row(1, 500, kStart + 2);
+    desk.tick();
+    CHECK(desk.texts("a").size() == 1);
+    const auto events = desk.events();
+    REQUIRE(events.size() == 3);
+    CHECK(events[0].kind == Kind::started);
+    CHECK(events[1].kind == Kind::silenced);
+    CHECK(base::unix_seconds(events[1].at) == kStart + 1);
+    const auto silence = alerts::silence_from_json(events[1].detail);
+    REQUIRE(silence.has_value());
+    CHECK(silence->id == 1);
+    CHECK(base::unix_seconds(silence->from) == kStart + 2);
+    CHECK(events[2].kind == Kind::silence_ended);
+    CHECK(events[2].detail == "1");
+}
+
+TEST_CASE("a silence is not in effect when it could not be put on record") {
+    Desk desk{burn_rule("one", 1)};
+    desk.row(1, 1, kStart);
+    desk.tick();
+    {
+        auto lock = desk.lock();
+        CHECK_THROWS_AS(desk.silences().add(R"({"rule": "one", "for": "1h", "reason": "x"})"),
+                        base::Failure);
+    }
+    CHECK(desk.silences().silences().empty());
+    desk.row(1, 500, kStart + 1);
+    desk.tick();
+    CHECK(desk.texts("a").size() == 1);
+}
+
+TEST_CASE("windows on record spare a restart its warm-up") {
+    Desk desk{burn_rule("one", 1)};
+    for (int i = 0; i < 50; ++i) desk.row(1, 1, kStart - 60 * i);
+    desk.tick();
+    desk.file().save_windows();
+    CHECK(desk.windows().size() == 1);
+    desk.tick();
+    desk.announcer().checkpoint();
+    desk.open();
+    CHECK(desk.engine().overview().warming.empty());
+    desk.row(1, 60, kStart + 2);
+    desk.tick();
+    CHECK(desk.engine().overview().firing == 1);
+}
+
+TEST_CASE("that a notifier is dead is told to those that work") {
+    Desk desk{burn_rule("one", 1)};
+    desk.self_alerts().set(alerts::SelfAlert::notifier_dead, "a", true, "a cannot be reached");
+    desk.tick();
+    CHECK(desk.texts("a").empty());
+    REQUIRE(desk.texts("b").size() == 1);
+    CHECK(contains(desk.texts("b").at(0), "a cannot be reached"));
+    desk.self_alerts().set(alerts::SelfAlert::notifier_dead, "b", true, "b cannot be reached");
+    desk.tick();
+    CHECK(desk.texts("a").size() == 1);  // nobody is left: it waits until one works
+    desk.open();
+    desk.tick();
+    CHECK(desk.texts("a").size() == 1);  // a restart repeats nothing
+    CHECK(desk.texts("b").size() == 2);
 }

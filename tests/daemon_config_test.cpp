@@ -201,6 +201,35 @@ TEST_CASE("a rule that looks further back than rows are kept is refused at its w
     CHECK(load_text(folder, text("9d")).ok);
 }
 
+TEST_CASE("who hears of quotafuse's own troubles is named, and must be a notifier") {
+    const tests::TempDir folder;
+    const std::string notifiers = "notifiers: {ops: {type: console}, night: {type: console}}\n";
+    CHECK(load_text(folder, notifiers).config.self_notify.empty());
+    const auto named = load_text(folder, notifiers + "self_notify: night\n");
+    REQUIRE_MESSAGE(named.ok, fmt::format("{}", fmt::join(named.lines, "\n")));
+    CHECK(named.config.self_notify == std::vector<std::string>{"night"});
+    const auto wrong = load_text(folder, notifiers + "self_notify: [ops, nigth]\n");
+    CHECK(wrong.lines ==
+          std::vector<std::string>{folder.file("q.yaml") +
+                                   ":2:14: self_notify: there is no notifier 'nigth'; did you mean "
+                                   "'night'?"});
+}
+
+TEST_CASE("rules are read for the gateway that is named") {
+    const tests::TempDir folder;
+    tests::write_file(folder.file("r.yaml"),
+                      "rules:\n  - {name: a, metric: errors, window: 1h, above: 1}\n");
+    const std::string rules = "rules: [r.yaml]\n";
+    CHECK(load_text(folder, "source: {gateway: auto}\n" + rules).ok);
+    CHECK(load_text(folder, "source: {gateway: new-api}\n" + rules).ok);
+    const auto refused = load_text(folder, "source: {gateway: one-api}\n" + rules);
+    CHECK(refused.lines ==
+          std::vector<std::string>{
+              folder.file("r.yaml") +
+              ":2:23: One API logs no failed request (a row of type 5 is a channel test there); "
+              "with gateway: new-api the rule is only for New API"});
+}
+
 TEST_CASE("the breaker writes to the source's server only if it is live, asked, and the same") {
     const tests::TempDir folder;
     tests::write_file(folder.file("live.yaml"),

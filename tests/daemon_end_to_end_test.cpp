@@ -245,7 +245,7 @@ TEST_CASE(
                fmt::format("source: {{dsn: \"{}\", poll_interval: 200ms}}\nstore: {{path: "
                            "{}}}\ncontrol: {{socket: {}}}\n"
                            "status: {{listen: \"127.0.0.1:{}\"}}\nrules: [rules.yaml]\nnotifiers: "
-                           "{{screen: {{type: console}}}}\nlanguage: en\n",
+                           "{{screen: {{type: console}}}}\nlanguage: en\nstale_after: 5s\n",
                            server.dsn("root", "", "down"), folder.file("s.db"),
                            folder.file("c.sock"), port));
     Program daemon{{"run", "--config", folder.file("quotafuse.yaml")}};
@@ -277,13 +277,21 @@ TEST_CASE(
     REQUIRE(eventually([&] { return status().at("lag_seconds") >= 8; }));
     CHECK(status().at("rules").at("firing") == 1);
     CHECK_FALSE(contains(daemon.out(), "Resolved"));
+    CHECK(eventually(
+        [&] { return contains(daemon.out(), "Firing: the gateway cannot be followed"); }));
+    CHECK(contains(daemon.out(), "the gateway cannot be read (unreachable): "));
     CHECK(status().at("engine_time").get<std::int64_t>() <= stands + 2);
     server.start();
     REQUIRE(eventually([&] { return http_get(port, "/readyz").status == 200; }, 40s));
     insert(7);
     CHECK(eventually([&] { return status().value("rows", 0) == 3; }));
     // Now the engine goes on, and what has left the window is over.
-    CHECK(eventually([&] { return contains(daemon.out(), "Resolved"); }));
+    CHECK(eventually([&] {
+        return contains(daemon.out(), "Resolved: recent") ||
+               contains(daemon.out(), "Over, without traffic: recent");
+    }));
+    CHECK(eventually(
+        [&] { return contains(daemon.out(), "Resolved: the gateway cannot be followed"); }));
     daemon.signal(SIGTERM);
     CHECK(daemon.wait(2s) == 0);
     const auto log = daemon.err();

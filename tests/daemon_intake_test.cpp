@@ -29,7 +29,7 @@ public:
     void open() {
         parts_.reset();
         parts_ = std::make_unique<Parts>(*this);
-        parts_->engine.restore(clock.now());
+        parts_->engine.restore({}, clock.now());
     }
 
     sync::Poll poll() {
@@ -66,7 +66,7 @@ private:
         explicit Parts(Desk& desk)
             : database(desk.folder_.file("s.db"), all_schemas()),
               store(database),
-              engine({}, store, database),
+              engine({}, store),
               intake(database, store, engine, "a test", desk.clock, desk.log_, desk.max_lag_) {}
         base::Database database;
         sync::Store store;
@@ -302,4 +302,62 @@ TEST_CASE("a server that takes no writes is told when it begins and when it ends
     for (int i = 0; i < 5; ++i) desk.count(1, false);
     CHECK_FALSE(desk.state().read_only);
     CHECK(desk.logged.take().size() == 1);
+}
+
+TEST_CASE(
+    "rows of the first catch-up count as seen when they were made, later ones when they came") {
+    Desk desk;
+    desk.intake().expect_backfill();
+    auto first = desk.poll_of(sync::Kind::consume);
+    first.batch.entries[0].created_at = kStart - 5000;
+    first.drained = false;
+    auto rows = desk.intake().take(first);
+    REQUIRE(rows.size() == 1);
+    CHECK(rows[0].seen_at == kStart - 5000);
+    auto last = desk.poll_of(sync::Kind::consume);
+    last.batch.entries[0].created_at = kStart - 4000;
+    rows = desk.intake().take(last);
+    REQUIRE(rows.size() == 1);
+    CHECK(rows[0].seen_at == kStart - 4000);
+    auto late = desk.poll_of(sync::Kind::consume);
+    late.batch.entries[0].created_at = kStart - 300;
+    rows = desk.intake().take(late);
+    REQUIRE(rows.size() == 1);
+    CHECK(rows[0].seen_at == kStart);
+}
+
+TEST_CASE("the gateway's clock is told by the newest rows of several polls, late ones aside") {
+    Desk desk;
+    const auto poll_with = [&](std::int64_t ahead) {
+        desk.clock.advance(1s);
+        auto poll = desk.poll_of(sync::Kind::consume);
+        poll.batch.entries[0].created_at += ahead;
+        desk.intake().take(poll);
+    };
+    for (int i = 0; i < 9; ++i) poll_with(45);
+    CHECK_FALSE(desk.state().clock_ahead.has_value());  // the first poll may have been a backlog
+    poll_with(45);
+    CHECK(desk.state().clock_ahead == 45);
+    poll_with(-3000);  // one transaction that took long
+    CHECK(desk.state().clock_ahead == 45);
+    for (int i = 0; i < 9; ++i) poll_with(-1);
+    CHECK(desk.state().clock_ahead == -1);
+}
+
+TEST_CASE("what rules need and the account may not read is told once, and when it may again") {
+    Desk desk;
+    desk.intake().take(desk.poll());
+    desk.logged.take();
+    sync::GatewayInfo info;
+    info.troubles["tokens"] = "no grant";
+    for (int i = 0; i < 3; ++i) desk.intake().take(info);
+    auto lines = desk.logged.take();
+    REQUIRE(lines.size() == 1);
+    CHECK(contains(lines[0],
+                   "tokens cannot be read, rules that need them are not evaluated: no grant"));
+    info.troubles.clear();
+    for (int i = 0; i < 3; ++i) desk.intake().take(info);
+    lines = desk.logged.take();
+    REQUIRE(lines.size() == 1);
+    CHECK(contains(lines[0], "tokens can be read again"));
 }

@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include "alerts/self_alerts.h"
 #include "daemon/messages.h"
 #include "daemon/number_format.h"
 
@@ -26,7 +27,7 @@ alerts::Notice notice() {
     n.key = {{alerts::Dimension::channel, 3, "", "3 (azure-eu)"}};
     n.value = 2'500'000;
     n.threshold = 2'000'000;
-    n.window = 1h;
+    n.window = alerts::Frame::rolling(1h);
     n.since = base::from_unix(1'767'625'200);
     n.at = n.since;
     n.zone = *base::TimeZone::find("Asia/Shanghai");
@@ -102,6 +103,84 @@ TEST_CASE("late notices are one message that says so") {
           "2026-01-05 23:00:00 Firing: token-burn · Channel 3 (azure-eu), 2,500,000");
 }
 
+TEST_CASE("a comparison says what against what, in both languages") {
+    auto n = notice();
+    n.metric = alerts::Metric::cost;
+    n.compare_to = alerts::Comparison::previous;
+    n.value = 230;
+    n.threshold = 200;
+    n.now = 46.2;
+    n.base = 14;
+    const auto english = Messages{config(Language::english)}.alert(n);
+    CHECK(english.facts.at(0) == notifiers::Message::Fact{"cost", "+230 % (> +200 %, 1h)"});
+    CHECK(english.facts.at(1) ==
+          notifiers::Message::Fact{"Compared", "against the 1h before: $46.20, was $14.00"});
+    const auto chinese = Messages{config(Language::chinese)}.alert(n);
+    CHECK(chinese.facts.at(1) ==
+          notifiers::Message::Fact{"对比", "与前 1h 相比：$46.20，当时 $14.00"});
+    n.window = {alerts::Frame::Kind::this_month, {}, {}, {}};
+    n.compare_to = alerts::Comparison::usual;
+    n.below = true;
+    n.value = -62.5;
+    n.threshold = -50;
+    const auto drop = Messages{config(Language::english)}.alert(n);
+    CHECK(drop.facts.at(0).value == "-62.5 % (< -50 %, this month)");
+    CHECK(drop.facts.at(1).value ==
+          "against what is usual at this time of the week: $46.20, was $14.00");
+}
+
+TEST_CASE("what explains an alert is a line a dimension") {
+    auto n = notice();
+    n.contributions = {
+        {alerts::Dimension::model,
+         {{{alerts::Dimension::model, {}, "gpt-4o", "gpt-4o"}, 81.4, 95.0},
+          {{alerts::Dimension::model, {}, "o1", "o1"}, 12, {}}}},
+        {alerts::Dimension::token, {{{alerts::Dimension::token, 11, "", "k1 (alice)"}, 99, {}}}}};
+    const auto english = Messages{config(Language::english)}.alert(n);
+    CHECK(english.lines ==
+          std::vector<std::string>{"Model gpt-4o 81 % (95 % of the rise) · o1 12 %",
+                                   "Key k1 (alice) 99 %"});
+    const auto chinese = Messages{config(Language::chinese)}.alert(n);
+    CHECK(chinese.lines.at(0) == "模型 gpt-4o 81 %（占增量 95 %） · o1 12 %");
+}
+
+TEST_CASE("a gauge has no window, and a built-in alert no numbers but a sentence") {
+    auto n = notice();
+    n.metric = alerts::Metric::healthy_channels;
+    n.below = true;
+    n.value = 1;
+    n.threshold = 2;
+    const Messages messages{config(Language::english)};
+    CHECK(messages.alert(n).facts.at(0) == notifiers::Message::Fact{"healthy_channels", "1 (< 2)"});
+    auto own = notice();
+    own.rule = "source-stale";
+    own.key = {};
+    own.summary = "the gateway cannot be read (unreachable): refused";
+    const auto message = messages.alert(own);
+    CHECK(message.title == "Firing: the gateway cannot be followed");
+    CHECK(message.lines.at(0) == own.summary);
+    REQUIRE(message.facts.size() == 1);
+    CHECK(message.facts.at(0).label == "Since");
+    for (const auto& name : alerts::self_alert_names()) {
+        own.rule = name;
+        CHECK(messages.alert(own).title != "Firing: " + own.rule);
+        CHECK(Messages{config(Language::chinese)}.alert(own).title != "告警：" + own.rule);
+    }
+}
+
+TEST_CASE("a flapping alert says how often, and a silenced one that the breaker still acts") {
+    auto n = notice();
+    n.reason = alerts::Reason::flapping;
+    n.flaps = 3;
+    n.action_goes_on = true;
+    const auto message = Messages{config(Language::english)}.alert(n);
+    CHECK(message.lines ==
+          std::vector<std::string>{
+              "3 times within an hour",
+              "It comes and goes: nothing more is said about it until it has calmed down",
+              "It is silenced, but for notices only: the breaker still acts"});
+}
+
 TEST_CASE("numbers are grouped and money has cents") {
     using alerts::Metric;
     CHECK(group_digits(0) == "0");
@@ -116,4 +195,14 @@ TEST_CASE("numbers are grouped and money has cents") {
     CHECK(format_value(Metric::cost, 0) == "$0.00");
     CHECK(format_value(Metric::latency_avg, 1234.6) == "1,235 ms");
     CHECK(format_value(Metric::tpm, 12.5) == "12.5/min");
+    CHECK(format_value(Metric::final_error_rate, 0.5) == "0.5 %");
+    CHECK(format_value(Metric::ttft_p95, 800) == "800 ms");
+    CHECK(format_value(Metric::since_last, 1500) == "25m");
+    CHECK(format_value(Metric::token_expires_in, -90) == "-1m30s");
+    CHECK(format_value(Metric::since_last, 1e300).size() > 10);
+    CHECK(format_value(Metric::token_remaining, 3) == "$3.00");
+    CHECK(format_value(Metric::channel_balance, 12.345) == "12.35");
+    CHECK(format_change(230) == "+230 %");
+    CHECK(format_change(-62.55) == "-62.5 %");
+    CHECK(format_change(0) == "0 %");
 }

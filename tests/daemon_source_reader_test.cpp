@@ -9,6 +9,7 @@
 #include "daemon/schemas.h"
 #include "daemon/source_reader.h"
 #include "support/fake_clock.h"
+#include "support/mariadb.h"
 #include "support/program.h"
 #include "support/simulated_source.h"
 #include "support/temp_dir.h"
@@ -119,18 +120,39 @@ public:
         options.poll_interval = 20ms;
         options.first_backoff = options.longest_backoff = 20ms;
         options.catch_up_rate = rate_;
+        options.info_interval = info_interval;
         sync::FollowOptions follow;
         follow.batch = 100;
         SourceReader::Origin origin{
             gateway.connect(),
             std::make_unique<FailingMirror>(sync::make_mirror(folder_.file("s.db")), mirror_fails),
-            sync::make_session(*sync::parse_dsn(folder_.file("none.db")).dsn, {}), ""};
+            sync::make_session(*sync::parse_dsn(folder_.file("main.db")).dsn, {}), ""};
         reader_ = std::make_unique<SourceReader>(
             std::move(origin), store_.position(), follow, options, clock_, [this](SourceNews one) {
                 news_.with([&](auto& all) { all.push_back(std::move(one)); });
             });
     }
     void stop() { reader_.reset(); }
+    void need(sync::InfoNeeds needs) { reader_->set_needs(needs); }
+    /// The gateway's own tables, which are not there at first.
+    SQLite::Database create_main() {
+        SQLite::Database db{folder_.file("main.db"), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE,
+                            5000};
+        db.exec(tests::sqlite_ddl("newapi_2026"));
+        return db;
+    }
+    /// Waits for a look at the gateway's objects that is as `wanted`.
+    bool look_until(const std::function<bool(const sync::GatewayInfo&)>& wanted) {
+        return tests::eventually([&] {
+            bool found = false;
+            for (const auto& one : news_.with([](auto& all) { return std::exchange(all, {}); })) {
+                if (std::holds_alternative<sync::Poll>(one)) reader_->stored();
+                const auto* const info = std::get_if<sync::GatewayInfo>(&one);
+                found = found || (info && wanted(*info));
+            }
+            return found;
+        });
+    }
 
     /// Stores polls until there are so many rows. False when they do not come.
     bool store_until(std::int64_t rows) {
@@ -151,6 +173,7 @@ public:
     Gateway gateway;
     std::atomic<bool> mirror_fails = false;
     std::vector<std::string> mirror_troubles;
+    base::Seconds info_interval{30};
 
 private:
     base::SystemClock clock_;
@@ -195,5 +218,26 @@ TEST_CASE("a mirror that cannot be read is told as such, tried again, and costs 
     CHECK(desk.mirror_troubles.front() == "disk I/O error");
     CHECK(desk.store().position().epoch == 1);
     CHECK(desk.store().rows() == 580);
+    desk.stop();
+}
+
+TEST_CASE("what of the gateway's objects is looked at changes while it is looked at") {
+    Desk desk{10, 1e6};
+    desk.info_interval = 0s;
+    auto gateway = desk.create_main();
+    gateway.exec("INSERT INTO channels(id, `key`, name, type) VALUES(3, '', 'azure', 3)");
+    gateway.exec("INSERT INTO tokens(id, user_id, `key`, name) VALUES(7, 1, 'sk', 'n')");
+    desk.start();
+    CHECK(desk.look_until([](const sync::GatewayInfo& info) {
+        CHECK(info.tokens.empty());
+        CHECK(info.gateway == sync::Gateway::new_api);
+        return info.channels.contains(3);
+    }));
+    desk.need({.tokens = true});
+    CHECK(desk.look_until([](const sync::GatewayInfo& info) { return info.tokens.contains(7); }));
+    desk.need({});
+    CHECK(desk.look_until([](const sync::GatewayInfo& info) {
+        return info.tokens.empty() && info.tokens_covered == sync::Coverage{};
+    }));
     desk.stop();
 }

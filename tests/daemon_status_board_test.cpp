@@ -18,7 +18,7 @@ namespace {
 /// A board with everything behind it that it reads from.
 class Desk {
 public:
-    explicit Desk(Config config) : config_(std::move(config)) { engine_.restore(clock.now()); }
+    explicit Desk(Config config) : config_(std::move(config)) { engine_.restore({}, clock.now()); }
 
     void read(const std::function<void(sync::Poll&)>& change = {}) {
         sync::Poll poll;
@@ -30,7 +30,8 @@ public:
     }
     std::vector<std::string> reasons() {
         board.beat();
-        board.publish({store_, engine_, outbox_, audit_, intake, upkeep_});
+        board.publish(
+            {store_, engine_.overview(), self_alerts, silences, outbox_, audit_, intake, upkeep_});
         const auto readiness = board.readiness();
         CHECK(readiness.ready == readiness.reasons.empty());
         return readiness.reasons;
@@ -46,12 +47,14 @@ private:
     base::Log log_{base::Level::error};
     base::Database database_{folder_.file("s.db"), all_schemas()};
     sync::Store store_{database_};
-    alerts::Engine engine_{{}, store_, database_};
+    alerts::Engine engine_{config_.rules, store_};
     notifiers::Outbox outbox_{database_};
     circuit_breaker::Audit audit_{database_};
-    Upkeep upkeep_{store_, engine_, {}, clock, log_};
+    Upkeep upkeep_{database_, store_, engine_, {}, clock, log_};
 
 public:
+    alerts::SelfAlerts self_alerts{{}, {}};
+    SilenceBook silences{{database_, engine_, self_alerts}, {}, clock, log_};
     Intake intake{database_, store_, engine_, "a test", clock, log_};
     StatusBoard board{config_, clock};
 };
@@ -63,10 +66,11 @@ Config live_config(const std::string& breaker) {
     config.breaker.mode = circuit_breaker::Mode::live;
     base::yaml::Diagnostics diagnostics;
     config.rules = alerts::parse_rules(
-        "r.yaml",
-        "rules:\n  - {name: a, metric: tokens, by: [channel], window: 1h, above: 1, "
-        "action: {disable_channel: {mode: live}}}\n",
-        {{}, {}, alerts::ActionMode::live}, diagnostics);
+                       "r.yaml",
+                       "rules:\n  - {name: a, metric: tokens, by: [channel], window: 1h, above: 1, "
+                       "action: {disable_channel: {mode: live}}}\n",
+                       {{}, {}, alerts::ActionMode::live}, diagnostics)
+                       .rules;
     REQUIRE(diagnostics.ok());
     return config;
 }
@@ -150,11 +154,11 @@ TEST_CASE("the status counts open gaps and those that are only asked for now and
     CHECK(status["store"]["check"].is_null());
 }
 
-TEST_CASE("a long start is no standstill, but a pipeline that has turned must go on turning") {
+TEST_CASE("a start is no standstill, but a pipeline that has turned must go on turning") {
     tests::FakeClock clock{1'767'000'000};
     const Config config;
     StatusBoard board{config, clock};
-    clock.advance(300s);  // windows of a month are being filled
+    clock.advance(50s);  // a large store is opened
     CHECK(board.alive());
     CHECK_FALSE(board.readiness().ready);
     board.beat();
@@ -170,6 +174,53 @@ TEST_CASE("a start that never ends is told in the end") {
     tests::FakeClock clock{1'767'000'000};
     const Config config;
     const StatusBoard board{config, clock};
-    clock.advance(11min);
+    clock.advance(2min);
     CHECK_FALSE(board.alive());
+}
+
+TEST_CASE("the status tells warming rules, built-in alerts and silences, and keeps its counts") {
+    Config config;
+    base::yaml::Diagnostics diagnostics;
+    config.rules =
+        alerts::parse_rules("r.yaml",
+                            "rules:\n  - {name: named, metric: tokens, window: 1h, above: 1, "
+                            "where: {channel: \"azure-*\"}}\n",
+                            {}, diagnostics)
+            .rules;
+    REQUIRE(diagnostics.ok());
+    Desk desk{std::move(config)};
+    desk.read();
+    desk.self_alerts.set(alerts::SelfAlert::notifier_dead, "ops", true, "ops cannot be reached");
+    desk.self_alerts.evaluate(desk.clock.now());
+    desk.silences.add(R"({"rule": "named", "for": "2h", "reason": "new cables"})");
+    desk.reasons();
+    const auto status = desk.status();
+    CHECK(status["rules"]["total"] == 1);
+    CHECK(status["rules"]["warming"] == 1);  // nobody has named a channel yet
+    CHECK(status["rules"]["warming_rules"][0]["rule"] == "named");
+    CHECK(status["rules"]["error"] == 0);
+    CHECK(status["rules"]["errors"].empty());
+    REQUIRE(status["alerts"].size() == 1);
+    CHECK(status["alerts"][0]["rule"] == "notifier-dead");
+    CHECK(status["alerts"][0]["state"] == "firing");
+    CHECK(status["alerts"][0]["key"] == "ops");
+    CHECK(status["alerts"][0]["severity"] == "critical");
+    CHECK(status["alerts"][0]["text"] == "ops cannot be reached");
+    REQUIRE(status["silences"].size() == 1);
+    CHECK(status["silences"][0]["reason"] == "new cables");
+    CHECK(status["silences"][0]["until"] == base::unix_seconds(desk.clock.now()) + 7200);
+    CHECK(status["source"]["troubles"].empty());
+}
+
+TEST_CASE("the status says of each built-in alert what its notice says") {
+    for (std::size_t i = 0; i < alerts::self_alert_names().size(); ++i) {
+        Desk desk{{}};
+        desk.read();
+        desk.self_alerts.set(static_cast<alerts::SelfAlert>(i), "x", true, "why");
+        const auto step = desk.self_alerts.evaluate(desk.clock.now());
+        REQUIRE(step.notices.size() == 1);
+        desk.reasons();
+        const auto critical = step.notices[0].severity == base::Severity::critical;
+        CHECK(desk.status()["alerts"][0]["severity"] == (critical ? "critical" : "warning"));
+    }
 }

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "alerts/rule_loader.h"
+#include "alerts/state_store.h"
 #include "daemon/schemas.h"
 #include "daemon/upkeep.h"
 #include "support/fake_clock.h"
@@ -18,7 +19,7 @@ constexpr std::int64_t kStart = 1'767'000'000;
 /// A store with a month of rows, 100 a day, and a rule over all of it.
 class Desk {
 public:
-    explicit Desk(sync::Keep keep) : store_(database_, keep), engine_(rules(), store_, database_) {
+    explicit Desk(sync::Keep keep) : store_(database_, keep), engine_(rules(), store_) {
         sync::Batch batch;
         for (std::int64_t i = 1; i <= kRows; ++i) {
             sync::LogEntry entry;
@@ -33,7 +34,9 @@ public:
         batch.position.cursor = kRows;
         database_.set_durable(false);
         store_.append(batch, clock.now());
-        engine_.restore(clock.now());
+        engine_.restore({}, clock.now());
+        while (engine_.warm_up(1s)) {
+        }
     }
 
     /// What the rule sees, evaluated a second on.
@@ -49,6 +52,7 @@ public:
         return database_.handle().execAndGet("PRAGMA page_count").getInt64() *
                database_.handle().execAndGet("PRAGMA page_size").getInt64();
     }
+    base::Database& database() { return database_; }
     sync::Store& store() { return store_; }
     alerts::Engine& engine() { return engine_; }
     base::Log& log() { return log_; }
@@ -61,7 +65,7 @@ private:
             "r.yaml", "rules:\n  - {name: month, metric: tokens, window: 30d, above: 1}\n", {},
             diagnostics);
         REQUIRE(diagnostics.ok());
-        return rules;
+        return rules.rules;
     }
 
     tests::TempDir folder_;
@@ -78,7 +82,7 @@ TEST_CASE("what retention deletes leaves the windows too, in short steps and wit
     keep.rows = 20 * 86400s;
     Desk desk{keep};
     tests::Logged logged;
-    Upkeep upkeep{desk.store(), desk.engine(), {}, desk.clock, desk.log()};
+    Upkeep upkeep{desk.database(), desk.store(), desk.engine(), {}, desk.clock, desk.log()};
     CHECK(desk.value() == 3000);
     int steps = 1;
     while (upkeep.step()) ++steps;
@@ -94,7 +98,7 @@ TEST_CASE("rows that must go for room are told once a day, until a day is free o
     keep.bytes = Desk{{}}.bytes() * 9 / 10;
     Desk desk{keep};
     tests::Logged logged;
-    Upkeep upkeep{desk.store(), desk.engine(), {}, desk.clock, desk.log()};
+    Upkeep upkeep{desk.database(), desk.store(), desk.engine(), {}, desk.clock, desk.log()};
     while (upkeep.step()) {
     }
     CHECK(upkeep.out_of_room());
@@ -120,4 +124,32 @@ TEST_CASE("rows that must go for room are told once a day, until a day is free o
     }
     CHECK_FALSE(upkeep.out_of_room());
     CHECK(logged.take().empty());
+}
+
+TEST_CASE("what alerts did is remembered for 400 days, and then forgotten in short steps") {
+    Desk desk{{}};
+    {
+        alerts::Step step;
+        for (int i = 0; i < 1200; ++i) {
+            const auto at = desk.clock.now() - Upkeep::kHistory - base::Seconds{1 + i};
+            step.events.push_back({fmt::format("e{}", i), "r", "[]", at, "firing", "first", 1.0});
+        }
+        step.events.push_back(
+            {"kept", "r", "[]", desk.clock.now() - Upkeep::kHistory + 1h, "firing", "first", 1.0});
+        step.changes_state = true;
+        base::WriteTransaction transaction{desk.database()};
+        alerts::save_state(desk.database(), step);
+        transaction.commit();
+    }
+    Upkeep upkeep{desk.database(), desk.store(), desk.engine(), {}, desk.clock, desk.log()};
+    const auto left = [&] {
+        return alerts::load_history(desk.database().handle(), base::from_unix(0), desk.clock.now())
+            .size();
+    };
+    CHECK(left() == 1201);
+    std::size_t most = 0;
+    for (auto before = left(); upkeep.step(); before = left())
+        most = std::max(most, before - left());
+    CHECK(most == 500);
+    CHECK(left() == 1);
 }

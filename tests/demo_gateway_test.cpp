@@ -10,6 +10,7 @@
 #include "support/demo_session.h"
 #include "support/mariadb.h"
 #include "sync/dialect.h"
+#include "sync/info_reader.h"
 
 using namespace quotafuse;
 using namespace quotafuse::demo;
@@ -209,4 +210,31 @@ TEST_CASE("a channel that either table disables is chosen no more") {
     session->execute("UPDATE channels SET status = 1");
     session->execute("UPDATE abilities SET enabled = 1");
     CHECK(chosen(0) == Channels{1, 3, 4});
+}
+
+TEST_CASE("the story's gateway has something to show for every gauge") {
+    const tests::TempDir folder;
+    const auto session = tests::sqlite_gateway(folder.file("one-api.db"));
+    create_gateway(*session, Flavour::new_api_2026);
+    fill_gateway(*session, Flavour::new_api_2026, DemoGateway::of_story(), kNow);
+    sync::InfoReader reader{
+        *session,
+        "",
+        {.balances = true, .keys = true, .abilities = true, .tokens = true, .users = true},
+        1000};
+    const auto info = reader.read();
+    CHECK(info.troubles.empty());
+    CHECK(info.channels.at(kFailingChannel).tag == "azure");
+    CHECK(info.channels.at(8).dead_keys == 1);
+    CHECK_FALSE(info.channels.at(9).dead_keys);
+    CHECK(info.channels.at(11).balance == 3.2);
+    CHECK(info.channels.at(11).balance_at == kNow - 3600);
+    CHECK_FALSE(info.channels.at(1).balance);
+    CHECK(info.healthy->at({"default", kLonelyModel}) == 1);
+    CHECK(info.healthy->at({"vip", "gpt-4o"}) == 4);
+    CHECK(info.tokens.at(8).remaining == 2'000'000);
+    CHECK(info.tokens.at(8).used == 48'000'000);
+    CHECK(info.tokens.at(10).expires_at == kNow + 2 * 86'400);
+    CHECK_FALSE(info.tokens.at(1).expires_at);
+    CHECK(info.users.at(7).remaining == 600'000);
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <initializer_list>
@@ -62,7 +63,9 @@ public:
     void add(const std::vector<Row>& rows) { add_part(rows, 0); }
     void add_part(std::span<const Row> rows, std::int64_t minutes_since) {
         base::WriteTransaction transaction{database_};
-        rollups_->add(rows, minutes_since);
+        std::int64_t now = 0;
+        for (const auto& row : rows) now = std::max(now, row.seen_at);
+        rollups_->add(rows, minutes_since, now);
         transaction.commit();
     }
     bool expire(std::int64_t minutes, std::int64_t hours, std::optional<std::int64_t> days,

@@ -26,8 +26,22 @@ quotafuse_test(sync_gateway THREADS
           support/tcp_gate.cpp support/tls_files.cpp
   LINK quotafuse_sync quotafuse_mariadb OpenSSL::Crypto)
 
-# The store needs no gateway; upgrades need every room that keeps something in it.
+# The store needs no gateway.
 quotafuse_test(sync_store
-  SOURCES sync_address_test.cpp sync_mirror_test.cpp sync_retention_test.cpp sync_store_test.cpp sync_upgrade_test.cpp
+  SOURCES sync_address_test.cpp sync_history_test.cpp sync_mirror_test.cpp sync_retention_test.cpp sync_store_test.cpp
+  LINK quotafuse_sync)
+
+quotafuse_test(sync_gauges
+  SOURCES sync_gauges_test.cpp
+  LINK quotafuse_sync)
+
+# What the gateway's own tables say, on real servers and with real grants.
+quotafuse_test(sync_info
+  SOURCES sync_info_test.cpp support/test_gateway.cpp
+  LINK quotafuse_sync quotafuse_mariadb)
+
+# Upgrades need every room that keeps something in the store.
+quotafuse_test(sync_upgrade
+  SOURCES sync_upgrade_test.cpp
   LINK quotafuse_alerts quotafuse_notifiers quotafuse_circuit_breaker quotafuse_sync)
-target_compile_definitions(sync_store_test PRIVATE QUOTAFUSE_STORES="${CMAKE_CURRENT_SOURCE_DIR}/data/stores")
+target_compile_definitions(sync_upgrade_test PRIVATE QUOTAFUSE_STORES="${CMAKE_CURRENT_SOURCE_DIR}/data/stores")

@@ -133,10 +133,11 @@ TEST_CASE("no statement of an append or an upkeep goes through a table") {
     opened.store.served(kNow - 60);
     sqlite3_trace_v2(db.getHandle(), 0, nullptr, nullptr);
 
-    const std::set<std::string> one_row{"SCAN position\n", "SCAN upkeep\n"};
+    const std::set<std::string> one_row{"SCAN position\n", "SCAN upkeep\n", "SCAN gateway_state\n"};
     int planned = 0;
     for (const auto& sql : statements) {
-        if (sql.starts_with("BEGIN") || sql.starts_with("COMMIT") || sql.starts_with("PRAGMA"))
+        if (sql.starts_with("BEGIN") || sql.starts_with("COMMIT") || sql.starts_with("PRAGMA") ||
+            sql.find("FROM pragma_") != std::string::npos)
             continue;
         ++planned;
         CAPTURE(sql);

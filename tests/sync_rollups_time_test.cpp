@@ -215,7 +215,7 @@ TEST_CASE("what a transaction takes back was never there") {
     const auto rows = source.rows(kMonday, kMonday + 2 * kDay, 1000);
     {
         base::WriteTransaction transaction{ledger.database()};
-        ledger.rollups().add(rows, 0);
+        ledger.rollups().add(rows, 0, kMonday + 2 * kDay);
         ledger.rollups().expire(kMonday + kDay, kMonday + kDay, {}, 10'000);
     }
     CHECK(ledger.dump("hour").empty());

@@ -128,18 +128,20 @@ inline std::vector<std::string> rollups_in(SQLite::Database& db) {
 inline std::vector<std::string> rollups_anew(const std::string& path) {
     const TempDir folder;
     const auto copy = folder.file("copy.db");
+    std::int64_t closed = 0;  // rows from the future closed no hour
     {
         SQLite::Database source{path};
         source.exec("VACUUM INTO '" + copy + "'");
         SQLite::Database db{copy, SQLite::OPEN_READWRITE};
         for (const auto& table : rollup_tables_of(db)) db.exec("DELETE FROM " + table);
+        closed = number(db, "SELECT closed FROM rollup_state");
         db.exec("UPDATE rollup_state SET closed = 0");
     }
     StoreFile file{copy};
     const auto rows = read_all(file.store);
     sync::Rollups rollups{file.database, file.store.texts(), {}};
     base::WriteTransaction transaction{file.database};
-    rollups.add(rows, 0);
+    rollups.add(rows, 0, closed * 3600);
     transaction.commit();
     return rollups_in(file.database.handle());
 }

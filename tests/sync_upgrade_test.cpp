@@ -10,6 +10,7 @@
 #include "base/failure.h"
 #include "circuit_breaker/audit.h"
 #include "notifiers/outbox.h"
+#include "sync/gauges.h"
 #include "sync_store_fixture.h"
 
 using namespace quotafuse;
@@ -32,14 +33,28 @@ std::string bytes_of(const std::string& path) {
     return {std::istreambuf_iterator<char>{file}, {}};
 }
 
-/// What other rooms than sync keep.
-std::map<std::string, std::vector<std::string>> other_tables(SQLite::Database& db) {
-    std::map<std::string, std::vector<std::string>> tables;
-    for (const auto* const name :
+using Columns = std::map<std::string, std::string>;
+
+/// Of the tables of other rooms than sync.
+Columns other_columns(SQLite::Database& db) {
+    Columns columns;
+    for (const auto* const table :
          {"alert_state", "alert_event", "rule_state", "engine_state", "outbox", "notifier_health",
           "breaker_intents", "breaker_audit"}) {
-        tables[name] = dump(db, std::string{"SELECT * FROM "} + name);
+        SQLite::Statement query{db, "SELECT group_concat(name) FROM pragma_table_info(?)"};
+        query.bind(1, table);
+        query.executeStep();
+        columns[table] = query.getColumn(0).getString();
     }
+    return columns;
+}
+
+/// What other rooms than sync keep.
+std::map<std::string, std::vector<std::string>> other_tables(SQLite::Database& db,
+                                                             const Columns& columns) {
+    std::map<std::string, std::vector<std::string>> tables;
+    for (const auto& [table, names] : columns)
+        tables[table] = dump(db, "SELECT " + names + " FROM " + table);
     return tables;
 }
 
@@ -50,7 +65,9 @@ std::vector<std::string> rows_of(SQLite::Database& db, const std::string& ip) {
     };
     return dump(
         db,
-        "SELECT id, created_at, seen_at, kind, flags, user, token, channel, quota, "
+        // seen_at of what came long after counts as that of a back-fill.
+        "SELECT id, created_at, iif(abs(seen_at - created_at) > 120, created_at, seen_at), kind, "
+        "flags, user, token, channel, quota, "
         "prompt_tokens, completion_tokens, cache_tokens, latency_ms, first_token_ms, status, "
         "request_id, attempts, " +
             text("username") + ", " + text("token_name") + ", " + text("model") + ", " +
@@ -90,10 +107,12 @@ TEST_CASE("a store of version 1 keeps every row and every state, and goes on") {
     std::filesystem::copy_file(stored_by("v1"), path);
     std::map<std::string, std::vector<std::string>> states;
     std::vector<std::string> rows;
+    Columns columns;
     Fingerprint newest;
     {
         SQLite::Database former{path};
-        states = other_tables(former);
+        columns = other_columns(former);
+        states = other_tables(former, columns);
         rows = rows_of(former, "ifnull((SELECT value FROM text WHERE id = log.ip), '')");
         newest.created_at = number(former, "SELECT created_at FROM log WHERE id = 18559");
     }
@@ -104,7 +123,7 @@ TEST_CASE("a store of version 1 keeps every row and every state, and goes on") {
 
     base::Database database{path, schemas()};
     auto& db = database.handle();
-    CHECK(other_tables(db) == states);
+    CHECK(other_tables(db, columns) == states);
     db.createFunction("address", 1, true, nullptr,
                       [](sqlite3_context* context, int, sqlite3_value** values) {
                           const auto text = format_address(sqlite3_value_int64(values[0]));
@@ -131,6 +150,41 @@ TEST_CASE("a store of version 1 keeps every row and every state, and goes on") {
     CHECK(number(db, "SELECT sum(answers + errors + client_errors) FROM hour_channel_model") >
           1000);
     CHECK(rollups_in(db) == rollups_anew(path));
+}
+
+TEST_CASE("a store of version 2 keeps every row and rollup, and what it back-filled came on time") {
+    const TempDir folder;
+    const auto path = folder.file("s.db");
+    std::filesystem::copy_file(stored_by("v2"), path);
+    std::vector<std::string> rows;
+    std::vector<std::string> rollups;
+    {
+        SQLite::Database former{path};
+        rows = rows_of(former, "ip");
+        rollups = rollups_in(former);
+        REQUIRE(number(former, "SELECT sum(seen_at > created_at + 120) FROM log") > 100);
+    }
+    REQUIRE(rows.size() == 1100);
+    base::Database database{path, schemas()};
+    auto& db = database.handle();
+    CHECK(rows_of(db, "ip") == rows);
+    CHECK(rollups_in(db) == rollups);
+    CHECK(number(db, "SELECT count(*) FROM log WHERE abs(seen_at - created_at) > 120") == 0);
+    CHECK(number(db, "SELECT count(*) FROM log WHERE seen_at <> created_at") > 0);
+    CHECK(number(db, "SELECT count(*) FROM breaker_audit") == 4);
+    Store store{database};
+    CHECK(store.rows() == 1100);
+    Gauges gauges{database, store};
+    CHECK_FALSE(gauges.directory().known);
+    CHECK(gauges.current().empty());
+    auto position = store.position();
+    const auto id = ++position.cursor;
+    const auto newest = store.newest();
+    store.append({{entry(id, newest)}, position}, base::from_unix(newest + 1),
+                 base::from_unix(newest + 900));
+    std::size_t late = 0;
+    store.read_late(0, newest, newest + 300, [&](const Row&) { ++late; });
+    CHECK(late == 1);
 }
 
 TEST_CASE("of a first version the addresses become numbers and leave the dictionary") {

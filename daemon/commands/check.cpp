@@ -1,16 +1,25 @@
+#include <cstdlib>
 #include <functional>
 #include <iostream>
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "base/failure.h"
+#include "daemon/blind_spots.h"
 #include "daemon/commands/commands.h"
 #include "daemon/http_server.h"
+#include "daemon/info_needs.h"
 #include "sync/gateway_info.h"
+#include "sync/history.h"
+#include "sync/info_reader.h"
 #include "sync/log_source.h"
 
 namespace quotafuse::daemon {
 namespace {
+
+/// Enough for every kind of every gateway: a check looks once.
+constexpr int kStatements = 100;
 
 std::string plural(std::size_t count, const std::string& word) {
     return fmt::format("{} {}{}", count, word, count == 1 ? "" : "s");
@@ -55,6 +64,10 @@ void print_modes(const Config& config) {
     }
 }
 
+void print_spots(const std::vector<std::string>& spots) {
+    for (const auto& spot : spots) std::cout << "  blind spot: " << spot << '\n';
+}
+
 /// Runs one look at the gateway; says how it went.
 bool look(const std::string& what, const std::function<std::string()>& act) {
     try {
@@ -71,6 +84,44 @@ std::string look_at_logs(const Config& config) {
     const auto last = source->last_id();
     return fmt::format("{}, {}", sync::gateway_name(source->dialect().gateway()),
                        last == 0 ? "no rows yet" : fmt::format("rows up to id {}", last));
+}
+
+/// The newest rows only: a look at all of them would be a load for the gateway.
+void count_errors(const Config& config, GatewaySight& sight) {
+    const auto source = sync::make_source(*config.source.log_source(), config.source.gateway, {});
+    source->last_id();
+    sight.gateway = source->dialect().gateway();
+    const auto session = sync::make_session(*config.source.log_source(), {});
+    const auto counts = session->query(
+        fmt::format("SELECT COUNT(*), SUM(CASE WHEN type = 5 THEN 1 ELSE 0 END) FROM (SELECT type "
+                    "FROM logs ORDER BY id DESC LIMIT {}) AS newest",
+                    kRowsLookedAt));
+    const auto number = [](const sync::Cell& cell) {
+        return cell ? std::strtoll(cell->c_str(), nullptr, 10) : 0;
+    };
+    sight.rows = number(counts.at(0).at(0));
+    sight.errors = number(counts.at(0).at(1));
+}
+
+std::string look_at_objects(const Config& config, GatewaySight& sight) {
+    const auto session = sync::make_session(*config.source.main, {});
+    sync::InfoReader reader{*session, config.source.main->database, needs_of(config.rules),
+                            kStatements};
+    if (sight.gateway) reader.set_gateway(*sight.gateway);
+    sight.troubles = reader.read().troubles;
+    return sight.troubles.empty() ? "what the rules need of them can be read"
+                                  : "not all that the rules need can be read, see below";
+}
+
+std::vector<std::string> look_at_store(const Config& config) {
+    if (::access(config.store.c_str(), F_OK) != 0) return {};
+    try {
+        const base::SystemClock clock;
+        const auto range = sync::History{config.store}.range();
+        return blind_spots(config, range ? std::optional{range->first} : std::nullopt, clock.now());
+    } catch (const base::Failure& e) {
+        return {e.what()};
+    }
 }
 
 std::string look_at_channels(const Config& config) {
@@ -99,7 +150,16 @@ bool check_online(const Config& config) {
     require_source(config);
     bool ok = look("logs", [&] { return look_at_logs(config); });
     ok = look("channels", [&] { return look_at_channels(config); }) && ok;
+    GatewaySight sight;
+    if (ok) {
+        ok = look("objects", [&] {
+            count_errors(config, sight);
+            return look_at_objects(config, sight);
+        });
+    }
     if (config.breaker.dsn) ok = look("breaker", [&] { return look_at_breaker(config); }) && ok;
+    print_spots(blind_spots(config, sight));
+    print_spots(look_at_store(config));
     return ok;
 }
 
@@ -110,6 +170,7 @@ int check_command(const Arguments& arguments) {
     parse_listen_address(config.listen);
     print_summary(config);
     print_modes(config);
+    print_spots(blind_spots(config));
     if (!arguments.online) return 0;
     return check_online(config) ? 0 : static_cast<int>(base::ExitCode::unavailable);
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "alerts/rule_loader.h"
 #include "base/environment.h"
 #include "base/log.h"
 #include "daemon/arguments.h"
@@ -13,10 +14,14 @@ int backup_command(const Arguments& arguments);
 int check_command(const Arguments& arguments);
 int demo_command(const Arguments& arguments);
 int grants_command(const Arguments& arguments);
+int init_command(const Arguments& arguments);
 int notify_command(const Arguments& arguments);
+int replay_command(const Arguments& arguments);
 int run_command(const Arguments& arguments);
+int silence_command(const Arguments& arguments);
 int status_command(const Arguments& arguments);
 int sync_command(const Arguments& arguments);
+int test_rules_command(const Arguments& arguments);
 int version_command(const Arguments& arguments);
 
 /// The configuration, or Failure(config) after every fault was printed to stderr. Warnings are
@@ -24,5 +29,17 @@ int version_command(const Arguments& arguments);
 Config load_or_fail(const Arguments& arguments);
 /// Failure(config) unless the gateway's database is configured; says what to set.
 const sync::Dsn& require_source(const Config& config);
+
+/// The rules of these files with their tests; without files those of the configuration.
+/// Failure(config) after every fault was printed to stderr.
+alerts::RuleSet load_rules_or_fail(const Config& config, const std::vector<std::string>& files);
+/// Failure(usage) for a name that no rule has, with the nearest one.
+const alerts::Rule& rule_or_fail(const std::vector<alerts::Rule>& rules, const std::string& name);
+
+/// The running daemon's answer to one request of the control socket, both JSON. Failure:
+/// unavailable where no daemon answers, else as the daemon says.
+std::string ask_or_fail(const Config& config, const std::string& request_json);
+/// One line for a silence as the daemon answers it (see silences_json).
+std::string silence_text(const std::string& json, const base::TimeZone& zone);
 
 }  // namespace quotafuse::daemon

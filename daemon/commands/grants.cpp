@@ -4,6 +4,7 @@
 
 #include "base/failure.h"
 #include "daemon/commands/commands.h"
+#include "daemon/info_needs.h"
 
 namespace quotafuse::daemon {
 
@@ -32,6 +33,7 @@ int grants_command(const Arguments& arguments) {
         std::cout << "-- For New API. For One API set source.gateway to one-api first: its tables "
                      "have other columns.\n";
     }
+    wanted.needs = needs_of(config.rules);
     std::cout << circuit_breaker::grants_sql(wanted);
     return 0;
 }

@@ -2,12 +2,19 @@
 #include <iostream>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 #include <unistd.h>
 
 #include "base/failure.h"
 #include "daemon/commands/commands.h"
+#include "daemon/control_client.h"
 
 namespace quotafuse::daemon {
+namespace {
+
+constexpr base::Milliseconds kPatience{3000};
+
+}  // namespace
 
 Config load_or_fail(const Arguments& arguments) {
     if (arguments.config.named && ::access(arguments.config.file.c_str(), F_OK) != 0 &&
@@ -22,6 +29,23 @@ Config load_or_fail(const Arguments& arguments) {
         throw base::Failure(base::ExitCode::config, "the configuration has faults");
     }
     return config;
+}
+
+std::string ask_or_fail(const Config& config, const std::string& request_json) {
+    auto answer = ask_daemon(config.control_socket, request_json, kPatience);
+    if (!answer) {
+        throw base::Failure(
+            base::ExitCode::unavailable,
+            fmt::format("no daemon answers at {}: is it running (systemctl status quotafuse)?",
+                        config.control_socket));
+    }
+    const auto parsed = nlohmann::json::parse(*answer, nullptr, false);
+    if (const auto error = parsed.is_object() ? parsed.find("error") : parsed.end();
+        error != parsed.end() && error->is_object() && error->contains("message")) {
+        throw base::Failure(static_cast<base::ExitCode>(error->value("code", 1)),
+                            error->at("message").get<std::string>());
+    }
+    return std::move(*answer);
 }
 
 const sync::Dsn& require_source(const Config& config) {

@@ -18,7 +18,7 @@ class Service {
 public:
     Service(const Arguments& arguments, const base::Log& log, base::Log& hiding)
         : arguments_(arguments), log_(log), hiding_(hiding) {
-        start(std::make_unique<Config>(load_or_fail(arguments)));
+        start(std::make_unique<Config>(load_or_fail(arguments)), false);
     }
 
     const StatusBoard& board() const { return daemon_->board(); }
@@ -41,12 +41,12 @@ public:
         daemon_.reset();
         auto former = std::move(config_);
         try {
-            start(std::move(fresh));
+            start(std::move(fresh), true);
             log_.info("reloaded");
         } catch (const std::exception& e) {
             log_.error(
                 fmt::format("reload refused: {}; the former configuration goes on", e.what()));
-            start(std::move(former));
+            start(std::move(former), true);
         }
     }
 
@@ -62,10 +62,10 @@ private:
         }
     }
 
-    void start(std::unique_ptr<Config> config) {
+    void start(std::unique_ptr<Config> config, bool reloaded) {
         require_source(*config);
         hiding_.hide(config->secrets());
-        daemon_ = std::make_unique<Daemon>(*config, clock_, log_, std::random_device{}());
+        daemon_ = std::make_unique<Daemon>(*config, clock_, log_, std::random_device{}(), reloaded);
         config_ = std::move(config);
     }
 

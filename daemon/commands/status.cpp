@@ -16,8 +16,6 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr base::Milliseconds kPatience{3000};
-
 void print_list(const Json& list, const std::string& head,
                 const std::function<std::string(const Json&)>& line) {
     if (list.empty()) return;
@@ -51,12 +49,29 @@ void print_source(const Json& source, const Json& store, const base::TimeZone& z
         std::cout << fmt::format("          {} rows with an `other` that cannot be read\n",
                                  group_digits(broken));
     if (source.at("read_only").get<bool>()) std::cout << "          its server takes no writes\n";
+    for (const auto& [kind, why] : source.at("troubles").items()) {
+        std::cout << fmt::format("          {} cannot be read: {}\n", kind, text_or(why, ""));
+    }
     if (store.at("out_of_room").get<bool>()) {
         std::cout << fmt::format("store     store.max_size is reached: rows are kept only{}\n",
                                  time(store.at("kept_since")));
     }
     if (const auto check = text_or(store.at("check"), ""); check == "running" || check == "failed")
         std::cout << fmt::format("store     check of the file: {}\n", check);
+}
+
+std::string held(const Json& alert) {
+    if (alert.value("silenced", false)) return " (silenced)";
+    return alert.value("inhibited", false) ? " (inhibited)" : "";
+}
+
+void print_rules(const Json& rules) {
+    print_list(rules.at("warming_rules"), "warming up:", [](const Json& rule) {
+        return fmt::format("{}: {} %", text_or(rule.at("rule"), "?"), number(rule.at("percent")));
+    });
+    print_list(rules.at("errors"), "in error, not evaluated:", [](const Json& rule) {
+        return fmt::format("{}: {}", text_or(rule.at("rule"), "?"), text_or(rule.at("text"), ""));
+    });
 }
 
 void print(const Json& status, const base::TimeZone& zone) {
@@ -94,11 +109,18 @@ void print(const Json& status, const base::TimeZone& zone) {
     };
     print_list(status.at("readiness").at("reasons"),
                "not ready:", [](const Json& reason) { return reason.get<std::string>(); });
+    print_rules(rules);
+    print_list(status.at("silences"), "silences:", [&](const Json& silence) {
+        return silence_text(silence.dump(), zone);
+    });
     print_list(status.at("alerts"), "alerts:", [&](const Json& a) {
-        return fmt::format("{} {}{}{} since {}: {} (limit {}) {}", text_or(a.at("state"), "?"),
-                           text_or(a.at("rule"), "?"), text_or(a.at("key"), "").empty() ? "" : " ",
-                           text_or(a.at("key"), ""), time(a.at("since")), number(a.at("value")),
-                           number(a.at("threshold")), text_or(a.at("unit"), ""));
+        const auto key = text_or(a.at("key"), "");
+        const auto head = fmt::format("{}{} {}{}{} since {}: ", text_or(a.at("state"), "?"),
+                                      held(a), text_or(a.at("rule"), "?"), key.empty() ? "" : " ",
+                                      key, time(a.at("since")));
+        if (a.contains("text")) return head + text_or(a.at("text"), "");
+        return head + fmt::format("{} (limit {}) {}", number(a.at("value")),
+                                  number(a.at("threshold")), text_or(a.at("unit"), ""));
     });
     print_list(status.at("breaker").at("open"), "disabled by quotafuse:", [&](const Json& trip) {
         return fmt::format("channel {} ({}) since {}", trip.at("channel").get<std::int64_t>(),
@@ -116,31 +138,73 @@ void print(const Json& status, const base::TimeZone& zone) {
     }
 }
 
+std::string plural(std::int64_t count, const std::string& word) {
+    return fmt::format("{} {}{}", group_digits(count), word,
+                       count == 1 || word == "series" ? "" : "s");
+}
+
+/// "2026-01-05 23:00:04", "… to 23:07:31 (448 times)".
+std::string period_text(const Json& evaluation, const base::TimeZone& zone) {
+    const auto first = zone.format(base::from_unix(evaluation.at("first").get<std::int64_t>()));
+    auto last = zone.format(base::from_unix(evaluation.at("last").get<std::int64_t>()));
+    const auto times = evaluation.at("times").get<std::int64_t>();
+    if (times <= 1) return first;
+    const auto date = first.substr(0, first.find(' ') + 1);
+    if (last.starts_with(date)) last.erase(0, date.size());
+    return fmt::format("{} to {} ({})", first, last, plural(times, "time"));
+}
+
+std::string evaluation_text(const Json& evaluation, const base::TimeZone& zone) {
+    const auto key = text_or(evaluation.at("key"), "");
+    const auto shown = text_or(evaluation.at("shown"), "");
+    const auto series = evaluation.at("series").get<std::int64_t>();
+    return fmt::format("{}: {}{}{}{}: {}", period_text(evaluation, zone),
+                       key.empty() ? "" : key + ", ", text_or(evaluation.at("state"), "?"),
+                       shown.empty() ? "" : " " + shown,
+                       series > 1 ? fmt::format(" (worst of {})", plural(series, "series")) : "",
+                       text_or(evaluation.at("why"), ""));
+}
+
+/// Newest first: when, what was seen, and why nothing more came of it.
+void print_report(const Json& report, const base::TimeZone& zone) {
+    std::cout << fmt::format("{} ({}): {} remembered, {} firing, {} pending\n",
+                             text_or(report.at("rule"), "?"), text_or(report.at("limit_shown"), ""),
+                             plural(report.at("series").get<std::int64_t>(), "series"),
+                             report.at("firing").get<std::int64_t>(),
+                             report.at("pending").get<std::int64_t>());
+    if (!report.at("enabled").get<bool>()) std::cout << "it is disabled (`enabled: false`)\n";
+    if (report.at("error").is_string())
+        std::cout << "in error, not evaluated: " << text_or(report.at("error"), "") << '\n';
+    if (const auto percent = report.at("warmed_up_percent").get<double>(); percent < 100)
+        std::cout << fmt::format("warming up: {:.0f} %; until then it neither fires nor resolves\n",
+                                 percent);
+    const auto& evaluations = report.at("evaluations");
+    if (evaluations.empty()) std::cout << "not evaluated yet\n";
+    for (const auto& one : evaluations) std::cout << "  " << evaluation_text(one, zone) << '\n';
+}
+
 }  // namespace
 
 int status_command(const Arguments& arguments) {
     const auto config = load_or_fail(arguments);
-    const auto answer = ask_daemon(config.control_socket, R"({"command":"status"})", kPatience);
-    if (!answer) {
-        throw base::Failure(
-            base::ExitCode::unavailable,
-            fmt::format("no daemon answers at {}: is it running (systemctl status quotafuse)?",
-                        config.control_socket));
-    }
-    const auto status = Json::parse(*answer, nullptr, false);
-    if (status.is_object() && status.contains("error")) {
-        throw base::Failure(base::ExitCode::failed,
-                            "the daemon answers: " + text_or(status["error"]["message"], *answer));
-    }
+    const bool of_rule = !arguments.rule.empty();
+    const Json request =
+        of_rule ? Json{{"command", "rule"}, {"rule", arguments.rule}} : Json{{"command", "status"}};
+    const auto answer =
+        ask_or_fail(config, request.dump(-1, ' ', false, Json::error_handler_t::replace));
     if (arguments.json) {
-        std::cout << *answer << '\n';
+        std::cout << answer << '\n';
         return 0;
     }
-    if (!status.is_object() || !status.contains("rules")) {
+    const auto status = Json::parse(answer, nullptr, false);
+    if (!status.is_object() || (!of_rule && !status.contains("rules"))) {
         throw base::Failure(base::ExitCode::failed,
                             "the daemon is starting, ask again in a moment");
     }
-    print(status, config.timezone);
+    if (of_rule)
+        print_report(status, config.timezone);
+    else
+        print(status, config.timezone);
     return 0;
 }
 

@@ -39,6 +39,18 @@ std::string tag_of(const DemoChannel& channel) {
     return channel.name.substr(0, channel.name.find('-'));
 }
 
+/// New API's word on a channel's keys: the last ones are switched off.
+std::string channel_info_of(const DemoChannel& channel) {
+    if (channel.keys <= 1) return R"({"is_multi_key":false})";
+    std::string dead;
+    for (int key = channel.keys - channel.dead_keys; key < channel.keys; ++key)
+        dead += fmt::format("{}\"{}\":3", dead.empty() ? "" : ",", key);
+    return fmt::format(
+        R"({{"is_multi_key":true,"multi_key_size":{},"multi_key_status_list":{{{}}},)"
+        R"("multi_key_mode":"random"}})",
+        channel.keys, dead);
+}
+
 using Value = std::pair<std::string_view, sync::Argument>;
 
 /// Leaves out what this flavour's table does not have.
@@ -74,7 +86,8 @@ struct Filler {
                         {"role", std::int64_t{user.role}},
                         {"status", std::int64_t{1}},
                         {"email", ""},
-                        {"quota", 500'000'000'000},
+                        {"quota", user.remaining},
+                        {"used_quota", user.used},
                         {"group", user.group},
                         {"aff_code", fmt::format("demo{}", user.id)},
                         {"setting", user.records_ip ? R"({"record_ip_log":true})" : "{}"},
@@ -92,8 +105,9 @@ struct Filler {
                         {"name", token.name},
                         {"created_time", now - 60 * 86'400},
                         {"accessed_time", now},
-                        {"expired_time", std::int64_t{-1}},
-                        {"remain_quota", 50'000'000'000},
+                        {"expired_time", token.expires_in > 0 ? now + token.expires_in : -1},
+                        {"remain_quota", token.remaining},
+                        {"used_quota", token.used},
                         {"unlimited_quota", std::int64_t{0}},
                         {"model_limits_enabled", std::int64_t{0}},
                         {"group", ""}});
@@ -101,23 +115,26 @@ struct Filler {
     }
 
     void channel(const DemoChannel& channel) const {
-        insert_row(session, flavour, "channels",
-                   {{"id", channel.id},
-                    {"type", std::int64_t{channel.type}},
-                    {"key", fmt::format("sk-demo-not-a-real-key-{:0>4}", channel.id)},
-                    {"status", std::int64_t{channel.status}},
-                    {"name", channel.name},
-                    {"weight", channel.weight},
-                    {"created_time", now - 60 * 86'400},
-                    {"test_time", now - 600},
-                    {"response_time", 400 + 37 * channel.id},
-                    {"models", joined(channel.models)},
-                    {"group", joined(channel.groups)},
-                    {"priority", channel.priority},
-                    {"auto_ban", std::int64_t{1}},
-                    {"other_info", ""},
-                    {"tag", tag_of(channel)},
-                    {"channel_info", R"({"is_multi_key":false})"}});
+        insert_row(
+            session, flavour, "channels",
+            {{"id", channel.id},
+             {"type", std::int64_t{channel.type}},
+             {"key", fmt::format("sk-demo-not-a-real-key-{:0>4}", channel.id)},
+             {"status", std::int64_t{channel.status}},
+             {"name", channel.name},
+             {"weight", channel.weight},
+             {"created_time", now - 60 * 86'400},
+             {"test_time", now - 600},
+             {"response_time", 400 + 37 * channel.id},
+             {"models", joined(channel.models)},
+             {"group", joined(channel.groups)},
+             {"priority", channel.priority},
+             {"auto_ban", std::int64_t{1}},
+             {"other_info", ""},
+             {"tag", tag_of(channel)},
+             {"balance", fmt::format("{}", channel.balance)},
+             {"balance_updated_time", channel.balance_age > 0 ? now - channel.balance_age : 0},
+             {"channel_info", channel_info_of(channel)}});
         for (const auto& group : channel.groups) {
             for (const auto& model : channel.models) {
                 insert_row(session, flavour, "abilities",

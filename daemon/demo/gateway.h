@@ -37,6 +37,12 @@ struct DemoChannel {
     std::vector<std::string> groups;
     std::vector<std::string> models;
     int status = 1;
+    /// As the gateway last asked the provider, so many seconds ago; 0 = it never did.
+    double balance = 0;
+    std::int64_t balance_age = 0;
+    /// Of a channel with several keys (New API since 2025-07); 1 is none.
+    int keys = 1;
+    int dead_keys = 0;
 };
 
 struct DemoUser {
@@ -45,6 +51,8 @@ struct DemoUser {
     std::string group;
     int role = 1;
     bool records_ip = false;  // New API writes a client's address only for users who asked for it
+    std::int64_t remaining = 500'000'000'000;  // quota
+    std::int64_t used = 0;                     // quota
 };
 
 /// An API key.
@@ -53,6 +61,9 @@ struct DemoToken {
     std::string name;
     std::int64_t user = 0;
     double popularity = 1;
+    std::int64_t remaining = 50'000'000'000;  // quota
+    std::int64_t used = 0;                    // quota
+    std::int64_t expires_in = 0;              // seconds; 0 = never
 };
 
 /// How big a made-up gateway is.

@@ -31,38 +31,44 @@ std::vector<DemoChannel> story_channels() {
     const std::vector<std::string> claude{kLeakedModel, "claude-haiku-4-5"};
     const std::vector<std::string> gemini{"gemini-2.5-flash", "gemini-2.5-pro"};
     const std::vector<std::string> deepseek{"deepseek-chat", "deepseek-reasoner"};
-    // type, priority, weight. A channel of the lower priority receives only retries.
+    constexpr std::int64_t kHour = 3600;
+    // type, priority, weight. A channel of the lower priority receives only retries. Some have a
+    // balance: of openai-backup nobody has asked for long, siliconflow has little left.
     return {
         {1, "openai-main", 1, 10, 20, all, openai},
-        {2, "openai-backup", 1, 0, 10, all, openai},
+        {2, "openai-backup", 1, 0, 10, all, openai, 1, 412.5, 480 * kHour},
         {kFailingChannel, "azure-eu-1", 3, 10, 60, all, gpt},
         {4, "azure-us-1", 3, 10, 30, all, gpt},
         {5, "claude-direct", 14, 0, 10, all, claude},
         {kBurningChannel, "claude-aws", 33, 10, 30, all, claude},
         {7, "gemini-vertex", 41, 10, 30, all, gemini},
-        {8, "gemini-studio", 24, 10, 10, all, gemini},
-        {9, "deepseek-main", 43, 10, 20, all, deepseek},
+        {8, "gemini-studio", 24, 10, 10, all, gemini, 1, 0, 0, 3, 1},
+        {9, "deepseek-main", 43, 10, 20, all, deepseek, 1, 846.2, kHour},
         {10, "deepseek-volc", 45, 10, 20, all, deepseek},
-        {11, "siliconflow", 40, 10, 10, all, {"qwen3-235b-a22b", "deepseek-chat"}},
+        {11, "siliconflow", 40, 10, 10, all, {"qwen3-235b-a22b", "deepseek-chat"}, 1, 3.2, kHour},
         {kLonelyChannel, "ollama-lab", 4, 10, 10, all, {"qwen3-235b-a22b", kLonelyModel}},
     };
 }
 
 std::vector<DemoUser> story_users() {
     return {
-        {1, "root", "default", 100, true},       {2, "platform", "vip", 1, true},
-        {3, "alice", "default", 1, false},       {4, "bob", "default", 1, false},
-        {5, "小林", "default", 1, true},         {6, "data-team", "vip", 1, false},
-        {7, "support-bot", "default", 1, false},
+        {1, "root", "default", 100, true},
+        {2, "platform", "vip", 1, true},
+        {3, "alice", "default", 1, false},
+        {4, "bob", "default", 1, false},
+        {5, "小林", "default", 1, true},
+        {6, "data-team", "vip", 1, false},
+        {7, "support-bot", "default", 1, false, 600'000, 99'400'000},
     };
 }
 
 std::vector<DemoToken> story_tokens() {
     return {
-        {1, "prod-web", 2, 30},    {2, "prod-batch", 2, 18},  {3, kLeakedToken, 2, 3},
-        {4, "alice-laptop", 3, 5}, {5, "bob-cursor", 4, 8},   {6, "小林的脚本", 5, 4},
-        {7, "notebooks", 6, 6},    {8, "nightly-eval", 6, 4}, {9, "helpdesk", 7, 12},
-        {10, "playground", 3, 1},
+        {1, "prod-web", 2, 30},  {2, "prod-batch", 2, 18},
+        {3, kLeakedToken, 2, 3}, {4, "alice-laptop", 3, 5},
+        {5, "bob-cursor", 4, 8}, {6, "小林的脚本", 5, 4},
+        {7, "notebooks", 6, 6},  {8, "nightly-eval", 6, 4, 2'000'000, 48'000'000},
+        {9, "helpdesk", 7, 12},  {10, "playground", 3, 1, 5'000'000, 0, 2 * 86'400},
     };
 }
 

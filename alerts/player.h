@@ -1,0 +1,86 @@
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "alerts/engine.h"
+#include "alerts/episode_log.h"
+#include "alerts/history_tape.h"
+#include "alerts/replay.h"
+#include "alerts/row_source.h"
+#include "alerts/state_store.h"
+
+namespace quotafuse::alerts {
+
+/// When built-in alerts fired, which rules may be inhibited by.
+class SelfAlertTimes {
+public:
+    SelfAlertTimes(SQLite::Database& database, base::Second from, base::Second until);
+    bool fires(std::string_view name, base::Second t) const;
+
+private:
+    struct Span {
+        std::string name;
+        base::Second fired;
+        base::Second over;
+    };
+    std::vector<Span> spans_;
+};
+
+/// One engine on its way through the history: what replay() does with a share of the rules. One
+/// thread.
+class Player {
+public:
+    /// `history` must outlive it. Throws as replay() does.
+    Player(const std::vector<Rule>& rules, sync::History& history, const ReplayOptions& options);
+    /// Between these it needs rows: from before the beginning that was asked for, to the end of
+    /// what is known.
+    base::Second start() const { return start_; }
+    base::Second until() const { return options_.until; }
+    /// Once.
+    ReplayResult run(RowSource& source, std::size_t reader);
+
+private:
+    void find_times();
+    void choose_rules();
+    void note_what_is_missing();
+    void start_engine(base::Second t, std::optional<base::Second> stored);
+    void change_engine(base::Second t);
+    bool follow(const sync::GaugeChange& change);
+    void observe();
+    void read_changes();
+    void warm_up();
+    void play_second(base::Second t);
+    void take(const Step& step);
+
+    sync::History& history_;
+    ReplayOptions options_;
+    ReplayResult result_;
+    std::vector<Rule> rules_;
+    std::map<base::Second, std::set<std::string>> begins_;  // first looks to come, by rule
+    /// The daemon stopped, and did not go on from there but from a later second.
+    std::map<base::Second, base::Second> sleeps_;
+    std::optional<base::Second> asleep_until_;
+    base::Second start_{};
+    base::Second playing_{};
+    sync::Directory directory_;
+    std::vector<Silence> silences_;
+    std::unique_ptr<SelfAlertTimes> self_alerts_;
+    std::unique_ptr<HistoryTape> tape_;
+    std::map<sync::GaugeKey, sync::GaugeChange> gauges_;  // as they are, for another engine
+    std::deque<sync::GaugeChange> changes_;               // to come, of the next hours
+    base::Second changes_until_{};
+    std::map<std::pair<std::string, std::string>, SeriesRecord> series_;  // as saved
+    std::map<std::string, std::uint64_t> looked_;
+    std::unique_ptr<EpisodeLog> log_;
+    std::unique_ptr<Engine> engine_;  // after what it refers to
+};
+
+}  // namespace quotafuse::alerts

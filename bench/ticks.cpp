@@ -1,0 +1,389 @@
+#include "bench/ticks.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <ctime>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+#include <random>
+#include <vector>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "alerts/engine.h"
+#include "alerts/state_store.h"
+#include "base/database.h"
+#include "bench/process.h"
+#include "sync/store.h"
+#include "tests/support/temp_dir.h"
+
+namespace quotafuse::bench {
+namespace {
+
+using namespace std::chrono_literals;
+using alerts::Dimension;
+using alerts::Metric;
+
+constexpr std::int64_t kEnd = 1'790'000'000;  // of the history
+constexpr std::int64_t kHistory = 30 * 86'400;
+constexpr int kRowsOfTick = 200;
+constexpr int kTicksBefore = 300;  // until rows leave the short windows as fast as they enter
+
+double seconds_of_cpu() {
+    timespec now{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
+}
+
+double seconds_since(std::chrono::steady_clock::time_point began) {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+}
+
+double resident_mib() {
+    return static_cast<double>(resident_kib(getpid())) / 1024;
+}
+
+/// Requests of 1,000 tokens, some of which are far busier than others, on 40 channels and 60
+/// models.
+class Traffic {
+public:
+    explicit Traffic(int tokens) : tokens_(tokens) {}
+
+    sync::LogEntry entry(std::int64_t created_at) {
+        sync::LogEntry entry;
+        entry.created_at = created_at;
+        entry.kind = below(25) == 0 ? sync::Kind::error : sync::Kind::consume;
+        const auto place = static_cast<double>(below(1'000'000)) / 1e6;
+        entry.token = 1 + static_cast<std::int64_t>(place * place * tokens_);
+        entry.user = 1 + entry.token % 300;
+        entry.channel = 1 + below(40);
+        entry.username = fmt::format("user-{}", entry.user);
+        entry.token_name = fmt::format("key-{}", entry.token);
+        entry.model = fmt::format("model-{}", below(60));
+        entry.group = below(4) == 0 ? "vip" : "default";
+        entry.ip = fmt::format("10.{}.{}.{}", entry.token % 250, below(4), below(200));
+        entry.request_id = random_();
+        if (entry.kind == sync::Kind::error) {
+            entry.status = below(3) == 0 ? 429 : 500;
+            return entry;
+        }
+        entry.prompt_tokens = below(4000);
+        entry.completion_tokens = below(1500);
+        entry.quota = entry.prompt_tokens + 4 * entry.completion_tokens;
+        entry.latency_ms = 200 + below(20'000);
+        entry.stream = below(2) == 0;
+        if (entry.stream) entry.first_token_ms = 100 + below(3000);
+        return entry;
+    }
+    std::int64_t below(unsigned n) { return static_cast<std::int64_t>(random_() % n); }
+
+private:
+    int tokens_;
+    std::mt19937_64 random_{1};
+};
+
+class Site {
+public:
+    Site(const std::string& file, std::size_t rows)
+        : database_(file, {sync::Store::schema(), alerts::schema()}),
+          store_(std::make_unique<sync::Store>(database_)) {
+        database_.set_durable(false);
+        fill(rows);
+        database_.set_durable(true);
+    }
+    std::vector<sync::Row> append(std::vector<sync::LogEntry> entries, base::Second now,
+                                  std::optional<base::Second> seen) {
+        sync::Batch batch;
+        batch.position = store_->position();
+        for (auto& entry : entries) entry.id = ++batch.position.cursor;
+        batch.entries = std::move(entries);
+        return store_->append(batch, now, seen);
+    }
+    sync::Store& store() { return *store_; }
+    base::Database& database() { return database_; }
+
+private:
+    void fill(std::size_t rows) {
+        const auto there = static_cast<std::size_t>(store_->rows());
+        if (there >= rows) return;
+        std::cout << fmt::format("filling a store with {} rows over 30 d …\n", rows) << std::flush;
+        Traffic traffic{1000};
+        for (auto done = there; done < rows;) {
+            std::vector<sync::LogEntry> entries;
+            for (; done < rows && entries.size() < 20'000; ++done) {
+                const auto part = static_cast<double>(done) / static_cast<double>(rows);
+                entries.push_back(
+                    traffic.entry(kEnd - kHistory + static_cast<std::int64_t>(part * kHistory)));
+            }
+            append(std::move(entries), base::from_unix(kEnd), std::nullopt);
+        }
+    }
+
+    base::Database database_;
+    std::unique_ptr<sync::Store> store_;
+};
+
+alerts::Condition condition(Dimension dimension, bool negated, const std::string& pattern) {
+    return {dimension, {{negated, std::nullopt, pattern}}};
+}
+
+/// What is measured on one window: by what, and which metric. Ten kinds on each of ten lengths.
+struct Kind {
+    Metric metric;
+    std::vector<Dimension> by;
+    alerts::Where where;
+};
+std::vector<Kind> kinds() {
+    return {{Metric::tokens, {Dimension::token}, {}},
+            {Metric::cost, {Dimension::token}, {condition(Dimension::model, false, "model-1*")}},
+            {Metric::requests, {Dimension::channel}, {}},
+            {Metric::error_rate, {Dimension::channel}, {}},
+            {Metric::latency_p95, {Dimension::model}, {}},
+            {Metric::tokens, {Dimension::model}, {condition(Dimension::group, false, "vip")}},
+            {Metric::cost, {Dimension::user}, {}},
+            {Metric::errors, {Dimension::channel, Dimension::model}, {}},
+            {Metric::requests, {}, {}},
+            {Metric::empty_replies,
+             {Dimension::channel},
+             {condition(Dimension::token, true, "key-99*")}}};
+}
+
+/// `count` rules on `windows` distinct windows no longer than `longest`.
+std::vector<alerts::Rule> make_rules(int count, int windows, std::chrono::seconds longest) {
+    const std::array<std::chrono::seconds, 10> lengths{1min, 5min, 10min, 30min, 1h,
+                                                       3h,   6h,   24h,   168h,  720h};
+    const auto what = kinds();
+    std::vector<alerts::Rule> rules;
+    for (int i = 0; i < count; ++i) {
+        const auto window = static_cast<std::size_t>(i % windows);
+        auto kind = what[window % what.size()];
+        auto length = lengths[window / what.size()];
+        if (length > longest) length = longest - std::chrono::seconds{window / what.size()};
+        // Two windows of distinct values, which are at most a day long.
+        if (window == 29 || window == 49) kind = {Metric::distinct_ips, {Dimension::token}, {}};
+        alerts::Rule rule;
+        rule.name = fmt::format("rule-{}", i);
+        rule.metric = kind.metric;
+        rule.by = kind.by;
+        rule.where = kind.where;
+        rule.window = alerts::Frame::rolling(length);
+        // One in ten is near enough to its limit that it may fire for the busiest keys.
+        const double busy = static_cast<double>(length.count()) * (i / windows == 0 ? 1.2e4 : 1e7);
+        rule.limit = rule.clear = alerts::is_ratio(kind.metric) ? 50 : busy;
+        rule.min_requests = alerts::is_ratio(kind.metric) ? 20 : 0;
+        rules.push_back(std::move(rule));
+    }
+    return rules;
+}
+
+sync::Directory directory_of(sync::Store& store) {
+    sync::Directory directory;
+    directory.known = true;
+    for (std::int64_t id = 1; id <= 40; ++id) {
+        directory.channels[id] = {fmt::format("channel-{}", id), 1, store.intern("OpenAI"), 0};
+    }
+    return directory;
+}
+
+struct TickCost {
+    double append = 0;
+    double feed = 0;
+    double advance = 0;
+    double save = 0;
+    double all() const { return append + feed + advance + save; }
+};
+
+/// The engine over a store, driven second by second.
+class Runner {
+public:
+    Runner(Site& site, std::vector<alerts::Rule> rules, base::Second start, int tokens)
+        : site_(site), engine_(std::move(rules), site.store()), now_(start), traffic_(tokens) {
+        engine_.use(directory_of(site.store()));
+    }
+    alerts::Engine& engine() { return engine_; }
+    base::Second now() const { return now_; }
+
+    /// Slices of 50 ms until nothing is left to read; the longest of them in seconds of CPU.
+    double warm_up() {
+        double longest = 0;
+        for (bool more = true; more;) {
+            const auto began = seconds_of_cpu();
+            more = engine_.warm_up(50ms);
+            longest = std::max(longest, seconds_of_cpu() - began);
+        }
+        return longest;
+    }
+    TickCost tick() {
+        std::vector<sync::LogEntry> entries;
+        now_ += 1s;
+        for (int i = 0; i < kRowsOfTick; ++i) {
+            entries.push_back(traffic_.entry(base::unix_seconds(now_) - traffic_.below(2)));
+        }
+        TickCost cost;
+        auto at = seconds_of_cpu();
+        const auto lap = [&](double& part) {
+            const auto now = seconds_of_cpu();
+            part = now - std::exchange(at, now);
+        };
+        const auto rows = site_.append(std::move(entries), now_, engine_.time());
+        lap(cost.append);
+        engine_.feed(rows);
+        lap(cost.feed);
+        const auto step = engine_.advance(now_);
+        lap(cost.advance);
+        if (!step.empty()) {
+            base::WriteTransaction transaction{site_.database()};
+            alerts::save_state(site_.database(), step);
+            transaction.commit();
+        }
+        lap(cost.save);
+        return cost;
+    }
+
+private:
+    Site& site_;
+    alerts::Engine engine_;
+    base::Second now_;
+    Traffic traffic_;
+};
+
+double quantile(const std::vector<TickCost>& costs, double q, double (*part)(const TickCost&)) {
+    std::vector<double> values;
+    for (const auto& cost : costs) values.push_back(part(cost) * 1000);
+    std::sort(values.begin(), values.end());
+    const auto rank = static_cast<std::size_t>(std::ceil(q * static_cast<double>(values.size())));
+    return values[rank - 1];
+}
+
+std::string told(const std::vector<TickCost>& costs) {
+    const auto both = [&](double (*part)(const TickCost&)) {
+        return fmt::format("{:.2f}/{:.2f}", quantile(costs, 0.5, part),
+                           quantile(costs, 0.99, part));
+    };
+    const auto all = [](const TickCost& cost) { return cost.all(); };
+    return fmt::format(
+        "p50/p99 {} ms of CPU (append {}, feed {}, advance {}, save {}), at most {:.1f}", both(all),
+        both([](const TickCost& cost) { return cost.append; }),
+        both([](const TickCost& cost) { return cost.feed; }),
+        both([](const TickCost& cost) { return cost.advance; }),
+        both([](const TickCost& cost) { return cost.save; }), quantile(costs, 1, all));
+}
+
+std::vector<TickCost> run(Runner& runner, int before, int ticks) {
+    for (int i = 0; i < before; ++i) runner.tick();
+    std::vector<TickCost> costs;
+    for (int i = 0; i < ticks; ++i) costs.push_back(runner.tick());
+    return costs;
+}
+
+/// P3, P4 and, without a checkpoint and with one, P5.
+base::Second measure_thousand_rules(Site& site, base::Second now, int ticks) {
+    const auto rules = make_rules(1000, 100, 720h);
+    {
+        const auto began = std::chrono::steady_clock::now();
+        Runner runner{site, rules, now, 1000};
+        runner.engine().restore({}, now);
+        const auto slice = runner.warm_up();
+        runner.engine().advance(now + 1s);
+        std::cout << fmt::format(
+            "P5  restart without a checkpoint, 1,000 rules: {:.1f} s, the longest slice {:.0f} ms "
+            "of CPU "
+            "(budget for 100 rules: 60 s)\n",
+            seconds_since(began), slice * 1000);
+        const auto costs = run(runner, kTicksBefore, ticks);
+        std::cout << fmt::format(
+            "P3  a tick of 200 rows, 1,000 rules on 100 windows: {} (budget: p99 10 ms)\n",
+            told(costs));
+        std::cout << fmt::format("P4  at P3: {:.1f} MiB resident (budget: 128 MiB)\n",
+                                 resident_mib());
+        now = runner.now();
+        const auto at = seconds_of_cpu();
+        const auto records = runner.engine().window_records();
+        std::size_t bytes = 0;
+        for (const auto& record : records) bytes += record.bytes.size();
+        base::WriteTransaction transaction{site.database()};
+        alerts::save_state(site.database(), runner.engine().checkpoint());
+        alerts::save_windows(site.database(), records);
+        transaction.commit();
+        std::cout << fmt::format("    a checkpoint of {} windows: {:.1f} MB, {:.0f} ms of CPU\n",
+                                 records.size(), static_cast<double>(bytes) / 1e6,
+                                 (seconds_of_cpu() - at) * 1000);
+        std::cout << std::flush;
+    }
+    const auto began = std::chrono::steady_clock::now();
+    Runner runner{site, rules, now, 1000};
+    runner.engine().restore(alerts::load_state(site.database().handle()), now + 1s,
+                            alerts::load_windows(site.database().handle()));
+    runner.warm_up();
+    runner.engine().advance(now + 2s);
+    std::cout << fmt::format(
+        "P5  restart with a checkpoint, 1,000 rules: {:.2f} s (budget for 100 rules: 1 s)\n",
+        seconds_since(began));
+    return now + 2s;
+}
+
+/// P5 as it is budgeted.
+base::Second measure_restart(Site& site, base::Second now) {
+    const auto rules = make_rules(100, 100, 720h);
+    const auto start = [&](const std::vector<alerts::WindowRecord>& records, std::string_view how) {
+        const auto began = std::chrono::steady_clock::now();
+        Runner runner{site, rules, now, 1000};
+        runner.engine().restore({}, now, records);
+        runner.warm_up();
+        runner.engine().advance(now + 1s);
+        std::cout << fmt::format("P5  restart {} a checkpoint, 100 rules: {:.2f} s\n", how,
+                                 seconds_since(began))
+                  << std::flush;
+        return runner.engine().window_records();
+    };
+    const auto records = start({}, "without");
+    now += 300s;
+    start(records, "with");
+    return now + 1s;
+}
+
+/// The cost of a tick against the number of rules and of keys, on windows up to an hour.
+void measure_table(Site& site, base::Second now, int ticks) {
+    std::cout << "cost of a tick of 200 rows, windows of 1 m to 1 h:\n";
+    struct Case {
+        int rules;
+        int windows;
+        int tokens;
+    };
+    for (const auto& [rules, windows, tokens] :
+         {Case{1, 1, 1000}, Case{10, 10, 1000}, Case{100, 100, 1000}, Case{1000, 100, 1000},
+          Case{10'000, 100, 1000}, Case{1000, 100, 100}, Case{1000, 100, 10'000},
+          Case{1000, 100, 100'000}}) {
+        now += 2h;  // so that the last one's rows are out of all windows
+        Runner runner{site, make_rules(rules, windows, 1h), now, tokens};
+        runner.engine().restore({}, now);
+        runner.warm_up();
+        const auto costs = run(runner, kTicksBefore, ticks);
+        std::cout << fmt::format("  {:>6} rules, {:>3} windows, {:>6} keys: {}\n", rules, windows,
+                                 tokens, told(costs))
+                  << std::flush;
+        now = runner.now();
+    }
+}
+
+}  // namespace
+
+void measure_ticks(const TickOptions& options) {
+    const tests::TempDir folder;
+    const auto file = options.store.empty() ? folder.file("store.db") : options.store;
+    Site site{file, options.rows};
+    std::cout << fmt::format("{} rows stored, {:.0f} bytes a row; {:.1f} MiB resident\n",
+                             site.store().rows(),
+                             static_cast<double>(std::filesystem::file_size(file)) /
+                                 static_cast<double>(site.store().rows()),
+                             resident_mib())
+              << std::flush;
+    auto now = measure_restart(site, base::from_unix(std::max(site.store().newest(), kEnd) + 1));
+    now = measure_thousand_rules(site, now, options.ticks);
+    measure_table(site, now, options.ticks);
+}
+
+}  // namespace quotafuse::bench

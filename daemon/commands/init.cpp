@@ -1,0 +1,349 @@
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "alerts/replay.h"
+#include "base/duration.h"
+#include "base/failure.h"
+#include "base/text.h"
+#include "daemon/builtin_config.h"
+#include "daemon/builtin_rules.h"
+#include "daemon/commands/commands.h"
+#include "daemon/engine_file.h"
+#include "daemon/file_descriptor.h"
+#include "daemon/progress_line.h"
+#include "daemon/replay_report.h"
+#include "daemon/tuned_rules.h"
+#include "sync/history.h"
+#include "sync/log_source.h"
+
+namespace quotafuse::daemon {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::chrono::hours kMonth{30 * 24};
+constexpr auto kDefaultStore = "/var/lib/quotafuse/quotafuse.db";
+/// Variables that a new secrets.env takes over.
+constexpr const char* kSecrets[] = {"SQL_DSN",         "LOG_SQL_DSN",        "BREAKER_SQL_DSN",
+                                    "ACCESS_PASSWORD", "TELEGRAM_BOT_TOKEN", "TELEGRAM_CHAT_ID",
+                                    "FEISHU_WEBHOOK",  "FEISHU_SECRET",      "WECOM_WEBHOOK"};
+
+std::string read_file(const std::string& path) {
+    std::ifstream file{path, std::ios::binary};
+    return {std::istreambuf_iterator<char>{file}, {}};
+}
+
+/// Whole or not at all.
+void write_file(const std::string& path, const std::string& text, mode_t mode) {
+    const auto fail = [&](const std::string& what) {
+        throw base::Failure(base::ExitCode::io_error,
+                            fmt::format("{}: {}: {}", path, what, std::strerror(errno)));
+    };
+    const auto draft = path + ".new";
+    FileDescriptor file{::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)};
+    if (file.get() < 0 || ::fchmod(file.get(), mode) != 0) fail("cannot be made");
+    for (std::size_t at = 0; at < text.size();) {
+        const auto written = ::write(file.get(), text.data() + at, text.size() - at);
+        if (written < 0) fail("cannot be written");
+        at += static_cast<std::size_t>(written);
+    }
+    if (::fsync(file.get()) != 0 || std::rename(draft.c_str(), path.c_str()) != 0) {
+        fail("cannot be written");
+    }
+}
+
+bool on_a_terminal() {
+    return ::isatty(STDIN_FILENO) == 1;
+}
+
+/// What is typed is not shown: a DSN has a password in it.
+std::string ask_for_secret(const std::string& question) {
+    std::cerr << question << std::flush;
+    termios shown{};
+    const bool known = ::tcgetattr(STDIN_FILENO, &shown) == 0;
+    auto hidden = shown;
+    hidden.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+    if (known) ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
+    std::string answer;
+    std::getline(std::cin, answer);
+    if (known) ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
+    std::cerr << '\n';
+    return answer;
+}
+
+/// A first configuration, step by step; what a person wrote stays.
+class Setup {
+public:
+    explicit Setup(const Arguments& arguments)
+        : arguments_(arguments),
+          folder_(arguments.init.folder),
+          location_{folder_ + "/quotafuse.yaml", false} {}
+    int run();
+
+private:
+    std::string file(const std::string& name) const { return folder_ + '/' + name; }
+    Config load(bool named);
+    void ask_to_go_on();
+    void find_gateway();
+    void write_configuration();
+    void write_secrets();
+    void mirror();
+    void choose_files();
+    void propose(sync::History& history);
+    void write_rules();
+    void show_last_month(sync::History& history);
+
+    const Arguments& arguments_;
+    const std::string folder_;
+    const ConfigLocation location_;
+    Config config_;
+    alerts::ReplayOptions span_;
+    std::vector<alerts::Rule> rules_;      // the defaults
+    std::vector<alerts::RuleText> files_;  // to be written
+    std::vector<Tuning> tunings_;
+};
+
+Config Setup::load(bool named) {
+    Arguments with{arguments_};
+    with.config = {location_.file, named};
+    return load_or_fail(with);
+}
+
+void Setup::ask_to_go_on() {
+    if (arguments_.init.yes) return;
+    if (!on_a_terminal()) {
+        throw base::Failure(base::ExitCode::usage,
+                            "init asks before it writes, and this is no terminal: add --yes");
+    }
+    std::cout << fmt::format(
+                     "This writes quotafuse.yaml, secrets.env and rules.d into {} and copies the "
+                     "gateway's log into a store of its own. What you wrote stays. Go on? [Y/n] ",
+                     folder_)
+              << std::flush;
+    std::string answer;
+    std::getline(std::cin, answer);
+    if (answer.empty() || answer.starts_with('y') || answer.starts_with('Y')) return;
+    throw base::Failure(base::ExitCode::failed, "nothing was written");
+}
+
+/// By the configuration that is there, else the environment, else who sits before it.
+void Setup::find_gateway() {
+    config_ = load(fs::exists(location_.file));
+    if (!config_.source.main && on_a_terminal()) {
+        const auto dsn = ask_for_secret(
+            "The gateway's database as in its SQL_DSN, e.g. "
+            "user:password@tcp(127.0.0.1:3306)/new-api (not shown): ");
+        if (!dsn.empty() && ::setenv("SQL_DSN", dsn.c_str(), 1) == 0) {
+            config_ = load(fs::exists(location_.file));
+        }
+    }
+    const auto& dsn = require_source(config_);
+    try {
+        const auto source =
+            sync::make_source(*config_.source.log_source(), config_.source.gateway, {});
+        const auto last = source->last_id();
+        std::cout << fmt::format("gateway  {}: {}, {}\n", dsn.describe(),
+                                 sync::gateway_name(source->dialect().gateway()),
+                                 last == 0 ? "no rows yet" : fmt::format("rows up to id {}", last));
+    } catch (const sync::GatewayError& e) {
+        throw base::Failure(base::ExitCode::unavailable, fmt::format("the gateway: {}", e.what()));
+    }
+}
+
+void Setup::write_secrets() {
+    std::string text;
+    for (const auto& one : builtin_config()) {
+        if (one.name == "secrets.env") text = one.content;
+    }
+    const auto environment = base::Environment::of_process();
+    bool any = false;
+    for (const auto* const name : kSecrets) {
+        auto value = environment.get(name);
+        if (!value && name == std::string_view{"SQL_DSN"}) value = environment.get("DATABASE_URL");
+        if (!value || value->empty() || value->find_first_of("'\n") != std::string::npos) continue;
+        text +=
+            fmt::format("{}{}='{}'\n", any ? "" : "\n# From the environment of `quotafuse init`.\n",
+                        name, *value);
+        any = true;
+    }
+    write_file(file("secrets.env"), text, 0600);
+    std::cout << fmt::format(
+        "written  {} (0600: `chown root:quotafuse` and 0640 for the service)\n",
+        file("secrets.env"));
+}
+
+void Setup::write_configuration() {
+    std::error_code error;
+    fs::create_directories(file("rules.d"), error);
+    if (error) {
+        throw base::Failure(base::ExitCode::io_error,
+                            fmt::format("{}: {}; run this as root, or give another --dir", folder_,
+                                        error.message()));
+    }
+    if (!fs::exists(file("secrets.env"))) {
+        write_secrets();
+    } else {
+        std::cout << fmt::format("kept     {}\n", file("secrets.env"));
+    }
+    if (fs::exists(location_.file)) {
+        std::cout << fmt::format("kept     {}\n", location_.file);
+    } else {
+        std::string text;
+        for (const auto& one : builtin_config()) {
+            if (one.name == "quotafuse.yaml") text = one.content;
+        }
+        if (!arguments_.init.store.empty()) {
+            base::replace_all(text, kDefaultStore, fs::absolute(arguments_.init.store).string());
+        }
+        write_file(location_.file, text, 0640);
+        std::cout << fmt::format("written  {}\n", location_.file);
+    }
+    config_ = load(true);
+    require_source(config_);
+}
+
+/// Beside a daemon its store is read as it is.
+void Setup::mirror() {
+    Arguments with{arguments_};
+    with.config = {location_.file, true};
+    with.json = false;
+    std::cout << "mirror   " << std::flush;
+    try {
+        if (const auto code = sync_command(with); code != 0) {
+            throw base::Failure(base::ExitCode::failed, "the copy was stopped");
+        }
+    } catch (const base::Failure& e) {
+        if (e.code() != base::ExitCode::unavailable || !fs::exists(config_.store)) throw;
+        std::cout << fmt::format("{}; going by what is stored\n", e.what());
+    }
+}
+
+void Setup::propose(sync::History& history) {
+    std::vector<alerts::RuleText> texts;
+    for (const auto& one : builtin_rules()) {
+        texts.push_back({std::string{one.name}, std::string{one.content}});
+    }
+    alerts::LoadContext context;
+    context.zone = config_.timezone;
+    context.kept = config_.keep.rows;
+    context.gateway = config_.source.gateway;
+    base::yaml::Diagnostics diagnostics;
+    rules_ = alerts::parse_rules(texts, context, diagnostics).rules;
+    if (!diagnostics.ok()) throw base::Failure(base::ExitCode::config, diagnostics.lines().front());
+    const auto range = history.range();
+    const base::SystemClock clock;
+    span_.zone = config_.timezone;
+    span_.until = clock.now();
+    span_.from = span_.until - kMonth;
+    span_.weeks = engine_options(rules_, config_.keep).weeks;
+    const auto known = range ? span_.until - std::max(range->first, span_.from) : base::Seconds{0};
+    if (known < kEnoughHistory) {
+        std::cout << fmt::format("limits   those of the defaults: only {} of history is known\n",
+                                 base::format_duration(known));
+        return;
+    }
+    std::vector<alerts::Rule> wanted;
+    for (const auto& rule : rules_) {
+        const bool is_written = std::any_of(files_.begin(), files_.end(), [&](const auto& one) {
+            return with_limit(one.text, rule, rule.limit).has_value();
+        });
+        if (is_written && can_be_tuned(rule)) wanted.push_back(rule);
+    }
+    if (wanted.empty()) return;
+    ProgressLine line{clock};
+    auto options = span_;
+    options.progress = [&](double share) {
+        line.show([&] { return progress_bar(share) + " looking for limits"; });
+    };
+    const auto found = alerts::suggest_limits(wanted, history, options, {1}, kTunedRange);
+    line.clear();
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+        tunings_.push_back(tune(wanted[i], found[i].front()));
+    }
+}
+
+/// A default that nobody touched is as good as none.
+void Setup::choose_files() {
+    for (const auto& one : builtin_rules()) {
+        const auto path = file(fmt::format("rules.d/{}", one.name));
+        if (fs::exists(path) && read_file(path) != one.content) {
+            std::cout << fmt::format("kept     {} (edited)\n", path);
+        } else {
+            files_.push_back({path, std::string{one.content}});
+        }
+    }
+}
+
+void Setup::write_rules() {
+    for (auto& one : files_) {
+        for (const auto& tuning : tunings_) {
+            if (!tuning.changed()) continue;
+            const auto& rule = rule_or_fail(rules_, tuning.rule);
+            if (auto text = with_limit(one.text, rule, tuning.limit)) one.text = std::move(*text);
+        }
+        write_file(one.file, one.text, 0640);
+        std::cout << fmt::format("written  {}\n", one.file);
+    }
+    for (const auto& tuning : tunings_) {
+        const auto& rule = rule_or_fail(rules_, tuning.rule);
+        std::cout << fmt::format(
+            "  {:<28} {:>20}{}   {}\n", rule.name, limit_text(rule, tuning.limit),
+            tuning.changed() ? fmt::format(" (default {})", limit_text(rule, tuning.was)) : "",
+            tuning.why);
+    }
+}
+
+void Setup::show_last_month(sync::History& history) {
+    if (!history.range()) {
+        std::cout << "\nThere is no history yet to replay.\n";
+        return;
+    }
+    config_ = load(true);
+    const base::SystemClock clock;
+    ProgressLine line{clock};
+    auto options = span_;
+    options.progress = [&](double share) {
+        line.show([&] { return progress_bar(share) + " replaying the last month"; });
+    };
+    const auto result = alerts::replay(config_.rules, history, options);
+    const auto seconds = line.seconds();
+    line.clear();
+    std::cout << "\nWhat these rules would have said last month:\n"
+              << ReplayReport{config_.rules, result, config_.timezone}.text(seconds) << '\n';
+}
+
+int Setup::run() {
+    ask_to_go_on();
+    find_gateway();
+    write_configuration();
+    mirror();
+    sync::History history{config_.store};
+    choose_files();
+    propose(history);
+    write_rules();
+    show_last_month(history);
+    std::cout << fmt::format(
+        "\nNext: look over {}, then `quotafuse check --config {}` and start the service. Actions "
+        "stay in shadow until breaker.mode and a rule say live.\n",
+        folder_, location_.file);
+    return 0;
+}
+
+}  // namespace
+
+int init_command(const Arguments& arguments) {
+    return Setup{arguments}.run();
+}
+
+}  // namespace quotafuse::daemon

@@ -1,0 +1,62 @@
+#include <algorithm>
+#include <iostream>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "alerts/rule_loader.h"
+#include "base/failure.h"
+#include "base/text.h"
+#include "daemon/commands/commands.h"
+
+namespace quotafuse::daemon {
+namespace {
+
+alerts::ActionMode ceiling_of(circuit_breaker::Mode mode) {
+    switch (mode) {
+        case circuit_breaker::Mode::off:
+            return alerts::ActionMode::off;
+        case circuit_breaker::Mode::shadow:
+            return alerts::ActionMode::shadow;
+        case circuit_breaker::Mode::live:
+            return alerts::ActionMode::live;
+    }
+    std::abort();
+}
+
+/// Those in use, and those that are left out for want of a token but stand in the rules.
+std::vector<std::string> notifier_names(const Config& config) {
+    std::set<std::string> names;
+    for (const auto& notifier : config.notifiers) names.insert(notifier.name);
+    for (const auto& rule : config.rules) names.insert(rule.notify.begin(), rule.notify.end());
+    return {names.begin(), names.end()};
+}
+
+}  // namespace
+
+alerts::RuleSet load_rules_or_fail(const Config& config, const std::vector<std::string>& files) {
+    if (files.empty()) return {config.rules, config.rule_tests};
+    const alerts::LoadContext context{notifier_names(config), config.timezone,
+                                      ceiling_of(config.breaker.mode), config.keep.rows,
+                                      config.source.gateway};
+    base::yaml::Diagnostics diagnostics;
+    auto set = alerts::load_rules(files, context, diagnostics);
+    for (const auto& line : diagnostics.lines()) std::cerr << line << '\n';
+    if (diagnostics.ok()) return set;
+    throw base::Failure(base::ExitCode::config, "the rules have faults");
+}
+
+const alerts::Rule& rule_or_fail(const std::vector<alerts::Rule>& rules, const std::string& name) {
+    const auto at = std::find_if(rules.begin(), rules.end(),
+                                 [&](const alerts::Rule& rule) { return rule.name == name; });
+    if (at != rules.end()) return *at;
+    std::vector<std::string_view> known;
+    for (const auto& rule : rules) known.push_back(rule.name);
+    const auto close = base::nearest(name, known);
+    throw base::Failure(
+        base::ExitCode::usage,
+        fmt::format("there is no rule '{}'{}", name,
+                    close.empty() ? "" : fmt::format("; did you mean '{}'?", close)));
+}
+
+}  // namespace quotafuse::daemon

@@ -1,0 +1,196 @@
+#include "daemon/self_watch.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include <fmt/format.h>
+
+#include "base/duration.h"
+#include "daemon/number_format.h"
+
+namespace quotafuse::daemon {
+namespace {
+
+using alerts::SelfAlert;
+
+/// How long a gateway may go on using a channel that its database says is off: its cache.
+base::Seconds cache_lag(std::optional<sync::Gateway> gateway) {
+    return gateway == sync::Gateway::one_api ? base::Seconds{660} : base::Seconds{90};
+}
+
+std::string age(base::Seconds seconds) {
+    return base::format_duration(std::max(seconds, base::Seconds{0}));
+}
+
+/// Of somebody's request, not of a test, a refund or a task that is settled later.
+bool serves(const sync::Row& row) {
+    return (row.kind == sync::Kind::consume || row.kind == sync::Kind::error) &&
+           !row.channel_test && !row.task;
+}
+
+base::Second begin_of(const sync::Row& row) {
+    const auto took = std::max<std::int64_t>(row.latency_ms, 0) / 1000;
+    return base::from_unix(row.created_at - took);
+}
+
+}  // namespace
+
+SelfWatch::SelfWatch(Rooms rooms, const Config& config, const base::Clock& clock)
+    : rooms_(rooms), config_(config), clock_(clock) {}
+
+std::set<std::string> SelfWatch::firing(SelfAlert alert) const {
+    const auto name = alerts::self_alert_names().at(static_cast<std::size_t>(alert));
+    std::set<std::string> about;
+    for (const auto& one : rooms_.alerts.alerts()) {
+        if (one.name == name && one.state.phase == alerts::Phase::firing) about.insert(one.about);
+    }
+    return about;
+}
+
+void SelfWatch::look(const alerts::Overview& overview) {
+    look_at_source();
+    look_at_clock();
+    look_at_store();
+    look_at_notifiers();
+    look_at_trips();
+    look_at_rules(overview);
+}
+
+void SelfWatch::look_at_source() {
+    const auto& state = rooms_.intake.state();
+    const auto now = clock_.now();
+    auto text = standstill_of(state);
+    const auto behind = base::Seconds{rooms_.intake.lag().value_or(0)};
+    bool holds = behind > config_.stale_after;
+    if (!state.synced_through) {
+        // Nothing was read to its end since the start: what was so before still is. A first
+        // catch-up is no trouble.
+        const auto name =
+            alerts::self_alert_names().at(static_cast<std::size_t>(SelfAlert::source_stale));
+        holds =
+            rooms_.alerts.fires(name) || (!text.empty() && now - state.since > config_.stale_after);
+    }
+    if (text.empty()) text = fmt::format("the gateway was last read {} ago", age(behind));
+    rooms_.alerts.set(SelfAlert::source_stale, {}, holds,
+                      text + "; nothing is evaluated meanwhile, nothing resolves or trips");
+    const bool anew = state.epoch_since && now - *state.epoch_since < kNews;
+    rooms_.alerts.set(SelfAlert::new_epoch, {}, anew,
+                      "the gateway's log was truncated, restored or replaced; what was stored "
+                      "before stays and counts");
+}
+
+void SelfWatch::look_at_clock() {
+    const auto ahead = rooms_.intake.state().clock_ahead;
+    if (!ahead) return;
+    rooms_.alerts.set(
+        SelfAlert::clock_skew, {}, std::abs(*ahead) > kMostSkew,
+        fmt::format("the gateway's clock is {} {} of this host's: windows and delays are off by as "
+                    "much; let both hosts keep time (NTP)",
+                    age(base::Seconds{std::abs(*ahead)}), *ahead > 0 ? "ahead" : "behind"));
+}
+
+void SelfWatch::note_store_trouble(const std::string& text) {
+    if (text.empty()) {
+        store_trouble_.clear();
+        store_trouble_since_.reset();
+        return;
+    }
+    if (!store_trouble_since_) store_trouble_since_ = clock_.mono();
+    store_trouble_ = text;
+}
+
+/// What is found while the store cannot be written is on record, and told, once it can be.
+void SelfWatch::look_at_store() {
+    const bool unwritable =
+        store_trouble_since_ && clock_.mono() - *store_trouble_since_ >= kStoreTrouble;
+    const bool full = rooms_.upkeep.out_of_room();
+    const auto text = unwritable
+                          ? fmt::format("the store could not be written: {}", store_trouble_)
+                          : std::string{
+                                "store.max_size is reached: the oldest rows go sooner than "
+                                "store.keep.rows asks for; rules with long windows see less"};
+    rooms_.alerts.set(SelfAlert::store_full, {}, unwritable || full, text);
+}
+
+/// Why it counts as dead; empty when it does not.
+std::string SelfWatch::fault_of(const std::string& notifier, NotifierState& state, bool told) {
+    const auto health = rooms_.outbox.health(notifier);
+    const auto now = clock_.mono();
+    const bool failing =
+        health.last_failure && (!health.last_ok || *health.last_ok < *health.last_failure);
+    if (!failing) state.failing_since.reset();
+    if (failing && !state.failing_since) state.failing_since = now;
+    if (state.failed && health.failed > *state.failed) state.lost_at = now;
+    state.failed = health.failed;
+    if (failing && health.pending > 0 && (told || now - *state.failing_since >= kFailsFor)) {
+        return fmt::format("{} cannot be reached: {} messages wait: {}", notifier,
+                           group_digits(health.pending), health.last_error);
+    }
+    if ((state.lost_at && now - *state.lost_at < kNews) || (told && failing))
+        return fmt::format("{} refused a message for good: {}", notifier, health.last_error);
+    return {};
+}
+
+void SelfWatch::look_at_notifiers() {
+    const auto told = firing(SelfAlert::notifier_dead);
+    std::vector<std::string> known;
+    for (const auto& notifier : config_.notifiers) {
+        const auto& name = notifier.name;
+        known.push_back(name);
+        const auto fault = fault_of(name, notifiers_[name], told.contains(name));
+        rooms_.alerts.set(SelfAlert::notifier_dead, name, !fault.empty(), fault);
+    }
+    rooms_.alerts.keep_only(SelfAlert::notifier_dead, known);
+}
+
+void SelfWatch::note_rows(const std::vector<sync::Row>& rows) {
+    if (trips_.empty()) return;
+    const auto patience = 2 * cache_lag(rooms_.intake.state().gateway);
+    for (const auto& row : rows) {
+        const auto at = trips_.find(row.channel);
+        if (at == trips_.end() || !serves(row) || begin_of(row) <= at->second.at + patience)
+            continue;
+        ++at->second.rows;
+        at->second.last = std::max(at->second.last, base::from_unix(row.created_at));
+    }
+}
+
+void SelfWatch::look_at_trips() {
+    std::map<std::int64_t, Trip> open;
+    for (const auto& trip : rooms_.audit.open_trips()) {
+        auto& one = open[trip.channel];
+        if (const auto known = trips_.find(trip.channel);
+            known != trips_.end() && known->second.at == trip.at)
+            one = known->second;
+        one.name = trip.channel_name;
+        one.at = trip.at;
+    }
+    trips_ = std::move(open);
+    std::vector<std::string> about;
+    for (const auto& [channel, trip] : trips_) {
+        about.push_back(std::to_string(channel));
+        const bool holds = trip.rows > 0 && clock_.now() - trip.last < kStillServing;
+        // After a restart nothing is known of it before its next row.
+        if (trip.rows == 0) continue;
+        rooms_.alerts.set(
+            SelfAlert::still_serving, about.back(), holds,
+            fmt::format("channel {} ({}) was disabled by quotafuse at {}, yet {} requests that "
+                        "began long after were served, the last at {}: does the gateway keep its "
+                        "channels in a cache that is not refreshed, or another database?",
+                        channel, trip.name, config_.timezone.format(trip.at),
+                        group_digits(trip.rows), config_.timezone.format(trip.last)));
+    }
+    rooms_.alerts.keep_only(SelfAlert::still_serving, about);
+}
+
+void SelfWatch::look_at_rules(const alerts::Overview& overview) {
+    std::vector<std::string> about;
+    for (const auto& error : overview.errors) {
+        about.push_back(error.rule);
+        rooms_.alerts.set(SelfAlert::rule_error, error.rule, true,
+                          fmt::format("rule {} is not evaluated: {}", error.rule, error.text));
+    }
+    rooms_.alerts.keep_only(SelfAlert::rule_error, about);
+}
+
+}  // namespace quotafuse::daemon

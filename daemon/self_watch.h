@@ -1,0 +1,80 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "alerts/engine.h"
+#include "alerts/self_alerts.h"
+#include "base/clock.h"
+#include "circuit_breaker/audit.h"
+#include "daemon/config.h"
+#include "daemon/intake.h"
+#include "daemon/upkeep.h"
+#include "notifiers/outbox.h"
+#include "sync/row.h"
+
+namespace quotafuse::daemon {
+
+/// Looks at the rooms and tells the built-in alerts how things stand. What a restart cannot know
+/// yet stays as it was. Pipeline thread only.
+class SelfWatch {
+public:
+    struct Rooms {
+        alerts::SelfAlerts& alerts;
+        const Intake& intake;
+        const Upkeep& upkeep;
+        const notifiers::Outbox& outbox;
+        circuit_breaker::Audit& audit;
+    };
+    SelfWatch(Rooms rooms, const Config& config, const base::Clock& clock);
+
+    /// Rows as they came in: whether a channel that is off by our hand still answers.
+    void note_rows(const std::vector<sync::Row>& rows);
+    /// The store cannot be written; empty when it can again.
+    void note_store_trouble(const std::string& text);
+    /// Once a second. Throws SQLite::Exception.
+    void look(const alerts::Overview& overview);
+
+    static constexpr base::Seconds kNews{3600};         // a new epoch, a dead letter
+    static constexpr base::Seconds kFailsFor{600};      // until a notifier counts as dead
+    static constexpr base::Seconds kStoreTrouble{60};   // of which nobody need know
+    static constexpr std::int64_t kMostSkew = 30;       // seconds
+    static constexpr base::Seconds kStillServing{600};  // after the last such row
+
+private:
+    /// An open trip, and the rows that should not have come.
+    struct Trip {
+        std::string name;
+        base::Second at{};
+        std::int64_t rows = 0;
+        base::Second last{};
+    };
+    struct NotifierState {
+        std::optional<base::MonoTime> failing_since{};
+        std::optional<std::int64_t> failed{};  // dead letters, when last looked at
+        std::optional<base::MonoTime> lost_at{};
+    };
+
+    void look_at_source();
+    void look_at_clock();
+    void look_at_store();
+    void look_at_notifiers();
+    void look_at_trips();
+    void look_at_rules(const alerts::Overview& overview);
+    std::string fault_of(const std::string& notifier, NotifierState& state, bool told);
+    std::set<std::string> firing(alerts::SelfAlert alert) const;
+
+    Rooms rooms_;
+    const Config& config_;
+    const base::Clock& clock_;
+    std::map<std::int64_t, Trip> trips_;  // open ones, by channel
+    std::map<std::string, NotifierState> notifiers_;
+    std::string store_trouble_;
+    std::optional<base::MonoTime> store_trouble_since_;
+};
+
+}  // namespace quotafuse::daemon

@@ -1,0 +1,438 @@
+#include "sync/info_reader.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdlib>
+#include <string_view>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "sync/channel_keys.h"
+#include "sync/gateway_options.h"
+
+namespace quotafuse::sync {
+namespace {
+
+constexpr std::int64_t kSlice = 1000;
+constexpr auto kQuotaPerUnit = "QuotaPerUnit";
+constexpr auto kAutoEnable = "AutomaticEnableChannelEnabled";
+
+// Columns come and go with an upgrade of the gateway, or with other grants.
+constexpr int kLooksPerColumns = 120;
+
+// So many are watched: a rule that groups by more keys is in error anyway.
+constexpr std::size_t kMostObjects = 100'000;
+constexpr std::size_t kMostAbilities = 200'000;
+
+// From this on providers mean that there is no limit.
+constexpr double kUnlimitedBalance = 1e7;
+
+std::int64_t to_integer(const Cell& cell) {
+    std::int64_t value = 0;
+    if (cell) std::from_chars(cell->data(), cell->data() + cell->size(), value);
+    return value;
+}
+
+std::optional<double> to_number(const Cell& cell) {
+    double value = 0;
+    if (!cell) return std::nullopt;
+    const auto [end, error] = std::from_chars(cell->data(), cell->data() + cell->size(), value);
+    return error == std::errc{} ? std::optional{value} : std::nullopt;
+}
+
+/// A time that may not be set: 0 or -1.
+std::optional<std::int64_t> to_time(const Cell& cell) {
+    const auto value = to_integer(cell);
+    return value > 0 ? std::optional{value} : std::nullopt;
+}
+
+std::string to_text(const Cell& cell) {
+    return base::valid_utf8(cell.value_or(""));
+}
+
+/// Whether the gateway's own spelling of a boolean option means yes.
+bool is_true(const std::string& value) {
+    return value == "true" || value == "1";
+}
+
+std::optional<double> to_balance(const Cell& balance, bool refreshed) {
+    const auto value = to_number(balance);
+    if (!value || *value >= kUnlimitedBalance || (*value == 0 && !refreshed)) return std::nullopt;
+    return value;
+}
+
+}  // namespace
+
+InfoReader::InfoReader(GatewaySession& session, std::string database, InfoNeeds needs,
+                       int most_statements)
+    : session_(session), database_(std::move(database)), needs_(needs), most_(most_statements) {}
+
+void InfoReader::set_needs(InfoNeeds needs) {
+    if (needs == needs_) return;
+    needs_ = needs;
+    info_.troubles.clear();
+    turn_ = 0;
+    if (!needs.abilities) {
+        abilities_.clear();
+        next_abilities_.clear();
+        last_ability_.clear();
+        abilities_known_ = false;
+        info_.healthy.reset();
+    }
+}
+
+GatewayInfo InfoReader::read() {
+    used_ = 0;
+    channels_.done = tokens_.done = users_.done = abilities_done_ = false;
+    info_.tokens.clear();
+    info_.tokens_covered = {};
+    info_.users.clear();
+    info_.users_covered = {};
+    if (looks_ % kLooksPerColumns == 0 || columns_are_old_) look_up_columns();
+    try {
+        read_channels();
+    } catch (const GatewayError& e) {
+        columns_are_old_ = is_refused(e);
+        throw;
+    }
+    const auto all = tasks();
+    // Everything once before anything twice; what got no turn begins the next look.
+    std::size_t served = 0;
+    while (served < all.size() && has_statements_left()) {
+        run(all[(turn_ + served) % all.size()]);
+        ++served;
+    }
+    turn_ = (turn_ + served) % all.size();
+    for (int before = -1; before != used_ && has_statements_left();) {
+        before = used_;
+        for (const auto task : {Task::abilities, Task::tokens, Task::users}) {
+            if (std::find(all.begin(), all.end(), task) != all.end() && has_statements_left())
+                run(task);
+        }
+    }
+    count_healthy();
+    ++looks_;
+    auto info = info_;
+    info.troubles.insert(limits_.begin(), limits_.end());
+    return info;
+}
+
+std::vector<Cells> InfoReader::ask(const std::string& sql, const std::vector<Argument>& arguments) {
+    ++used_;
+    return session_.query(sql, arguments);
+}
+
+/// With grants on columns these are the ones that the account may read.
+void InfoReader::look_up_columns() {
+    constexpr auto kTables = "'channels', 'abilities', 'tokens', 'users', 'options'";
+    const bool mysql = session_.kind() == Dsn::Kind::mysql;
+    const auto rows =
+        mysql ? ask(fmt::format("SELECT table_name, column_name FROM information_schema.columns "
+                                "WHERE table_schema = DATABASE() AND table_name IN ({}) UNION ALL "
+                                "SELECT '(view)', column_name FROM information_schema.columns "
+                                "WHERE table_schema = 'quotafuse' AND table_name = ?",
+                                kTables),
+                    {database_ + "_options"})
+              : ask(fmt::format("SELECT m.name, c.name FROM sqlite_master AS m "
+                                "JOIN pragma_table_info(m.name) AS c WHERE m.name IN ({})",
+                                kTables));
+    columns_are_old_ = false;
+    columns_.clear();
+    for (const auto& row : rows) columns_[row[0].value_or("")].insert(row[1].value_or(""));
+    options_from_.reset();
+    if (columns_.contains("(view)"))
+        options_from_ = options_view(database_);
+    else if (columns_.contains("options"))
+        options_from_ = kOptionsTable;
+    info_.troubles.clear();
+    const bool is_new = has_column("channels", "tag") || has_column("channels", "other_info") ||
+                        has_column("channels", "auto_ban");
+    if (!info_.gateway && is_new) info_.gateway = Gateway::new_api;
+}
+
+bool InfoReader::has_column(const std::string& table, const std::string& column) const {
+    const auto at = columns_.find(table);
+    return at != columns_.end() && at->second.contains(column);
+}
+
+bool InfoReader::may_read(const std::string& kind, const std::string& table,
+                          const std::vector<std::string>& columns) {
+    std::string missing;
+    for (const auto& column : columns) {
+        if (has_column(table, column)) continue;
+        missing += (missing.empty() ? "" : ", ") + table + "." + column;
+    }
+    if (missing.empty()) {
+        info_.troubles.erase(kind);
+        return true;
+    }
+    info_.troubles[kind] = fmt::format(
+        "the gateway has no {}, or the account of source.dsn may not read it: `quotafuse grants` "
+        "prints what the rules need",
+        missing);
+    return false;
+}
+
+void InfoReader::note_limit(const std::string& kind, bool reached, std::size_t most) {
+    if (reached)
+        limits_[kind] =
+            fmt::format("the gateway has over {} {}: the others are not watched", most, kind);
+    else
+        limits_.erase(kind);
+}
+
+std::vector<InfoReader::Task> InfoReader::tasks() const {
+    std::vector<Task> all{Task::options, Task::server, Task::requests};
+    if (needs_.abilities) all.push_back(Task::abilities);
+    if (needs_.tokens) all.push_back(Task::tokens);
+    if (needs_.users) all.push_back(Task::users);
+    return all;
+}
+
+const char* InfoReader::task_name(Task task) {
+    switch (task) {
+        case Task::options:
+            return "options";
+        case Task::server:
+            return "server";
+        case Task::requests:
+            return "requests";
+        case Task::abilities:
+            return "abilities";
+        case Task::tokens:
+            return "tokens";
+        case Task::users:
+            return "users";
+    }
+    std::abort();
+}
+
+/// A kind that is refused leaves the others alone.
+void InfoReader::run(Task task) {
+    try {
+        read(task);
+    } catch (const GatewayError& e) {
+        if (!is_refused(e)) throw;
+        columns_are_old_ = true;
+        info_.troubles[task_name(task)] = e.what();
+    }
+}
+
+void InfoReader::read(Task task) {
+    switch (task) {
+        case Task::options:
+            return read_options();
+        case Task::server:
+            return read_server();
+        case Task::requests:
+            return read_requests();
+        case Task::abilities:
+            return read_abilities();
+        case Task::tokens:
+            return read_tokens();
+        case Task::users:
+            return read_users();
+    }
+    std::abort();
+}
+
+/// The first look is for names: it takes what statements there are. Later ones leave some for
+/// others.
+void InfoReader::read_channels() {
+    constexpr int kMostSlices = 2;
+    info_.channels_covered = {};
+    for (int slices = 0; has_statements_left() && (looks_ == 0 || slices < kMostSlices); ++slices) {
+        if (!read_channel_slice()) return;
+    }
+}
+
+/// False when it was the last one.
+bool InfoReader::read_channel_slice() {
+    info_.has_balances =
+        needs_.balances && may_read("balances", "channels", {"balance", "balance_updated_time"});
+    info_.has_keys = needs_.keys && may_read("keys", "channels", {"channel_info"});
+    const auto column = [&](bool wanted, const char* name) { return wanted ? name : "NULL"; };
+    const auto from = channels_.last;
+    const auto rows = read_slice("channels",
+                                 fmt::format("`name`, `type`, `status`, {}, {}, {}, {}",
+                                             column(has_column("channels", "tag"), "`tag`"),
+                                             column(info_.has_balances, "`balance`"),
+                                             column(info_.has_balances, "`balance_updated_time`"),
+                                             column(info_.has_keys, "`channel_info`")),
+                                 channels_, info_.channels_covered);
+    const auto& covered = info_.channels_covered;
+    std::erase_if(info_.channels, [&](const auto& known) {
+        return known.first > from && covered.contains(known.first);
+    });
+    for (const auto& row : rows) {
+        auto& channel = info_.channels[to_integer(row[0])];
+        channel = {to_text(row[1]), static_cast<int>(to_integer(row[2])),
+                   static_cast<int>(to_integer(row[3])), to_text(row[4])};
+        channel.balance_at = to_time(row[6]);
+        channel.balance = to_balance(row[5], channel.balance_at.has_value());
+        if (row[7]) channel.dead_keys = count_dead_keys(*row[7]);
+    }
+    return !channels_.done;
+}
+
+std::vector<Cells> InfoReader::read_slice(const std::string& kind, const std::string& columns,
+                                          Round& round, Coverage& covered) {
+    const auto from = round.last;
+    auto rows = ask(fmt::format("SELECT `id`, {} FROM `{}` WHERE `id` > ? ORDER BY `id` LIMIT ?",
+                                columns, kind),
+                    {from, kSlice});
+    if (covered.last < covered.first) covered.first = from == 0 ? kEveryId.first : from + 1;
+    round.count += rows.size();
+    round.done = rows.size() < static_cast<std::size_t>(kSlice);
+    if (!rows.empty()) round.last = to_integer(rows.back()[0]);
+    covered.last = round.done ? Coverage::kHighest : round.last;
+    note_limit(kind, !round.done && round.count >= kMostObjects, kMostObjects);
+    if (limits_.contains(kind)) round.done = true;
+    if (round.done) {
+        round.last = 0;
+        round.count = 0;
+    }
+    return rows;
+}
+
+void InfoReader::read_options() {
+    info_.auto_enable.reset();
+    if (!options_from_) return;
+    const auto options = ask_options(session_, *options_from_, {kQuotaPerUnit, kAutoEnable});
+    ++used_;
+    if (!options) {
+        options_from_.reset();  // grants changed; the columns are looked up again by and by
+        return;
+    }
+    if (const auto unit = options->find(kQuotaPerUnit); unit != options->end()) {
+        if (const auto value = to_number(unit->second); value && *value > 0)
+            info_.quota_per_unit = *value;
+    }
+    // Only options that an administrator ever saved have a row; the gateway's default is off.
+    const auto enable = options->find(kAutoEnable);
+    info_.auto_enable = enable != options->end() && is_true(enable->second);
+}
+
+void InfoReader::read_server() {
+    if (session_.kind() == Dsn::Kind::sqlite) return;
+    // MariaDB 12 knows more values than ON, and MySQL and MariaDB not the same variables.
+    info_.read_only = !ask("SHOW GLOBAL VARIABLES WHERE Variable_name IN "
+                           "('read_only', 'super_read_only', 'innodb_read_only') "
+                           "AND Value NOT IN ('OFF', '0')")
+                           .empty();
+}
+
+void InfoReader::read_requests() {
+    info_.requests.reset();
+    if (!has_column("users", "id") || !has_column("users", "request_count")) return;
+    const auto rows =
+        ask("SELECT SUM(`request_count`) FROM "
+            "(SELECT `request_count` FROM `users` ORDER BY `id` LIMIT ?) AS `first_users`",
+            {kSlice});
+    info_.requests = rows.empty() ? 0 : to_integer(rows[0][0]);
+}
+
+void InfoReader::read_abilities() {
+    if (abilities_done_) return;
+    if (!may_read("abilities", "abilities", {"group", "model", "channel_id", "enabled"})) {
+        info_.healthy.reset();
+        abilities_known_ = false;
+        return;
+    }
+    // SQLite looks a row value up in the key, MySQL reads all before it; of the ORs it is the other
+    // way round.
+    std::string condition;
+    auto arguments = last_ability_;
+    if (!arguments.empty() && session_.kind() == Dsn::Kind::sqlite) {
+        condition = "WHERE (`group`, `model`, `channel_id`) > (?, ?, ?) ";
+    } else if (!arguments.empty()) {
+        condition =
+            "WHERE `group` > ? OR (`group` = ? AND `model` > ?) OR "
+            "(`group` = ? AND `model` = ? AND `channel_id` > ?) ";
+        const auto& last = last_ability_;
+        arguments = {last[0], last[0], last[1], last[0], last[1], last[2]};
+    }
+    arguments.emplace_back(kSlice);
+    const auto rows = ask("SELECT `group`, `model`, `channel_id`, `enabled` FROM `abilities` " +
+                              condition + "ORDER BY `group`, `model`, `channel_id` LIMIT ?",
+                          arguments);
+    for (const auto& row : rows) {
+        auto& channels = next_abilities_[{to_text(row[0]), to_text(row[1])}];
+        if (to_integer(row[3]) != 0) channels.push_back(to_integer(row[2]));
+    }
+    ability_count_ += rows.size();
+    const bool all = rows.size() < static_cast<std::size_t>(kSlice);
+    note_limit("abilities", !all && ability_count_ >= kMostAbilities, kMostAbilities);
+    if (!all && !limits_.contains("abilities")) {
+        const auto& last = rows.back();
+        last_ability_ = {last[0].value_or(""), last[1].value_or(""), to_integer(last[2])};
+        return;
+    }
+    abilities_ = std::exchange(next_abilities_, {});
+    last_ability_.clear();
+    ability_count_ = 0;
+    abilities_known_ = abilities_done_ = true;
+}
+
+void InfoReader::read_tokens() {
+    if (tokens_.done) return;
+    std::vector<std::string> columns{"id",         "user_id",      "name",
+                                     "status",     "remain_quota", "unlimited_quota",
+                                     "used_quota", "expired_time"};
+    // One API deletes its keys, New API marks them.
+    const bool marks = info_.gateway == Gateway::new_api || has_column("tokens", "deleted_at");
+    if (marks) columns.emplace_back("deleted_at");
+    if (!may_read("tokens", "tokens", columns)) return;
+    const auto rows = read_slice(
+        "tokens",
+        fmt::format("`user_id`, `name`, `status`, `remain_quota`, `unlimited_quota`, `used_quota`, "
+                    "`expired_time`, {}",
+                    marks ? "`deleted_at` IS NOT NULL" : "0"),
+        tokens_, info_.tokens_covered);
+    for (const auto& row : rows) {
+        if (to_integer(row[8]) != 0) continue;
+        auto& token = info_.tokens[to_integer(row[0])];
+        token.user = to_integer(row[1]);
+        token.name = to_text(row[2]);
+        token.status = static_cast<int>(to_integer(row[3]));
+        if (to_integer(row[5]) == 0) token.remaining = to_integer(row[4]);
+        token.used = to_integer(row[6]);
+        token.expires_at = to_time(row[7]);
+    }
+}
+
+void InfoReader::read_users() {
+    if (users_.done) return;
+    std::vector<std::string> columns{"id", "username", "group", "status", "quota", "used_quota"};
+    const bool marks = info_.gateway == Gateway::new_api || has_column("users", "deleted_at");
+    if (marks) columns.emplace_back("deleted_at");
+    if (!may_read("users", "users", columns)) return;
+    const auto rows =
+        read_slice("users",
+                   fmt::format("`username`, `group`, `status`, `quota`, `used_quota`, {}",
+                               marks ? "`deleted_at` IS NOT NULL" : "0"),
+                   users_, info_.users_covered);
+    for (const auto& row : rows) {
+        if (to_integer(row[6]) != 0) continue;
+        info_.users[to_integer(row[0])] = {to_text(row[1]), to_text(row[2]),
+                                           static_cast<int>(to_integer(row[3])), to_integer(row[4]),
+                                           to_integer(row[5])};
+    }
+}
+
+/// A channel serves with an enabled ability, and only while it is enabled itself.
+void InfoReader::count_healthy() {
+    if (!abilities_known_) return;
+    auto& healthy = info_.healthy.emplace();
+    for (const auto& [route, channels] : abilities_) {
+        healthy[route] =
+            static_cast<int>(std::count_if(channels.begin(), channels.end(), [&](std::int64_t id) {
+                const auto at = info_.channels.find(id);
+                return at != info_.channels.end() && at->second.status == 1;
+            }));
+    }
+}
+
+}  // namespace quotafuse::sync

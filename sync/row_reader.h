@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+
+#include "sync/row.h"
+
+namespace quotafuse::sync {
+
+/// Where stored rows are read from: the store that the daemon writes, or one that is only read.
+class RowReader {
+public:
+    RowReader() = default;
+    RowReader(const RowReader&) = delete;
+    RowReader& operator=(const RowReader&) = delete;
+    virtual ~RowReader() = default;
+
+    virtual const Texts& texts() const = 0;
+    /// Rows with after < created_at ≤ until, oldest first. Throws SQLite::Exception.
+    virtual void read(std::int64_t after, std::int64_t until,
+                      const std::function<void(const Row&)>& visit) = 0;
+    /// Those of them that were seen after `seen` (see Row::seen_at): few, and found without reading
+    /// the others.
+    virtual void read_late(std::int64_t after, std::int64_t until, std::int64_t seen,
+                           const std::function<void(const Row&)>& visit) = 0;
+};
+
+}  // namespace quotafuse::sync

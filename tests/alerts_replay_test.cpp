@@ -1,0 +1,551 @@
+#include <algorithm>
+#include <map>
+#include <random>
+#include <set>
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include "alerts/engine.h"
+#include "alerts/history_tape.h"
+#include "alerts/replay.h"
+#include "alerts/rule_loader.h"
+#include "alerts/state_store.h"
+#include "base/database.h"
+#include "base/failure.h"
+#include "support/temp_dir.h"
+#include "sync/gauges.h"
+#include "sync/history.h"
+#include "sync/store.h"
+
+using namespace quotafuse;
+using namespace quotafuse::tests;
+
+namespace {
+
+/// 2026-01-05 00:00:00 UTC, a Monday.
+constexpr std::int64_t kMonday = 1'767'571'200;
+
+base::Second at(std::int64_t second) {
+    return base::from_unix(kMonday + second);
+}
+
+std::vector<alerts::Rule> rules_from(const std::string& text) {
+    alerts::LoadContext context;
+    context.ceiling = alerts::ActionMode::live;
+    base::yaml::Diagnostics diagnostics;
+    auto set = alerts::parse_rules("t.yaml", text, context, diagnostics);
+    if (!diagnostics.ok()) throw std::runtime_error(diagnostics.lines().front());
+    return std::move(set.rules);
+}
+
+sync::LogEntry request(std::int64_t second, std::int64_t channel = 3) {
+    sync::LogEntry entry;
+    entry.created_at = kMonday + second;
+    entry.kind = sync::Kind::consume;
+    entry.user = 7;
+    entry.token = 12;
+    entry.token_name = "k1";
+    entry.channel = channel;
+    entry.model = "gpt-4o";
+    entry.group = "default";
+    entry.quota = 1000;
+    entry.prompt_tokens = 60;
+    entry.completion_tokens = 40;
+    entry.latency_ms = 1000;
+    return entry;
+}
+
+/// What a daemon does, on a file of its own and by a clock that is told.
+class Live {
+public:
+    explicit Live(std::string rules) : rules_(std::move(rules)) { open(); }
+
+    std::string path() const { return folder_.file("store.db"); }
+    sync::Store& store() { return *store_; }
+    alerts::Engine& engine() { return *engine_; }
+    base::Database& database() { return *database_; }
+
+    void start(std::int64_t second) {
+        engine_ = std::make_unique<alerts::Engine>(rules_from(rules_), *store_);
+        engine_->use(gauges_->directory());
+        if (const auto known = gauges_->current(); !known.empty()) engine_->observe(known);
+        engine_->set_silences(alerts::load_silences(database_->handle(), at(second)));
+        engine_->restore(alerts::load_state(database_->handle()), at(second),
+                         alerts::load_windows(database_->handle()));
+        while (engine_->warm_up(std::chrono::milliseconds{100})) {
+        }
+        note(alerts::EngineEvent::Kind::started);
+    }
+    void stop() {
+        save(engine_->checkpoint());
+        base::WriteTransaction transaction{*database_};
+        alerts::save_windows(*database_, engine_->window_records());
+        transaction.commit();
+        note(alerts::EngineEvent::Kind::stopped);
+        engine_.reset();
+        gauges_.reset();
+        store_.reset();
+        database_.reset();
+        open();
+    }
+    void append(std::vector<sync::LogEntry> entries, std::int64_t wall) {
+        for (auto& entry : entries) entry.id = ++position_.cursor;
+        engine_->feed(store_->append({std::move(entries), position_}, at(wall), engine_->time()));
+    }
+    void backfill(std::vector<sync::LogEntry> entries, std::int64_t wall) {
+        for (auto& entry : entries) entry.id = ++position_.cursor;
+        store_->append({std::move(entries), position_}, at(wall));
+    }
+    void see(const sync::GatewayInfo& info) {
+        engine_->observe(gauges_->record(info, engine_->time()));
+        engine_->use(gauges_->directory());
+    }
+    std::int64_t silence(const alerts::Silence& silence) {
+        base::WriteTransaction transaction{*database_};
+        const auto id = alerts::add_silence(*database_, silence);
+        transaction.commit();
+        engine_->set_silences(alerts::load_silences(database_->handle(), engine_->time()));
+        return id;
+    }
+    void unsilence(std::int64_t id, std::int64_t wall) {
+        base::WriteTransaction transaction{*database_};
+        alerts::end_silence(*database_, id, at(wall));
+        transaction.commit();
+        engine_->set_silences(alerts::load_silences(database_->handle(), engine_->time()));
+    }
+    void run_to(std::int64_t second) {
+        alerts::Step step;
+        do {
+            step = engine_->advance(at(second), at(second));
+            if (!step.empty()) save(step);
+        } while (step.time < at(second));
+    }
+
+private:
+    void open() {
+        database_ = std::make_unique<base::Database>(
+            path(), std::vector<base::Schema>{sync::Store::schema(), alerts::schema()});
+        database_->set_durable(false);
+        store_ = std::make_unique<sync::Store>(*database_);
+        gauges_ = std::make_unique<sync::Gauges>(*database_, *store_);
+    }
+    void save(const alerts::Step& step) {
+        base::WriteTransaction transaction{*database_};
+        alerts::save_state(*database_, step);
+        transaction.commit();
+    }
+    void note(alerts::EngineEvent::Kind kind) {
+        base::WriteTransaction transaction{*database_};
+        alerts::save_event(*database_, {kind, engine_->time(), {}});
+        transaction.commit();
+    }
+
+    std::string rules_;
+    TempDir folder_;
+    sync::Position position_;
+    std::unique_ptr<base::Database> database_;
+    std::unique_ptr<sync::Store> store_;
+    std::unique_ptr<sync::Gauges> gauges_;
+    std::unique_ptr<alerts::Engine> engine_;
+};
+
+std::vector<std::string> lines(std::vector<alerts::Event> events) {
+    std::vector<std::string> all;
+    for (const auto& event : events) {
+        all.push_back(fmt::format("{:5} {} {} {} {} {} {}", base::unix_seconds(event.at) - kMonday,
+                                  event.rule, event.key, event.what, event.reason,
+                                  event.value ? fmt::format("{}", *event.value) : "-", event.id));
+    }
+    std::sort(all.begin(), all.end());
+    return all;
+}
+
+alerts::ReplayOptions span(std::int64_t from, std::int64_t until) {
+    alerts::ReplayOptions options;
+    options.from = at(from);
+    options.until = at(until);
+    return options;
+}
+
+}  // namespace
+
+TEST_CASE("a tape shows a row from when it was created and seen, and reads what was shown") {
+    Live live{"rules: []\n"};
+    std::mt19937_64 random{7};
+    live.start(0);
+    std::vector<std::pair<std::int64_t, sync::LogEntry>> entries;  // seen at, row
+    for (int i = 0; i < 3000; ++i) {
+        const auto created = static_cast<std::int64_t>(random() % 4000);
+        // Most in time, some early by a clock that runs ahead, some late, a few very late.
+        const std::int64_t kinds[] = {0, 0, 0, 1, -1, -40, 3, 90, 700};
+        entries.emplace_back(created + kinds[random() % std::size(kinds)], request(created));
+        auto& entry = entries.back().second;
+        entry.quota = static_cast<std::int64_t>(random() % 1000);
+        if (i % 100 == 0) entry.prompt_tokens = std::int64_t{1} << 40U;
+    }
+    std::sort(entries.begin(), entries.end(),
+              [](const auto& a, const auto& b) { return a.first < b.first; });
+    sync::Position position;
+    std::map<std::int64_t, sync::Row> rows;
+    for (auto& [seen, entry] : entries) {
+        entry.id = ++position.cursor;
+        for (const auto& row : live.store().append({{entry}, position}, at(seen), at(seen))) {
+            rows[row.id] = row;
+        }
+    }
+    const auto shown_at = [](const sync::Row& row) {
+        return std::max(row.created_at, row.seen_at + 1);
+    };
+
+    sync::History history{live.path()};
+    alerts::HistoryTape::Options options;
+    options.until = at(4200);
+    options.reach = std::chrono::seconds{500};
+    options.farthest = std::chrono::seconds{2000};
+    SUBCASE("with room for what is read again") {}
+    SUBCASE("with hardly any memory") {
+        options.bytes = 1;
+    }
+    alerts::RowSource source{live.path(), at(1000), at(4200), 1};
+    alerts::HistoryTape tape{history, source, 0, options};
+    for (std::int64_t t = 1001; t <= 4200; ++t) {
+        std::vector<sync::Row> added;
+        tape.advance(at(t), added);
+        std::vector<std::int64_t> got;
+        for (const auto& row : added) got.push_back(row.id);
+        std::vector<std::int64_t> wanted;
+        for (const auto& [id, row] : rows) {
+            if (shown_at(row) == kMonday + t && row.seen_at < kMonday + 4200) wanted.push_back(id);
+        }
+        REQUIRE(got == wanted);
+        if (t % 13 != 0) continue;
+        for (const std::int64_t length : {1, 60, 480, 900}) {
+            const auto after = kMonday + t - length - static_cast<std::int64_t>(random() % 400);
+            std::map<std::int64_t, std::int64_t> read;
+            tape.read(after, after + length, [&](const sync::Row& row) {
+                CHECK(row.prompt_tokens == rows.at(row.id).prompt_tokens);
+                CHECK(row.seen_at == rows.at(row.id).seen_at);
+                CHECK(row.created_at == rows.at(row.id).created_at);
+                read[row.id] = row.quota;
+            });
+            std::map<std::int64_t, std::int64_t> there;
+            for (const auto& [id, row] : rows) {
+                const bool in = row.created_at > after &&
+                                row.created_at <= std::min(after + length, kMonday + t);
+                if (in && row.seen_at < kMonday + t) there[id] = row.quota;
+            }
+            REQUIRE(read == there);
+        }
+    }
+}
+
+TEST_CASE("a packed row is the row, whatever its numbers") {
+    alerts::RowSlice slice{kMonday};
+    sync::Row row;
+    row.id = sync::row_id(3, 77);
+    row.created_at = kMonday + 60;
+    row.seen_at = kMonday + 55;
+    row.user = 1;
+    row.token = 2;
+    row.channel = 3;
+    row.quota = -4;
+    row.prompt_tokens = 5;
+    row.completion_tokens = 6;
+    row.cache_tokens = 7;
+    row.latency_ms = 8;
+    row.first_token_ms = 9;
+    row.request_id = 0xFEDCBA9876543210U;
+    row.username = 10;
+    row.token_name = 11;
+    row.model = 12;
+    row.group = 13;
+    row.route = 14;
+    row.error_code = 15;
+    row.ip = std::int64_t{1} << 62U;
+    row.status = 503;
+    row.attempts = 4;
+    row.kind = sync::Kind::refund;
+    row.stream_end = sync::StreamEnd::broken;
+    row.stream = row.task = true;
+    auto wide = row;
+    wide.quota = std::int64_t{1} << 50U;
+    wide.channel_test = true;
+    wide.stream = false;
+    auto old = row;
+    old.seen_at = 0;
+    slice.add(row);
+    slice.add(wide);
+    slice.add(old);
+    slice.finish();
+    const auto text = [](const sync::Row& one) {
+        return fmt::format(
+            "{} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {}", one.id,
+            one.created_at, one.seen_at, one.user, one.token, one.channel, one.quota,
+            one.prompt_tokens, one.completion_tokens, one.cache_tokens, one.latency_ms,
+            one.first_token_ms, one.request_id, one.username, one.token_name, one.model, one.group,
+            one.route, one.error_code, one.ip, one.status, one.attempts, static_cast<int>(one.kind),
+            static_cast<int>(one.stream_end), int{one.stream} + 2 * int{one.channel_test},
+            one.task);
+    };
+    CHECK(text(slice.row(0)) == text(row));
+    CHECK(text(slice.row(1)) == text(wide));
+    CHECK(text(slice.row(2)) == text(old));
+    CHECK(sizeof(sync::Row) == 152);  // another member must be packed, too
+}
+
+TEST_CASE(
+    "Replay of a recorded day equals the events that the live daemon wrote, event for event") {
+    const std::string rules = R"(rules:
+  - {name: tokens, metric: tokens, by: [channel], window: 10m, above: 20000, clear: 15000}
+  - {name: spend, metric: cost, by: [token], window: 1h, above: 0.2, cooldown: 20m, resolved: false}
+  - {name: failing, metric: error_rate, by: [model], window: 5m, above: 12, for: 20s, keep_firing_for: 1m, min_requests: 10}
+  - {name: slow, metric: latency_p95, by: [channel], window: 5m, above: 3900}
+  - {name: quiet, metric: requests, by: [channel], window: 5m, below: 3, cooldown: 15m}
+  - {name: silent, metric: since_last, by: [model], window: 2m, above: 100}
+  - {name: faces, metric: distinct_ips, window: 15m, above: 60, eval_delay: 8s}
+  - {name: jump, metric: requests, by: [model], window: 10m, compare_to: previous, above: 80, min_requests: 5}
+  - {name: day, metric: quota, by: [user], window: today, above: 900000, timezone: Europe/Berlin}
+  - {name: night, metric: requests, window: 10m, above: 90, active_hours: {between: ["22:00-06:00"]}}
+  - {name: down, metric: channel_down, above: 0}
+  - {name: shadowed, metric: errors, by: [channel], window: 5m, above: 4, inhibited_by: [down]}
+  - {name: poor, metric: channel_balance, below: 10, for: 1m}
+)";
+    std::mt19937_64 random{20260105};
+    const auto chance = [&](double share) {
+        return std::uniform_real_distribution<>{}(random) < share;
+    };
+    const auto any = [&](std::int64_t from, std::int64_t to) {
+        return std::uniform_int_distribution<std::int64_t>{from, to}(random);
+    };
+    constexpr std::int64_t kDay = 86400;
+    Live live{rules};
+    sync::GatewayInfo info;
+    for (int channel = 1; channel <= 4; ++channel) {
+        info.channels[channel] = {fmt::format("c{}", channel), 1, 1};
+        info.channels[channel].balance = 100;
+        info.channels[channel].balance_at = kMonday;
+    }
+    info.has_balances = true;
+
+    const auto make = [&](std::int64_t second) {
+        auto entry = request(second, any(1, 4));
+        entry.model = fmt::format("m{}", any(1, 3));
+        entry.token = any(1, 6);
+        entry.token_name = fmt::format("k{}", entry.token);
+        entry.user = entry.token % 2 + 1;
+        entry.ip = fmt::format("10.0.0.{}", any(1, 120));
+        entry.quota = any(0, 3000);
+        entry.prompt_tokens = any(1, 500);
+        entry.latency_ms = any(100, 4000);
+        entry.request_id = static_cast<std::uint64_t>(any(1, 1'000'000'000));
+        if (chance(0.1)) {
+            entry.kind = sync::Kind::error;
+            entry.status = chance(0.3) ? 400 : 503;
+        }
+        return entry;
+    };
+    std::multimap<std::int64_t, sync::LogEntry> commits;  // by the second of their commit
+    for (std::int64_t second = -7200; second < kDay; ++second) {
+        // Waves, and a pause now and then.
+        const double busy =
+            second / 900 % 13 == 0 ? 0.004 : 0.05 + 0.2 * double(second / 1800 % 4) / 3;
+        while (chance(busy)) {
+            auto entry = make(second);
+            entry.created_at += chance(0.02) ? 2 : 0;  // a host whose clock is ahead
+            const auto late = chance(0.1) ? any(1, 20) : chance(0.01) ? any(100, 900) : 0;
+            commits.emplace(second + late, std::move(entry));
+        }
+    }
+    // What was there before the daemon, which began at 00:00.
+    std::vector<sync::LogEntry> before;
+    while (!commits.empty() && commits.begin()->first <= 0) {
+        before.push_back(std::move(commits.extract(commits.begin()).mapped()));
+    }
+    live.backfill(std::move(before), 0);
+    live.start(0);
+    live.see(info);
+
+    std::int64_t silence = 0;
+    const auto outage = [](std::int64_t second) { return second >= 30000 && second < 33600; };
+    for (std::int64_t second = 1; second <= kDay; ++second) {
+        if (second % 17321 == 0) {
+            live.stop();
+            second += any(2, 60);
+            live.start(second);
+        }
+        if (outage(second)) continue;
+        std::vector<sync::LogEntry> batch;
+        while (!commits.empty() && commits.begin()->first < second) {
+            batch.push_back(std::move(commits.extract(commits.begin()).mapped()));
+        }
+        std::shuffle(batch.begin(), batch.end(), random);
+        if (!batch.empty()) live.append(std::move(batch), second);
+        if (second % 30 == 0) {
+            for (auto& [id, channel] : info.channels) {
+                if (chance(0.004)) channel.status = channel.status == 1 ? 2 : 1;
+                if (chance(0.05)) channel.balance = static_cast<double>(any(0, 120));
+            }
+            live.see(info);
+        }
+        if (second % 20000 == 500) {
+            alerts::Silence quiet;
+            quiet.rule = "s*";
+            quiet.from = at(second);
+            quiet.until = at(second + 9000);
+            quiet.reason = "a test";
+            silence = live.silence(quiet);
+        }
+        if (second % 20000 == 4000) live.unsilence(silence, second);
+        live.run_to(second);
+    }
+    live.stop();
+
+    const auto wrote = alerts::load_history(live.database().handle(), at(1), at(kDay));
+    std::set<std::string> fired;
+    std::set<std::string> why;
+    for (const auto& event : wrote) {
+        if (event.what == "firing") fired.insert(event.rule);
+        why.insert(event.what + " " + event.reason);
+    }
+    CHECK(fired.size() == 13);  // every rule has something to say
+    CHECK(why.contains("told reminder"));
+    CHECK(why.contains("told flapping"));
+    CHECK(why.contains("firing silenced"));
+    CHECK(why.contains("firing outside hours"));
+    sync::History history{live.path()};
+    auto options = span(1, kDay);
+    options.as_it_was = true;
+    const auto replayed = alerts::replay(rules_from(rules), history, options);
+    CHECK(wrote.size() > 1000);
+    const auto expected = lines(wrote);
+    const auto got = lines(replayed.events);
+    CHECK(expected.size() == got.size());
+    const auto differs = std::mismatch(expected.begin(), expected.end(), got.begin(), got.end());
+    if (differs.first != expected.end()) MESSAGE("live: ", *differs.first);
+    if (differs.second != got.end()) MESSAGE("replay: ", *differs.second);
+    CHECK(expected == got);
+}
+
+TEST_CASE(
+    "episodes say how long, how bad, how many notices, and what the channel went on to cost") {
+    Live live{"rules: []\n"};
+    std::vector<sync::LogEntry> entries;
+    // Channel 3 burns from 02:00 to 02:10, and again at 05:00; channel 4 never does.
+    for (std::int64_t second = 0; second < 6 * 3600; second += 10) {
+        entries.push_back(request(second, 4));
+        const bool burns = (second >= 7200 && second < 7800) || second == 18000;
+        if (!burns) continue;
+        auto entry = request(second, 3);
+        entry.prompt_tokens = second == 18000 ? 5000 : 1000;
+        entry.completion_tokens = 0;
+        entry.quota = 500'000;
+        entries.push_back(entry);
+    }
+    live.start(0);
+    live.backfill(std::move(entries), 6 * 3600);
+    live.stop();
+    sync::History history{live.path()};
+    const auto rules = rules_from(R"(rules:
+  - {name: burn, metric: tokens, by: [channel], window: 1m, above: 4000, action: {disable_channel: {mode: live}}}
+  - {name: off, enabled: false, metric: tokens, window: 1m, above: 1}
+)");
+    const auto result = alerts::replay(rules, history, span(0, 6 * 3600));
+    CHECK(result.rows == 2160 + 60 + 1);
+    CHECK(result.notices == std::map<std::string, int>{{"burn", 4}});
+    REQUIRE(result.episodes.size() == 2);
+    const auto& first = result.episodes[0];
+    CHECK(first.rule == "burn");
+    REQUIRE(first.key.size() == 1);
+    CHECK(first.key[0].id == 3);
+    // The fifth row in a minute; a back-filled row counts from the second after its own.
+    CHECK(first.fired == at(7241));
+    CHECK(first.began == at(7241));
+    CHECK(first.over == at(7790 + 20));
+    CHECK(first.ending == "recovered");
+    CHECK(first.peak == 6000);
+    CHECK(first.notices == 2);
+    REQUIRE(first.trip);
+    CHECK(first.trip->channel == 3);
+    CHECK(first.trip->at == at(7241));
+    CHECK(first.trip->quota == 55 * 500'000);  // rows of 7250 … 7790
+    CHECK(result.episodes[1].fired == at(18001));
+    CHECK(result.episodes[1].peak == 5000);
+    CHECK(result.episodes[1].trip->quota == 0);
+
+    SUBCASE("what still fires at the end has no end") {
+        const auto cut = alerts::replay(rules, history, span(0, 7300));
+        REQUIRE(cut.episodes.size() == 1);
+        CHECK_FALSE(cut.episodes[0].over);
+        CHECK(cut.episodes[0].peak == 6000);
+        CHECK(cut.episodes[0].trip->quota == 5 * 500'000);
+    }
+    SUBCASE("what began before the beginning is in it while it lasts") {
+        const auto late = alerts::replay(rules, history, span(7500, 8000));
+        REQUIRE(late.episodes.size() == 1);
+        CHECK(late.episodes[0].fired == at(7241));
+        CHECK(late.events.size() == 2);  // over, and told
+    }
+    SUBCASE("nothing is asked of the time before the first row or after the last") {
+        const auto wide = alerts::replay(rules, history, span(-86400, 10 * 86400));
+        CHECK(wide.from == at(-1));
+        CHECK(wide.until == at(6 * 3600 - 9));  // in which the last row counts
+        CHECK(wide.episodes.size() == 2);
+        CHECK(wide.notes ==
+              std::vector<std::string>{
+                  "the store begins at 2026-01-05 00:00:00",
+                  "the gateway's channels, keys and users were never read: rules that "
+                  "need their names or gauges say nothing"});
+    }
+}
+
+TEST_CASE("a store without rows says what to do") {
+    Live live{"rules: []\n"};
+    sync::History history{live.path()};
+    CHECK_THROWS_WITH_AS(alerts::replay({}, history, span(0, 10)),
+                         "the store has no rows yet: start the daemon, or run `quotafuse sync`",
+                         base::Failure);
+}
+
+TEST_CASE("suggested limits fire as often as was asked for") {
+    Live live{"rules: []\n"};
+    live.start(0);
+    std::vector<sync::LogEntry> entries;
+    // Each of 30 pairs of hours has one burst, of 100, 200 … 3,000 tokens, in no order.
+    constexpr std::int64_t kPair = 7200;
+    for (std::int64_t pair = 0; pair < 30; ++pair) {
+        auto entry = request(pair * kPair + 3600);
+        entry.prompt_tokens = 100 * ((pair * 7) % 30 + 1);
+        entry.completion_tokens = 0;
+        entries.push_back(entry);
+        entries.push_back(request(pair * kPair + 5000));
+        entries.back().prompt_tokens = entries.back().completion_tokens = 5;
+    }
+    entries.push_back(request(30 * kPair));
+    live.backfill(std::move(entries), 31 * 86400);
+    live.stop();
+    sync::History history{live.path()};
+    const auto rule = rules_from(R"(rules:
+  - {name: burn, metric: tokens, by: [channel], window: 10m, above: 50, clear: 40}
+)")
+                          .front();
+    const auto options = span(0, 30 * kPair);
+    const auto got = alerts::suggest_limits(rule, history, options, {12, 60, 240, 6000});
+    REQUIRE(got.size() == 4);
+    CHECK(got[0].firings == 1);
+    CHECK(*got[0].limit >= 2900);
+    CHECK(*got[0].limit < 3000);
+    CHECK(got[1].firings == 5);
+    CHECK(*got[1].limit >= 2500);
+    CHECK(*got[1].limit < 2600);
+    CHECK(got[2].firings == 20);
+    CHECK(*got[2].limit >= 1000);
+    CHECK(*got[2].limit < 1100);
+    CHECK_FALSE(got[3].limit);
+    for (const auto& one : {got[0], got[1], got[2]}) {
+        const auto changed = alerts::with_limit(rule, *one.limit);
+        CHECK(changed.clear == doctest::Approx(*one.limit * 0.8));
+        const auto result = alerts::replay({changed}, history, options);
+        CHECK(static_cast<int>(result.episodes.size()) == one.firings);
+    }
+}

@@ -1,0 +1,407 @@
+#include <fstream>
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include "alerts_rules_fixture.h"
+
+using namespace quotafuse;
+using alerts::Comparison;
+using alerts::Dimension;
+using alerts::Frame;
+using alerts::Metric;
+using namespace std::chrono_literals;
+using tests::context;
+using tests::faults;
+using tests::Lines;
+using tests::load;
+using tests::load_set;
+
+namespace {
+
+/// The faults of one rule, told as "12: text" (its column).
+Lines of(const std::string& keys, const alerts::LoadContext& with = context()) {
+    auto told = faults("rules: [{name: a, " + keys + "}]", with);
+    std::vector<std::string> lines;
+    for (std::size_t at = 0; at < told.text.size();) {
+        const auto end = told.text.find('\n', at);
+        lines.push_back(told.text.substr(at, end - at).substr(std::string{"a.yaml:1:"}.size()));
+        at = end + 1;
+    }
+    return Lines{lines};
+}
+
+alerts::LoadContext keeping(std::chrono::seconds kept) {
+    auto with = context();
+    with.kept = kept;
+    return with;
+}
+
+alerts::LoadContext one_api() {
+    auto with = context();
+    with.gateway = sync::Gateway::one_api;
+    return with;
+}
+
+}  // namespace
+
+TEST_CASE(
+    "every metric can be named, and each has the unit, the delay and the objects that are its") {
+    for (std::size_t i = 0; i < alerts::metric_names().size(); ++i) {
+        const auto metric = static_cast<Metric>(i);
+        const auto name = alerts::metric_names()[i];
+        const std::string window = is_gauge(metric) ? "" : ", window: 1h";
+        const auto rules =
+            load(fmt::format("rules: [{{name: a, metric: {}, above: 0{}}}]", name, window));
+        INFO(name);
+        REQUIRE(rules.size() == 1);
+        CHECK(rules[0].metric == metric);
+        CHECK(rules[0].by == object_of(metric));
+        const bool late = needs_rows(metric) || metric == Metric::since_last;
+        CHECK(delay_of(rules[0]) == (late ? 3s : 0s));
+        CHECK(rules[0].min_requests == (is_ratio(metric) ? 20 : 0));
+        CHECK(keeps_keys(rules[0]) == (metric == Metric::since_last));
+    }
+    CHECK(alerts::metric_name(Metric::dead_keys) == "dead_keys");
+    CHECK(alerts::metric_name(Metric::since_last) == "since_last");
+    CHECK(alerts::metric_unit(Metric::ttft_p95) == "ms");
+    CHECK(alerts::metric_unit(Metric::token_remaining) == "USD");
+    CHECK(alerts::dimension_name(Dimension::ip) == "ip");
+}
+
+TEST_CASE("a window is rolling, a calendar period, or a fixed time in the rule's zone") {
+    const auto window = [](const std::string& text) {
+        return load("rules: [{name: a, metric: cost, above: 1, timezone: Asia/Shanghai, window: " +
+                    text + "}]")
+            .at(0)
+            .window;
+    };
+    CHECK(window("90m") == Frame::rolling(90min));
+    CHECK(window("today").kind == Frame::Kind::today);
+    CHECK(window("this_week").kind == Frame::Kind::this_week);
+    CHECK(window("this_month").kind == Frame::Kind::this_month);
+    const auto nine = base::from_unix(1'767'574'800);  // 2026-01-05 01:00 UTC
+    CHECK(window("{from: \"2026-01-05 09:00\", to: 2026-01-05 18:00:30}") ==
+          Frame{Frame::Kind::fixed, {}, nine, nine + 9h + 30s});
+    CHECK(of("metric: cost, above: 1, window: tody") ==
+          Lines{"51: window must be a duration such as 1h, or one of today, this_week, this_month, "
+                "not 'tody'; did you mean 'today'?"});
+    CHECK(
+        of("metric: cost, above: 1, window: {from: 2026-02-29 09:00, to: 9:00, till: 1}") ==
+        Lines{"58: from must be a local time such as \"2026-01-05 09:00\", not '2026-02-29 09:00'",
+              "80: to must be a local time such as \"2026-01-05 09:00\", not '9:00'",
+              "86: unknown key 'till' in window; known are from, to"});
+    CHECK(of("metric: cost, above: 1, window: {from: 2026-01-05 09:00, to: 2026-01-05 09:00}") ==
+          Lines{"80: to must be after from"});
+    CHECK(of("metric: cost, above: 1, window: [1h]") ==
+          Lines{"51: window must be a duration such as 90s or 1h30m, not a list"});
+    CHECK(of("metric: cost, below: 1, window: today") ==
+          Lines{"51: below needs a rolling window such as 1h: today begins empty, and the rule "
+                "would fire then"});
+    CHECK(of("metric: distinct_ips, above: 1, window: 25h") ==
+          Lines{"59: distinct_ips counts values over 24h at most"});
+    CHECK(of("metric: since_last, above: 1h, window: 1h") ==
+          Lines{"46: since_last looks back one window only: a limit of 3600 seconds needs a window "
+                "that is longer"});
+}
+
+TEST_CASE("local times next to the date line, and where the clock jumps, are found") {
+    const auto from = [](const std::string& zone, const std::string& time) {
+        const auto rules = load("rules: [{name: a, metric: cost, above: 1, timezone: " + zone +
+                                ", window: {from: " + time + ", to: 2029-01-01 00:00}}]");
+        const auto shown = base::TimeZone::find(zone)->format(rules.at(0).window.from);
+        return shown;
+    };
+    CHECK(from("Pacific/Kiritimati", "2026-01-05 09:00") == "2026-01-05 09:00:00");  // UTC+14
+    CHECK(from("Pacific/Niue", "2026-01-05 09:00") == "2026-01-05 09:00:00");        // UTC−11
+    CHECK(from("Europe/Berlin", "2026-03-29 02:30") == "2026-03-29 03:00:00");
+    CHECK(from("UTC", "2028-02-29 23:59") == "2028-02-29 23:59:00");
+}
+
+TEST_CASE("a comparison takes rises and drops in percent, of windows that can be compared") {
+    const auto rules = load(
+        "rules:\n"
+        "  - {name: a, metric: cost, window: 1h, compare_to: previous, above: 200, clear: 50}\n"
+        "  - {name: b, metric: requests, window: 1h, compare_to: usual, below: -50, clear: -20}\n"
+        "  - {name: c, metric: error_rate, window: this_week, compare_to: last_week, above: 50}\n"
+        "  - {name: d, metric: cost, window: this_month, compare_to: previous, above: 50,\n"
+        "     summary: \"{{now}} {{base}} {{value}}\"}\n");
+    REQUIRE(rules.size() == 4);
+    CHECK(rules[0].compare_to == Comparison::previous);
+    CHECK(delay_of(rules[0]) == 3s);
+    CHECK_FALSE(keeps_keys(rules[0]));
+    CHECK(rules[1].compare_to == Comparison::usual);
+    CHECK(rules[1].limit == -50);
+    CHECK(rules[1].clear == -20);
+    CHECK(keeps_keys(rules[1]));
+    CHECK(of("metric: cost, window: 1h, compare_to: yesterday, above: -1") ==
+          Lines{"75: above must not be negative: with compare_to a drop is below, such as below: "
+                "-50"});
+    for (const auto* const below : {"-100", "0", "50"}) {
+        CHECK(of(fmt::format("metric: cost, window: 1h, compare_to: usual, below: {}", below)) ==
+              Lines{"71: with compare_to, below is a drop in percent and lies between -100 and 0, "
+                    "such as below: -50"});
+    }
+    CHECK(of("metric: cost, window: 1h, above: 1, compare_to: yesterdy") ==
+          Lines{"67: compare_to must be one of previous, yesterday, last_week, usual, not "
+                "'yesterdy'; did you mean 'yesterday'?"});
+    CHECK(of("metric: cost, window: this_month, above: 1, compare_to: usual") ==
+          Lines{"75: this month cannot be compared with usual; previous is the month before"});
+    CHECK(of("metric: cost, window: this_week, above: 1, compare_to: yesterday") ==
+          Lines{"74: this week cannot be compared with yesterday; previous is the week before, "
+                "last_week and usual work, too"});
+    CHECK(of("metric: cost, window: {from: 2026-01-05 09:00, to: 2026-01-06 09:00}, above: 1, "
+             "compare_to: previous") ==
+          Lines{"111: a fixed window has nothing to be compared with"});
+    CHECK(of("metric: since_last, window: 2h, above: 10, compare_to: previous") ==
+          Lines{"74: since_last is a time, not a quantity: it cannot be compared"});
+    CHECK(of("metric: cost, window: 1h, above: 1, summary: \"{{base}}\"") ==
+          Lines{"64: unknown variable {{base}}; known are value, rule, window, threshold"});
+}
+
+TEST_CASE("what a rule looks back must be kept, comparisons and all") {
+    CHECK(of("metric: cost, window: 20d, above: 1, compare_to: previous", keeping(35 * 24h)) ==
+          Lines{"41: a window of 20d with the one before it is longer than the 35d that rows are "
+                "kept (store.keep.rows)"});
+    CHECK(of("metric: cost, window: 20d, above: 1, compare_to: previous", keeping(41 * 24h)) ==
+          Lines{});
+    CHECK(of("metric: cost, window: 1h, above: 1, compare_to: usual", keeping(35 * 24h)) ==
+          Lines{});
+    CHECK(of("metric: cost, window: 1h, above: 1, compare_to: usual", keeping(21 * 24h)) ==
+          Lines{"67: usual needs 3 weeks of rows before the window, and rows are kept 21d "
+                "(store.keep.rows); 23d would do"});
+    CHECK(of("metric: cost, window: 1h, above: 1, compare_to: usual", keeping(23 * 24h)) ==
+          Lines{});
+    CHECK(of("metric: cost, window: this_month, above: 1", keeping(31 * 24h)) ==
+          Lines{"41: a window of this month is longer than the 31d that rows are kept "
+                "(store.keep.rows)"});
+    CHECK(alerts::weeks_kept(1h, 35 * 24h) == 4);
+    CHECK(alerts::weeks_kept(1h, 10'000h) == alerts::kMostWeeks);
+    CHECK(alerts::weeks_kept(1h, std::nullopt) == alerts::kMostWeeks);
+    CHECK(alerts::weeks_kept(30 * 24h, 24h) == 0);
+    // What `usual` reads in so many weeks is kept.
+    for (int days = 22; days < 90; ++days) {
+        const auto kept = days * 24h;
+        const auto weeks = alerts::weeks_kept(26h, kept);
+        CHECK(reach_of(Frame::rolling(26h), Comparison::usual, weeks, 10min) <= kept);
+    }
+}
+
+TEST_CASE("a gauge has no window and is grouped by its object") {
+    const auto rules = load(
+        "rules:\n"
+        "  - {name: a, metric: channel_balance, where: {provider: \"Open*\", tag: \"!x\"}, below: "
+        "-5}\n"
+        "  - {name: b, metric: healthy_channels, by: [group, model], below: 2}\n"
+        "  - {name: c, metric: token_expires_in, where: {user: 7}, below: 3d, clear: 4d}\n"
+        "  - {name: d, metric: channel_down, above: 0, action: {disable_channel: {}}}\n");
+    REQUIRE(rules.size() == 4);
+    CHECK(rules[0].by == std::vector{Dimension::channel});
+    CHECK(rules[0].limit == -5);
+    CHECK(rules[1].by == std::vector{Dimension::group, Dimension::model});
+    CHECK(rules[2].by == std::vector{Dimension::token});
+    CHECK(rules[2].limit == 3 * 86'400);
+    CHECK(rules[2].clear == 4 * 86'400);
+    CHECK(of("metric: channel_down, above: 0, window: 1h, compare_to: usual, min_requests: 5") ==
+          Lines{"59: channel_down is what the gateway says now: leave window out",
+                "75: channel_down is what the gateway says now: leave compare_to out",
+                "96: channel_down is what the gateway says now: leave min_requests out"});
+    CHECK(
+        of("metric: channel_balance, below: 5, where: {model: x}, by: [provider]") ==
+        Lines{"69: channel_balance knows no model; its where takes channel, provider, tag",
+              "77: channel_balance has one series for each channel: by must be [channel], or left "
+              "out"});
+    CHECK(of("metric: healthy_channels, below: 2, by: [model]") ==
+          Lines{"59: healthy_channels has one series for each group and model: by must be [group, "
+                "model], or left out"});
+    CHECK(of("metric: channel_down, above: 1") ==
+          Lines{"48: channel_down is 0 or 1: above must be 0"});
+}
+
+TEST_CASE("times may be written with their unit where a metric is a time, and nowhere else") {
+    const auto limit = [](const std::string& keys) {
+        return load("rules: [{name: a, " + keys + "}]").at(0).limit;
+    };
+    CHECK(limit("metric: since_last, window: 2h, above: 30m") == 1800);
+    CHECK(limit("metric: since_last, window: 2h, above: 1800") == 1800);
+    CHECK(limit("metric: latency_p95, window: 2h, above: 30s") == 30'000);
+    CHECK(limit("metric: latency_p95, window: 2h, above: 1500ms") == 1'500);
+    CHECK(of("metric: cost, window: 2h, above: 30m") ==
+          Lines{"52: above must be a number, not '30m'"});
+}
+
+TEST_CASE("errors_when says which failures are errors, for metrics of errors only") {
+    const auto rules = load(
+        "rules: [{name: a, metric: error_rate, window: 5m, above: 10,\n"
+        "  errors_when: {status: [5xx, 429, 404], code: \"channel:*\"}}]");
+    REQUIRE(rules.at(0).errors_when);
+    CHECK(rules[0].errors_when->status ==
+          alerts::Condition{Dimension::status,
+                            {{false, {}, "5??"}, {false, 429, ""}, {false, 404, ""}}});
+    CHECK(rules[0].errors_when->code ==
+          alerts::Condition{Dimension::code, {{false, {}, "channel:*"}}});
+    CHECK(of("metric: tokens, window: 5m, above: 10, errors_when: {status: 500}") ==
+          Lines{"71: errors_when works with errors, client_errors, error_rate and "
+                "final_error_rate, not with tokens"});
+    CHECK(of("metric: errors, window: 5m, above: 10, errors_when: {}") ==
+          Lines{"71: errors_when needs status, code or both"});
+    CHECK(of("metric: errors, window: 5m, above: 10, errors_when: {stat: 500}") ==
+          Lines{"72: unknown key 'stat' in errors_when; did you mean 'status'?"});
+}
+
+TEST_CASE("what a gateway cannot give is refused with why, or left to the other gateway") {
+    CHECK(
+        of("metric: error_rate, window: 5m, above: 10", one_api()) ==
+        Lines{"27: One API logs no failed request (a row of type 5 is a channel test there); with "
+              "gateway: new-api the rule is only for New API"});
+    CHECK(of("metric: cost, window: 5m, above: 10, by: [group]", one_api()) ==
+          Lines{"27: One API logs no group; with gateway: new-api the rule is only for New API"});
+    CHECK(
+        of("metric: cost, window: 5m, above: 10, where: {token: 3}", one_api()) ==
+        Lines{"27: One API logs no id of a key: name it, in quotes; with gateway: new-api the rule "
+              "is only for New API"});
+    CHECK(of("metric: healthy_channels, below: 2", one_api()) == Lines{});
+    CHECK(of("metric: user_remaining, below: 2, where: {group: vip}", one_api()) == Lines{});
+    const std::string rule =
+        "rules: [{name: a, metric: errors, window: 5m, above: 1, gateway: new-api}]";
+    CHECK(load(rule).at(0).enabled);
+    base::yaml::Diagnostics diagnostics;
+    const auto set = alerts::parse_rules("a.yaml", rule, one_api(), diagnostics);
+    REQUIRE(set.rules.size() == 1);
+    CHECK_FALSE(set.rules[0].enabled);
+    CHECK(of("metric: ttft_p95, window: 5m, above: 1, gateway: one-api") ==
+          Lines{"68: One API does not log when the first token came"});
+}
+
+TEST_CASE("built-in alerts own their names and may inhibit") {
+    CHECK(faults("rules: [{name: source-stale, metric: cost, window: 1h, above: 1}]") ==
+          Lines{"a.yaml:1:16: source-stale is the name of a built-in alert"});
+    CHECK(load("rules: [{name: a, metric: cost, window: 1h, above: 1, inhibited_by: source-stale}]")
+              .at(0)
+              .inhibited_by == std::vector<std::string>{"source-stale"});
+}
+
+TEST_CASE("inhibitors must exist and never go in a circle") {
+    const auto rule = [](const std::string& name, const std::string& by) {
+        return "  - {name: " + name + ", metric: cost, window: 1h, above: 1, inhibited_by: [" + by +
+               "]}\n";
+    };
+    CHECK(faults("rules:\n" + rule("one", "two") + rule("two", "three") + rule("three", "one") +
+                 rule("four", "four") + rule("five", "one") + rule("six", "thre, zzz, one, one")) ==
+          Lines{"a.yaml:4:70: inhibited_by goes in a circle: one -> two -> three -> one",
+                "a.yaml:5:69: a rule cannot inhibit itself",
+                "a.yaml:7:68: there is no rule and no built-in alert 'thre'; did you mean 'three'?",
+                "a.yaml:7:74: there is no rule and no built-in alert 'zzz'",
+                "a.yaml:7:84: inhibited_by names 'one' twice"});
+    const auto rules = load("rules:\n" + rule("a", "b, c") + rule("b", "c") +
+                            "  - {name: c, metric: cost, window: 1h, above: 9}\n");
+    CHECK(rules.at(0).inhibited_by == std::vector<std::string>{"b", "c"});
+}
+
+TEST_CASE("inhibitors may stand in another file") {
+    const tests::Lines none{};
+    base::yaml::Diagnostics diagnostics;
+    const auto set = alerts::parse_rules(
+        {{"a.yaml", "rules: [{name: a, metric: cost, window: 1h, above: 1, inhibited_by: b}]"},
+         {"b.yaml", "rules: [{name: b, metric: cost, window: 1h, above: 1}]"}},
+        context(), diagnostics);
+    CHECK(Lines{diagnostics.lines()} == none);
+    CHECK(set.rules.size() == 2);
+}
+
+TEST_CASE("defaults of a file hold where a rule does not say otherwise") {
+    const auto rules = load(R"(
+defaults:
+  severity: critical
+  window: 10m
+  above: 100
+  clear: 80
+  by: [channel]
+  errors_when: {status: 5xx}
+  min_requests: 7
+  cooldown: 2h
+  inhibited_by: [down]
+rules:
+  - {name: a, metric: error_rate, above: 50}
+  - {name: b, metric: requests, below: 3, severity: info, window: 1h}
+  - {name: down, metric: channel_down, above: 0}
+  - {name: c, metric: cost}
+)");
+    REQUIRE(rules.size() == 4);
+    CHECK(rules[0].severity == base::Severity::critical);
+    CHECK(rules[0].window == Frame::rolling(10min));
+    CHECK(rules[0].limit == 50);
+    CHECK(rules[0].clear == 50);  // a limit of its own comes with its own clear
+    CHECK(rules[0].errors_when);
+    CHECK(rules[0].min_requests == 7);
+    CHECK(rules[0].inhibited_by == std::vector<std::string>{"down"});
+    CHECK(rules[1].severity == base::Severity::info);
+    CHECK(rules[1].below);
+    CHECK_FALSE(rules[1].errors_when);  // requests have no use for it
+    CHECK(rules[2].cooldown == 2h);
+    CHECK(rules[2].inhibited_by.empty());
+    CHECK(rules[3].limit == 100);
+    CHECK(rules[3].clear == 80);
+    CHECK(rules[3].by == std::vector{Dimension::channel});
+}
+
+TEST_CASE("a fault of the defaults is told once, at its place") {
+    CHECK(faults(R"(defaults: {window: 5, severity: fatal, name: x, tests: [], abve: 1}
+rules:
+  - {name: a, metric: cost, above: 50}
+  - {name: b, metric: cost, above: 50}
+)") == Lines{"a.yaml:1:20: window must be a duration with its unit, such as 90s, 5m or 1h30m, not "
+             "'5'",
+             "a.yaml:1:33: severity must be one of info, warning, critical, not 'fatal'",
+             "a.yaml:1:40: defaults cannot give a name",
+             "a.yaml:1:49: defaults cannot give a tests",
+             "a.yaml:1:60: unknown key 'abve' in a rule; did you mean 'above'?"});
+    std::string many = "defaults: {notify: [";
+    for (int i = 0; i < 300; ++i) many += "ops-feishu, ";
+    CHECK(faults(many + "ops-feishu]}\nrules: []\n") ==
+          Lines{"a.yaml:1:11: defaults holds more than 200 values"});
+}
+
+TEST_CASE("anchors and merge keys work in rule files, and an alias bomb is refused") {
+    const auto rules = load(R"(
+rules:
+  - &base {name: a, metric: cost, window: 1h, above: 1, where: &mine {channel: [3, 4]}}
+  - {<<: *base, name: b, above: 2}
+  - {name: c, metric: tokens, window: 1h, above: 1, where: *mine}
+)");
+    REQUIRE(rules.size() == 3);
+    CHECK(rules[1].name == "b");
+    CHECK(rules[1].limit == 2);
+    CHECK(rules[1].where == rules[0].where);
+    CHECK(rules[2].where == rules[0].where);
+    std::string bomb = "a: &a0 [x, x, x, x, x, x, x, x]\n";
+    for (int i = 1; i < 9; ++i) {
+        bomb += fmt::format("b{0}: &a{0} [", i);
+        for (int k = 0; k < 8; ++k) bomb += fmt::format("*a{}, ", i - 1);
+        bomb += "x]\n";
+    }
+    const auto told = faults(bomb + "rules: *a8\n");
+    CHECK(told.text.find("more than 100000 values, aliases expanded") != std::string::npos);
+}
+
+TEST_CASE("hostile files are refused in little time") {
+    const auto quick = [](const std::string& text) {
+        const auto start = std::chrono::steady_clock::now();
+        CHECK(faults(text) != Lines{});
+        CHECK(std::chrono::steady_clock::now() - start < 10s);
+    };
+    std::string chain = "rules:\n";
+    std::string unknown = "rules:\n";
+    for (int i = 0; i < 9'000; ++i) {
+        chain += fmt::format(
+            "- {{name: r{}, metric: cost, window: 1h, above: 1, inhibited_by: [r{}]}}\n", i,
+            (i + 1) % 9'000);
+        unknown += fmt::format(
+            "- {{name: r{}, metric: cost, window: 1h, above: 1, inhibited_by: [x{}]}}\n", i, i);
+    }
+    quick(chain);
+    quick(unknown);
+    std::string rules = "defaults: {notify: [a, b, c, d, e, f, g, h, i, j]}\nrules:\n";
+    for (int i = 0; i < 12'000; ++i) rules += "- {}\n";
+    quick(rules);
+}

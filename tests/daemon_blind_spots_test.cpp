@@ -1,0 +1,113 @@
+#include <doctest/doctest.h>
+
+#include "alerts/rule_loader.h"
+#include "daemon/blind_spots.h"
+#include "daemon/info_needs.h"
+
+using namespace quotafuse;
+using namespace quotafuse::daemon;
+using namespace std::chrono_literals;
+
+namespace {
+
+Config config(const std::string& rules) {
+    Config config;
+    base::yaml::Diagnostics diagnostics;
+    alerts::LoadContext context;
+    context.kept = config.keep.rows;
+    config.rules = alerts::parse_rules("r.yaml", "rules:\n" + rules, context, diagnostics).rules;
+    REQUIRE_MESSAGE(diagnostics.ok(), fmt::format("{}", fmt::join(diagnostics.lines(), "\n")));
+    return config;
+}
+
+const std::string kErrors = "  - {name: errors, metric: error_rate, window: 5m, above: 20}\n";
+const std::string kTokens = "  - {name: keys, metric: token_remaining, below: 1}\n";
+const std::string kMonth = "  - {name: month, metric: cost, window: 30d, above: 1}\n";
+
+}  // namespace
+
+TEST_CASE("error rules without a failed request among many rows are named, with what to set") {
+    const auto with_errors = config(kErrors + kMonth);
+    const auto spots = blind_spots(with_errors, GatewaySight{sync::Gateway::new_api, 5000, 0, {}});
+    REQUIRE(spots.size() == 1);
+    CHECK(spots[0].starts_with("rule errors: none of the newest 5000 rows is a failed request"));
+    CHECK(spots[0].find("ERROR_LOG_ENABLED=true") != std::string::npos);
+    CHECK(blind_spots(with_errors, GatewaySight{sync::Gateway::new_api, 5000, 1, {}}).empty());
+    CHECK(blind_spots(with_errors, GatewaySight{sync::Gateway::new_api, 0, 0, {}}).empty());
+    CHECK(blind_spots(config(kMonth), GatewaySight{sync::Gateway::new_api, 5000, 0, {}}).empty());
+    CHECK(blind_spots(with_errors, GatewaySight{sync::Gateway::one_api, 5000, 9, {}}) ==
+          std::vector<std::string>{"rule errors: One API logs no failed request: it never fires"});
+}
+
+TEST_CASE("what the account may not read is told with the rules that need it") {
+    CHECK(blind_spots(config(kTokens + kErrors),
+                      GatewaySight{sync::Gateway::new_api, 9, 1, {{"tokens", "no grant"}}}) ==
+          std::vector<std::string>{"rule keys: tokens cannot be read: no grant"});
+}
+
+TEST_CASE("a rule that looks back further than there are rows is told") {
+    const auto now = base::from_unix(1'767'000'000);
+    const auto one = config(kMonth + kErrors);
+    CHECK(blind_spots(one, now - 31 * 24h, now).empty());
+    CHECK(blind_spots(one, std::nullopt, now).empty());
+    const auto spots = blind_spots(one, now - 5 * 24h, now);
+    REQUIRE(spots.size() == 1);
+    CHECK(spots[0] ==
+          "rule month: looks back further than the store does, which begins "
+          "2025-12-24 09:20:00");
+    auto late = one;
+    late.source.since = 7 * 24h;
+    REQUIRE(blind_spots(late).size() == 1);
+    CHECK(blind_spots(late)[0].starts_with("rule month: looks back further than the first sync"));
+    CHECK(blind_spots(one).empty());
+}
+
+TEST_CASE("a rule that no notifier would hear of is told") {
+    auto one = config(kErrors +
+                      "  - {name: grave, severity: critical, metric: cost, window: 1h, "
+                      "above: 1}\n");
+    CHECK(blind_spots(one).empty());  // without any notifier `check` says so elsewhere
+    notifiers::Settings settings;
+    settings.name = "ops";
+    settings.min_severity = base::Severity::critical;
+    one.notifiers.push_back(settings);
+    REQUIRE(blind_spots(one).size() == 1);
+    CHECK(blind_spots(one)[0].starts_with("rule errors: no notifier takes"));
+}
+
+TEST_CASE("only what enabled rules look at is asked of the gateway") {
+    CHECK(needs_of(config(kErrors + kMonth).rules) == sync::InfoNeeds{});
+    CHECK(needs_of(config(kTokens).rules).tokens);
+    CHECK_FALSE(needs_of(config(kTokens).rules).users);
+    CHECK(needs_of(config("  - {name: a, metric: healthy_channels, below: 2}\n").rules).abilities);
+    CHECK(needs_of(config("  - {name: a, metric: dead_keys, above: 0}\n").rules).keys);
+    CHECK(needs_of(config("  - {name: a, metric: channel_balance, below: 5}\n").rules).balances);
+    // A key that falls silent is an alert only while it exists.
+    CHECK(needs_of(
+              config("  - {name: a, metric: requests, by: [token], window: 1h, below: 1}\n").rules)
+              .tokens);
+    CHECK(needs_of(
+              config("  - {name: a, enabled: false, metric: user_remaining, below: 5}\n").rules) ==
+          sync::InfoNeeds{});
+}
+
+TEST_CASE("a rule that waits for what never comes is in error, not warming up") {
+    const auto one = config(kTokens + kErrors + kMonth +
+                            "  - {name: silent, metric: requests, by: [token], window: 1h, below: "
+                            "1}\n");
+    alerts::Overview overview;
+    overview.warming = {{"keys", 0}, {"month", 0.5}};
+    add_unreadable(overview, one.rules, {{"tokens", "no grant"}, {"users", "no grant"}});
+    add_unlogged(overview, one.rules, sync::Gateway::new_api);
+    REQUIRE(overview.errors.size() == 1);
+    CHECK(overview.errors[0].rule == "keys");
+    CHECK(overview.errors[0].text == "tokens cannot be read: no grant");
+    REQUIRE(overview.warming.size() == 1);
+    CHECK(overview.warming[0].rule == "month");
+    add_unlogged(overview, one.rules, std::nullopt);
+    CHECK(overview.errors.size() == 1);
+    add_unlogged(overview, one.rules, sync::Gateway::one_api);
+    REQUIRE(overview.errors.size() == 2);
+    CHECK(overview.errors[1].rule == "errors");
+    CHECK(overview.errors[1].text == "One API logs no failed request: it never fires");
+}

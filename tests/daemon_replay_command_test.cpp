@@ -1,0 +1,350 @@
+#include <filesystem>
+
+#include <SQLiteCpp/Database.h>
+#include <SQLiteCpp/Statement.h>
+#include <SQLiteCpp/Transaction.h>
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "alerts/rule_loader.h"
+#include "alerts/state_store.h"
+#include "base/database.h"
+#include "daemon/builtin_rules.h"
+#include "daemon/tuned_rules.h"
+#include "support/mariadb.h"
+#include "support/program.h"
+#include "sync/store.h"
+
+using namespace quotafuse;
+using namespace quotafuse::tests;
+using Json = nlohmann::json;
+
+namespace {
+
+std::int64_t now() {
+    return base::unix_seconds(base::SystemClock{}.now());
+}
+
+/// A host with a configuration, and a store in which channel 3 burned twice within the last days.
+class Host {
+public:
+    explicit Host(const std::string& rules, int days = 10) {
+        write_file(folder_.file("q.yaml"), fmt::format("store: {{path: {}}}\nrules: [r.yaml]\n"
+                                                       "timezone: Asia/Shanghai\n",
+                                                       folder_.file("store.db")));
+        write_file(folder_.file("r.yaml"), rules);
+        base::Database database{folder_.file("store.db"),
+                                {sync::Store::schema(), alerts::schema()}};
+        sync::Store store{database};
+        start_ = (now() / 86400 - days) * 86400;
+        sync::Batch batch;
+        for (std::int64_t hour = 0; hour < days * 24; ++hour) {
+            const auto burn = hour == 100 || hour == 200;
+            for (int minute = 0; minute < 60; minute += 10) {
+                add(batch, start_ + hour * 3600 + minute * 60, burn ? 90'000 : 100);
+            }
+        }
+        store.append(batch, base::from_unix(now()));
+    }
+    std::string file(const std::string& name) const { return folder_.file(name); }
+    std::int64_t start() const { return start_; }
+    Ran run(std::vector<std::string> arguments) const {
+        arguments.insert(arguments.end(), {"--config", folder_.file("q.yaml")});
+        return run_program(std::move(arguments));
+    }
+
+private:
+    static void add(sync::Batch& batch, std::int64_t at, std::int64_t tokens) {
+        sync::LogEntry entry;
+        entry.id = ++batch.position.cursor;
+        entry.created_at = at;
+        entry.kind = sync::Kind::consume;
+        entry.channel = 3;
+        entry.token = 12;
+        entry.token_name = "k1";
+        entry.model = "gpt-4o";
+        entry.prompt_tokens = tokens;
+        entry.completion_tokens = 1;
+        entry.quota = tokens * 5;
+        batch.entries.push_back(entry);
+    }
+    TempDir folder_;
+    std::int64_t start_ = 0;
+};
+
+const std::string kRules = R"(rules:
+  - name: burn
+    metric: tokens
+    by: [channel]
+    window: 1h
+    above: 400000
+    action: {disable_channel: {mode: shadow}}
+    tests:
+      - rows: [{at: 1s, channel: 3, tokens: 400001}]
+        expect: [{at: 1s, key: {channel: 3}, state: firing}]
+  - {name: calm, metric: requests, window: 1h, above: 1000}
+)";
+
+}  // namespace
+
+TEST_CASE(
+    "replay says when each rule would have fired, what it would have disabled, and its cost") {
+    const Host host{kRules};
+    const auto ran = host.run({"replay"});
+    CHECK(ran.err == "");
+    REQUIRE(ran.code == 0);
+    CHECK(ran.out.find("burn      2") != std::string::npos);
+    CHECK(ran.out.find("never fired: calm\n") != std::string::npos);
+    CHECK(ran.out.find("540,006 tokens") != std::string::npos);
+    CHECK(ran.out.find("would have disabled channel 3, which cost") != std::string::npos);
+
+    const auto json = host.run({"replay", "--json", "--rule", "burn"});
+    REQUIRE(json.code == 0);
+    const auto said = Json::parse(json.out);
+    REQUIRE(said.at("rules").size() == 1);
+    const auto& rule = said.at("rules").at(0);
+    CHECK(rule.at("rule") == "burn");
+    CHECK(rule.at("episodes") == 2);
+    CHECK(rule.at("notices") == 4);
+    CHECK(rule.at("worst") == 540'006);
+    REQUIRE(rule.at("disabled").size() == 1);
+    CHECK(rule.at("disabled").at(0).at("channel") == 3);
+    const auto& first = said.at("episodes").at(0);
+    // The fifth row of the hour, which counts from the second after its own.
+    CHECK(first.at("fired") == host.start() + 100 * 3600 + 2401);
+    CHECK(first.at("key").at("channel") == "3");
+    CHECK(first.at("ending") == "recovered");
+    // From then on: the sixth of 90,000 tokens, and one small one before it cleared.
+    CHECK(first.at("trip").at("cost_usd") == doctest::Approx(450'500 * 2e-6));
+}
+
+TEST_CASE("replay takes a time span, other rules, and says what is wrong with them") {
+    const Host host{kRules};
+    const auto zone = *base::TimeZone::find("Asia/Shanghai");
+    const auto local = zone.format(base::from_unix(host.start() + 150 * 3600)).substr(0, 16);
+    const auto later = host.run({"replay", "--json", "--since", local});
+    REQUIRE(later.code == 0);
+    CHECK(Json::parse(later.out).at("from") == host.start() + 150 * 3600);
+    CHECK(Json::parse(later.out).at("episodes").size() == 1);
+    const auto earlier = host.run({"replay", "--json", "--until", local});
+    CHECK(Json::parse(earlier.out).at("episodes").size() == 1);
+
+    write_file(host.file("other.yaml"),
+               "rules: [{name: one, metric: requests, window: 1h, above: 5}]\n");
+    const auto other = host.run({"replay", "--json", "--rules", host.file("other.yaml")});
+    CHECK(Json::parse(other.out).at("rules").at(0).at("rule") == "one");
+
+    CHECK(host.run({"replay", "--since", "yesterday"}).code == 64);
+    CHECK(host.run({"replay", "--rule", "burnn"}).err.find("did you mean 'burn'?") !=
+          std::string::npos);
+    write_file(host.file("bad.yaml"), "rules: [{name: one}]\n");
+    CHECK(host.run({"replay", "--rules", host.file("bad.yaml")}).code == 78);
+    std::filesystem::remove(host.file("store.db"));
+    const auto none = host.run({"replay"});
+    CHECK(none.code == 66);
+    CHECK(none.err.find("quotafuse sync") != std::string::npos);
+}
+
+TEST_CASE("replay --suggest proposes limits, and reads a store that a daemon holds open") {
+    const Host host{kRules, 6};
+    base::Database held{host.file("store.db"), {sync::Store::schema(), alerts::schema()}};
+    const auto ran = host.run({"replay", "--suggest", "burn", "--json"});
+    REQUIRE(ran.code == 0);
+    const auto said = Json::parse(ran.out);
+    CHECK(said.at("limit") == 400'000);
+    REQUIRE(said.at("suggestions").size() == 3);
+    const auto text = host.run({"replay", "--suggest", "burn"}).out;
+    CHECK(text.starts_with("rule burn, which has above: 400,000 tokens; by rows since "));
+    CHECK(text.find("about  5 a month   above: ") != std::string::npos);
+}
+
+TEST_CASE("test-rules runs what stands in the files, and fails with a readable difference") {
+    const Host host{kRules, 1};
+    const auto fine = host.run({"test-rules"});
+    CHECK(fine.code == 0);
+    CHECK(fine.out == fmt::format("ok      burn ({}:9)\n1 test passed (1 of 2 rules have tests)\n",
+                                  host.file("r.yaml")));
+
+    auto broken = kRules;
+    broken.replace(broken.find("state: firing"), 13, "state: pending");
+    write_file(host.file("broken.yaml"), broken);
+    const auto failed = host.run({"test-rules", host.file("broken.yaml")});
+    CHECK(failed.code == 1);
+    CHECK(failed.out ==
+          fmt::format("FAILED  burn ({0}:9)\n"
+                      "  {0}:10:18: at 1s channel 3: expected pending, got firing (value 400,001 "
+                      "tokens, reason first)\n"
+                      "1 of 1 tests failed (1 of 2 rules have tests)\n",
+                      host.file("broken.yaml")));
+
+    write_file(host.file("none.yaml"),
+               "rules: [{name: a, metric: requests, window: 1h, above: 5}]\n");
+    const auto none = host.run({"test-rules", host.file("none.yaml")});
+    CHECK(none.code == 0);
+    CHECK(none.out.find("docs/rules.md") != std::string::npos);
+}
+
+TEST_CASE("a limit is replaced in the text of a rule file, and its comments stay") {
+    const std::string text = R"(rules:
+  # Why: money.
+  - name: spend
+    metric: cost
+    window: 1h
+    above: 50   # USD
+    clear: 40
+  - name: slow
+    metric: latency_p95
+    window: 5m
+    above: 120s
+)";
+    base::yaml::Diagnostics diagnostics;
+    const auto rules = alerts::parse_rules("t.yaml", text, {}, diagnostics).rules;
+    REQUIRE(diagnostics.ok());
+    const auto cheaper = daemon::with_limit(text, rules[0], 12.5);
+    REQUIRE(cheaper);
+    const auto faster = daemon::with_limit(*cheaper, rules[1], 1500);
+    REQUIRE(faster);
+    CHECK(*faster == R"(rules:
+  # Why: money.
+  - name: spend
+    metric: cost
+    window: 1h
+    above: 12.5   # USD
+    clear: 10
+  - name: slow
+    metric: latency_p95
+    window: 5m
+    above: 1500ms
+)");
+    CHECK_FALSE(daemon::with_limit("rules: [{name: spend, above: 5}]\n", rules[0], 7));
+}
+
+TEST_CASE("every default rule that may be tuned can be written with another limit") {
+    std::vector<alerts::RuleText> texts;
+    for (const auto& file : daemon::builtin_rules()) {
+        texts.push_back({std::string{file.name}, std::string{file.content}});
+    }
+    base::yaml::Diagnostics diagnostics;
+    const auto rules = alerts::parse_rules(texts, {}, diagnostics).rules;
+    REQUIRE(diagnostics.ok());
+    int tuned = 0;
+    for (const auto& rule : rules) {
+        if (!daemon::can_be_tuned(rule)) continue;
+        ++tuned;
+        CAPTURE(rule.name);
+        auto changed = texts;
+        int replaced = 0;
+        for (auto& one : changed) {
+            auto text = daemon::with_limit(one.text, rule, rule.limit * 0.5);
+            if (!text) continue;
+            one.text = std::move(*text);
+            ++replaced;
+        }
+        CHECK(replaced == 1);
+        base::yaml::Diagnostics again;
+        const auto got = alerts::parse_rules(changed, {}, again).rules;
+        const auto at = std::find_if(got.begin(), got.end(),
+                                     [&](const auto& one) { return one.name == rule.name; });
+        REQUIRE(at != got.end());
+        CHECK(at->limit == doctest::Approx(rule.limit * 0.5));
+        CHECK(at->clear == doctest::Approx(rule.clear * 0.5));
+    }
+    CHECK(tuned > 8);
+}
+
+TEST_CASE("a suggestion is no limit that every ripple passes, and none is made of nothing") {
+    alerts::Rule rule;
+    rule.name = "spend";
+    rule.metric = alerts::Metric::cost;
+    rule.limit = rule.clear = 50;
+    CHECK(daemon::tune(rule, {1, 70.0, 1}).limit == 70);
+    CHECK(daemon::tune(rule, {1, 0.3, 1}).limit == 5);
+    CHECK_FALSE(daemon::tune(rule, {1, std::nullopt, 0}).changed());
+}
+
+namespace {
+
+/// A gateway that keeps its log in SQLite: eight days, a steady channel, and one odd hour.
+void make_gateway(const std::string& path) {
+    SQLite::Database gateway{path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE};
+    gateway.exec(sqlite_ddl("newapi_2026"));
+    SQLite::Transaction transaction{gateway};
+    SQLite::Statement put{
+        gateway,
+        "INSERT INTO logs(created_at, type, channel_id, token_id, token_name, model_name, quota, "
+        "prompt_tokens, completion_tokens, use_time, other) "
+        "VALUES(?, 2, 3, 12, 'k1', 'gpt-4o', ?, ?, 10, 1, '{}')"};
+    const auto start = now() - 8 * 86400;
+    for (std::int64_t at = start; at < now(); at += 600) {
+        const bool odd = at >= start + 5 * 86400 && at < start + 5 * 86400 + 3600;
+        put.bind(1, at);
+        put.bind(2, odd ? 20'000'000 : 1000);
+        put.bind(3, odd ? 3'000'000 : 2000);
+        put.exec();
+        put.reset();
+    }
+    transaction.commit();
+}
+
+}  // namespace
+
+TEST_CASE("init writes a configuration whose limits come from the gateway's own history") {
+    const TempDir folder;
+    make_gateway(folder.file("one-api.db"));
+    const std::map<std::string, std::string> environment{{"SQL_DSN", folder.file("one-api.db")}};
+    const std::vector<std::string> init{"init", "--dir", folder.file("etc"), "--store",
+                                        folder.file("store.db")};
+
+    const auto unasked = run_program(init, environment);
+    CHECK(unasked.code == 64);
+    CHECK(unasked.err.find("--yes") != std::string::npos);
+    CHECK_FALSE(std::filesystem::exists(folder.file("etc")));
+
+    auto with_yes = init;
+    with_yes.emplace_back("--yes");
+    const auto blind = run_program(with_yes);
+    CHECK(blind.code == 78);
+    CHECK(blind.err.find("SQL_DSN") != std::string::npos);
+
+    // Fewer rules take less time.
+    std::filesystem::create_directories(folder.file("etc/rules.d"));
+    write_file(folder.file("etc/rules.d/keys.yaml"), "rules: []\n");
+    write_file(folder.file("etc/rules.d/models.yaml"), "rules: []\n");
+    Program program{with_yes, environment};
+    const auto code = program.wait(std::chrono::minutes{5});
+    const Ran ran{code.value_or(-1), program.out(), program.err()};
+    CAPTURE(ran.out);
+    CAPTURE(ran.err);
+    REQUIRE(ran.code == 0);
+    CHECK(ran.out.find("new-api, rows up to id") != std::string::npos);
+    CHECK(ran.out.find("What these rules would have said last month:") != std::string::npos);
+    const auto secrets = folder.file("etc/secrets.env");
+    CHECK(std::filesystem::status(secrets).permissions() == std::filesystem::perms{0600});
+    CHECK(read_file(secrets).find("SQL_DSN='" + folder.file("one-api.db") + "'") !=
+          std::string::npos);
+    // Channel 3 burned 18 million tokens in its odd hour, where 5 million are the default; once in
+    // eight days is too often.
+    const auto channels = read_file(folder.file("etc/rules.d/channels.yaml"));
+    const auto at = channels.find("name: channel-token-burn");
+    REQUIRE(at != std::string::npos);
+    const auto limit = std::stod(channels.substr(channels.find("above: ", at) + 7));
+    CHECK(limit > 18'060'000);
+    CHECK(limit < 24'000'000);
+    CHECK(channels.find("# Why:") != std::string::npos);
+    const std::vector<std::string> config{"--config", folder.file("etc/quotafuse.yaml")};
+    CHECK(run_program({"check", config[0], config[1]}).code == 0);
+    const auto replayed =
+        run_program({"replay", "--json", "--rule", "channel-token-burn", config[0], config[1]});
+    CHECK(Json::parse(replayed.out).at("rules").at(0).at("episodes") == 0);
+
+    // What a person edited stays.
+    for (const auto& file : daemon::builtin_rules()) {
+        write_file(folder.file("etc/rules.d/" + std::string{file.name}), "rules: []\n");
+    }
+    const auto again = run_program(with_yes, environment);
+    CHECK(again.code == 0);
+    CHECK(again.out.find("(edited)") != std::string::npos);
+    CHECK(read_file(folder.file("etc/rules.d/channels.yaml")) == "rules: []\n");
+    CHECK(again.out.find("kept     " + secrets) != std::string::npos);
+}

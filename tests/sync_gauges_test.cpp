@@ -1,0 +1,383 @@
+#include <limits>
+#include <random>
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include "sync/channel_keys.h"
+#include "sync/channel_types.h"
+#include "sync/gauge_tables.h"
+#include "sync/gauges.h"
+#include "sync/history.h"
+#include "sync_store_fixture.h"
+
+using namespace quotafuse;
+using namespace quotafuse::sync;
+using namespace quotafuse::tests;
+
+namespace {
+
+constexpr std::int64_t kStart = 1'767'600'000;  // a full hour
+constexpr std::int64_t kDay = 86'400;
+
+base::Second at(std::int64_t second) {
+    return base::from_unix(kStart + second);
+}
+
+struct Gauged {
+    explicit Gauged(const std::string& path) : file(path), gauges(file.database, file.store) {}
+    /// Values by gauge and object, for tests that have no group × model.
+    std::map<std::pair<Gauge, std::int64_t>, double> values() const {
+        std::map<std::pair<Gauge, std::int64_t>, double> all;
+        for (const auto& gauge : gauges.current())
+            all[{gauge.key.gauge, gauge.key.object}] = *gauge.value;
+        return all;
+    }
+    StoreFile file;
+    Gauges gauges;
+};
+
+GatewayInfo channels(std::map<std::int64_t, Channel> all) {
+    GatewayInfo info;
+    info.gateway = Gateway::new_api;
+    info.channels = std::move(all);
+    return info;
+}
+
+TokenInfo key(std::int64_t remaining, std::int64_t used) {
+    TokenInfo token;
+    token.name = "key";
+    token.user = 5;
+    token.status = 1;
+    token.remaining = remaining;
+    token.used = used;
+    return token;
+}
+
+GatewayInfo tokens(std::map<std::int64_t, TokenInfo> some, Coverage covered) {
+    GatewayInfo info;
+    info.tokens = std::move(some);
+    info.tokens_covered = covered;
+    return info;
+}
+
+GaugeChange change(Gauge gauge, std::int64_t object, std::int64_t second,
+                   std::optional<double> value) {
+    return {{gauge, object}, kStart + second, value};
+}
+
+std::map<GaugeKey, double> by_key(const std::vector<GaugeChange>& changes) {
+    std::map<GaugeKey, double> all;
+    for (const auto& one : changes) {
+        if (one.value) all[one.key] = *one.value;
+    }
+    return all;
+}
+
+}  // namespace
+
+TEST_CASE("a snapshot changes what differs, and what is gone becomes empty") {
+    const TempDir folder;
+    Gauged opened{folder.file("s.db")};
+    auto& gauges = opened.gauges;
+    CHECK_FALSE(gauges.directory().known);
+    auto info = channels({{3, {"azure", 3, 1, "eu"}}, {4, {"deepseek", 43, 3}}});
+    info.has_balances = true;
+    info.channels[4].balance = 12.5;
+    info.channels[4].balance_at = kStart - 60;
+    using enum Gauge;
+    CHECK(gauges.record(info, at(0)) ==
+          std::vector<GaugeChange>{
+              change(channel_status, 3, 0, 1), change(channel_status, 4, 0, 3),
+              change(channel_balance, 4, 0, 12.5),
+              change(channel_balance_at, 4, 0, static_cast<double>(kStart - 60))});
+    CHECK(gauges.record(info, at(30)).empty());
+    info.channels[3].status = 2;
+    info.channels.erase(4);
+    CHECK(gauges.record(info, at(60)) ==
+          std::vector<GaugeChange>{
+              change(channel_status, 3, 60, 2), change(channel_status, 4, 60, {}),
+              change(channel_balance, 4, 60, {}), change(channel_balance_at, 4, 60, {})});
+    CHECK(opened.values() ==
+          std::map<std::pair<Gauge, std::int64_t>, double>{{{channel_status, 3}, 2}});
+    CHECK(gauges.record(info, at(90)).empty());
+}
+
+TEST_CASE("the directory says what the gateway calls its objects, and survives a restart") {
+    const TempDir folder;
+    const auto path = folder.file("s.db");
+    Directory before;
+    {
+        Gauged opened{path};
+        auto info = channels({{3, {"azure", 3, 1, "eu"}}, {9, {"what", 999, 1}}});
+        info.quota_per_unit = 1000;
+        info.tokens[7] = key(5, 6);
+        info.users[5] = {"alice", "vip", 1, 10, 20};
+        opened.gauges.record(info, at(0));
+        before = opened.gauges.directory();
+        const auto& texts = opened.file.store.texts();
+        CHECK(before.known);
+        CHECK(before.quota_per_unit == 1000);
+        CHECK(before.channels.at(3).name == "azure");
+        CHECK(texts.text(before.channels.at(3).provider) == "Azure");
+        CHECK(texts.text(before.channels.at(3).tag) == "eu");
+        CHECK(before.channels.at(9).provider == 0);
+        CHECK(before.tokens.at(7) == Directory::Token{"key", 5});
+        CHECK(before.users.at(5).name == "alice");
+        CHECK(texts.text(before.users.at(5).group) == "vip");
+    }
+    Gauged again{path};
+    CHECK(again.gauges.directory() == before);
+    // Of a gateway that is not known just now the providers stay.
+    auto info = channels({{3, {"azure 2", 3, 1, "eu"}}});
+    info.gateway.reset();
+    info.quota_per_unit = 1000;
+    CHECK(again.gauges.record(info, at(30)) ==
+          std::vector<GaugeChange>{change(Gauge::channel_status, 9, 30, {})});
+    CHECK(again.gauges.directory().channels.at(3).name == "azure 2");
+    CHECK(again.gauges.directory().channels.at(3).provider == before.channels.at(3).provider);
+    CHECK(again.gauges.directory().channels.size() == 1);
+    CHECK(again.gauges.directory().tokens.size() == 1);  // no tokens were read
+}
+
+TEST_CASE("only what a snapshot covers can be gone") {
+    const TempDir folder;
+    Gauged opened{folder.file("s.db")};
+    auto& gauges = opened.gauges;
+    gauges.record(tokens({{1, key(10, 0)}, {2, key(10, 0)}, {3, key(10, 0)}}, {0, 1000}), at(0));
+    CHECK(gauges.record(tokens({}, {}), at(30)).empty());
+    CHECK(gauges.record(tokens({{3, key(10, 0)}}, {3, 1000}), at(60)).empty());
+    const auto changes = gauges.record(tokens({{1, key(10, 0)}}, {0, 2}), at(90));
+    REQUIRE(changes.size() == 3);
+    for (const auto& one : changes) {
+        CHECK(one.key.object == 2);
+        CHECK_FALSE(one.value);
+    }
+    CHECK(gauges.directory().tokens.size() == 2);
+    gauges.record(tokens({{1, key(10, 0)}, {2, key(8, 0)}, {3, key(10, 0)}}, {0, 1000}), at(120));
+    CHECK(opened.values().at({Gauge::token_remaining, 2}) == 8);
+}
+
+TEST_CASE("a key's quota changes by steps of a hundredth, at once at zero, and else every 5 min") {
+    const TempDir folder;
+    Gauged opened{folder.file("s.db")};
+    const auto remaining = [&](std::int64_t value, std::int64_t second) {
+        std::vector<double> taken;
+        for (const auto& one :
+             opened.gauges.record(tokens({{1, key(value, 0)}}, {0, 9}), at(second)))
+            if (one.key.gauge == Gauge::token_remaining) taken.push_back(*one.value);
+        return taken;
+    };
+    using Taken = std::vector<double>;
+    CHECK(remaining(100'000, 0) == Taken{100'000});
+    CHECK(remaining(99'001, 30).empty());
+    CHECK(remaining(99'000, 60) == Taken{99'000});
+    CHECK(remaining(98'999, 90).empty());
+    CHECK(remaining(98'999, 359).empty());
+    CHECK(remaining(98'999, 360) == Taken{98'999});
+    CHECK(remaining(200'000, 361) == Taken{200'000});
+    CHECK(remaining(1, 362) == Taken{1});
+    CHECK(remaining(0, 363) == Taken{0});
+    CHECK(remaining(-1, 364) == Taken{-1});
+    // Without a limit there is nothing left to tell.
+    auto unlimited = key(0, 0);
+    unlimited.remaining.reset();
+    const auto changes = opened.gauges.record(tokens({{1, unlimited}}, {0, 9}), at(365));
+    CHECK(changes == std::vector<GaugeChange>{change(Gauge::token_remaining, 1, 365, {})});
+}
+
+TEST_CASE("a group × model has as many healthy channels as told, until nobody is set up for it") {
+    const TempDir folder;
+    Gauged opened{folder.file("s.db")};
+    GatewayInfo info;
+    info.healthy.emplace();
+    info.healthy->insert({{"default", "gpt-4o"}, 2});
+    info.healthy->insert({{"vip", "gpt-4o"}, 0});
+    const auto first = opened.gauges.record(info, at(0));
+    const auto& texts = opened.file.store.texts();
+    REQUIRE(first.size() == 2);
+    CHECK(texts.text(first[0].key.group) == "default");
+    CHECK(texts.text(first[0].key.model) == "gpt-4o");
+    CHECK(first[0].value == 2);
+    CHECK(first[1].value == 0);
+    info.healthy->erase({"default", "gpt-4o"});
+    const auto second = opened.gauges.record(info, at(30));
+    REQUIRE(second.size() == 1);
+    CHECK(second[0].key == first[0].key);
+    CHECK_FALSE(second[0].value);
+    info.healthy.reset();  // not known now
+    CHECK(opened.gauges.record(info, at(60)).empty());
+}
+
+TEST_CASE("what a snapshot changed is known after a restart, and a failed one changed nothing") {
+    const TempDir folder;
+    const auto path = folder.file("s.db");
+    const auto info = channels({{3, {"azure", 3, 1, "eu"}}});
+    auto next = channels({{3, {"azure", 3, 2, "us"}}, {4, {"new", 14, 1, "eu"}}});
+    std::vector<GaugeChange> before;
+    {
+        Gauged opened{path};
+        opened.gauges.record(info, at(0));
+        before = opened.gauges.current();
+        const auto directory = opened.gauges.directory();
+        auto& db = opened.file.database.handle();
+        db.exec(
+            "CREATE TRIGGER full BEFORE INSERT ON gauge_change WHEN new.value = 1 BEGIN "
+            "SELECT RAISE(FAIL, 'database or disk is full'); END");
+        CHECK_THROWS_AS(opened.gauges.record(next, at(30)), SQLite::Exception);
+        CHECK(opened.gauges.current() == before);
+        CHECK(opened.gauges.directory() == directory);
+        CHECK(number(db, "SELECT count(*) FROM gauge_change") == 1);
+        CHECK(number(db, "SELECT count(*) FROM text WHERE value IN ('us', 'Anthropic')") == 0);
+        db.exec("DROP TRIGGER full");
+        CHECK(opened.gauges.record(next, at(60)).size() == 2);
+        CHECK(opened.file.store.texts().text(opened.gauges.directory().channels.at(4).provider) ==
+              "Anthropic");
+        before = opened.gauges.current();
+    }
+    Gauged again{path};
+    CHECK(again.gauges.current() == before);
+    CHECK(again.gauges.record(next, at(90)).empty());
+}
+
+TEST_CASE("seconds that do not go on count as the last one") {
+    const TempDir folder;
+    Gauged opened{folder.file("s.db")};
+    auto info = channels({{3, {"azure", 3, 1}}});
+    opened.gauges.record(info, at(100));
+    info.channels[3].status = 2;
+    CHECK(opened.gauges.record(info, at(100)).at(0).at == kStart + 100);
+    info.channels[3].status = 3;
+    CHECK(opened.gauges.record(info, at(50)).at(0).at == kStart + 100);
+    CHECK(number(opened.file.database.handle(), "SELECT value FROM gauge_change") == 3);
+}
+
+TEST_CASE("old gauges keep the last of each hour, and the ones in force for ever") {
+    const TempDir folder;
+    const auto path = folder.file("s.db");
+    Gauged opened{path};
+    std::mt19937 random{3};
+    auto info = channels({});
+    std::vector<GaugeChange> all;
+    for (std::int64_t second = 0; second < 3 * kDay; second += 600) {
+        for (std::int64_t id = 1; id <= 8; ++id) {
+            if (random() % 3 == 0)
+                info.channels.erase(id);
+            else
+                info.channels[id] = {"c", 1, static_cast<int>(1 + random() % 3)};
+        }
+        info.channels[9] = {"steady", 1, 1};
+        for (auto& one : opened.gauges.record(info, at(second))) all.push_back(one);
+    }
+    auto& db = opened.file.database.handle();
+    const auto count = [&] { return number(db, "SELECT count(*) FROM gauge_change"); };
+    const auto expected_at = [&](std::int64_t t) {
+        std::map<GaugeKey, double> values;
+        for (const auto& one : all) {
+            if (one.at > t) break;
+            if (one.value)
+                values[one.key] = *one.value;
+            else
+                values.erase(one.key);
+        }
+        return values;
+    };
+    const auto step = [&](std::int64_t hourly, std::int64_t gone) {
+        int calls = 0;
+        for (bool more = true; more; ++calls) {
+            base::WriteTransaction transaction{opened.file.database};
+            more = expire_gauges(db, kStart + hourly, kStart + gone, 50);
+            transaction.commit();
+            REQUIRE(calls < 1000);
+        }
+        return calls;
+    };
+    CHECK(count() == static_cast<std::int64_t>(all.size()));
+    CHECK(step(2 * kDay, 0) > 20);
+    CHECK(number(db, fmt::format("SELECT count(*) FROM (SELECT 1 FROM gauge_change WHERE at < {} "
+                                 "GROUP BY series, at / 3600 HAVING count(*) > 1)",
+                                 kStart + 2 * kDay)) == 0);
+    for (std::int64_t hour = 1; hour <= 72; ++hour) {
+        const auto t = kStart + hour * 3600 - 1;
+        CHECK(by_key(gauges_at(db, t)) == expected_at(t));
+    }
+    // Younger ones are all there.
+    CHECK(by_key(gauges_at(db, kStart + 2 * kDay + 1201)) == expected_at(kStart + 2 * kDay + 1201));
+    const auto thinned = count();
+    CHECK(thinned < static_cast<std::int64_t>(all.size()) * 2 / 3);
+    step(2 * kDay, kDay);
+    CHECK(count() < thinned - 100);
+    for (std::int64_t hour = 24; hour <= 72; ++hour) {
+        const auto t = kStart + hour * 3600 - 1;
+        CHECK(by_key(gauges_at(db, t)) == expected_at(t));
+    }
+    // Afterwards it goes on as if nothing had been: also with gauges that left no trace.
+    CHECK(opened.gauges.current() == Gauged{path}.gauges.current());
+    for (std::int64_t id = 1; id <= 9; ++id) info.channels[id] = {"c", 1, 7};
+    CHECK(opened.gauges.record(info, at(4 * kDay)).size() == 9);
+    CHECK(opened.values().size() == 9);
+}
+
+TEST_CASE("what keep_up leaves of a gateway that is gone for 400 days is nothing") {
+    const TempDir folder;
+    Gauged opened{folder.file("s.db")};
+    auto& store = opened.file.store;
+    opened.gauges.record(channels({{1, {"a", 1, 1}}, {2, {"b", 1, 1}}}), at(0));
+    opened.gauges.record(channels({{1, {"a", 1, 1}}}), at(60));
+    const auto now = kStart + 401 * kDay;
+    store.append({{entry(1, now)}, at_cursor(1)}, base::from_unix(now));
+    int calls = 0;
+    while (store.keep_up(base::from_unix(now)).more) REQUIRE(++calls < 100);
+    auto& db = opened.file.database.handle();
+    CHECK(number(db, "SELECT count(*) FROM gauge_series") == 1);
+    CHECK(number(db, "SELECT count(*) FROM gauge_change") == 1);
+    CHECK(opened.values().size() == 1);
+}
+
+TEST_CASE("gauges are found by their keys, whatever is stored") {
+    const TempDir folder;
+    Gauged opened{folder.file("s.db")};
+    auto& db = opened.file.database.handle();
+    CHECK(plan(db, kGaugesAt) ==
+          "SCAN gauge_series\n"
+          "SEARCH gauge_change USING PRIMARY KEY (series=? AND at=?)\n"
+          "CORRELATED SCALAR SUBQUERY 1\n"
+          "SEARCH gauge_change USING PRIMARY KEY (series=? AND at<?)\n");
+    CHECK(plan(db, kGaugeChangesInTurn) ==
+          "SEARCH gauge_change USING INDEX gauge_change_by_time ((at,series)>(?,?) AND at<?)\n"
+          "SEARCH gauge_series USING INTEGER PRIMARY KEY (rowid=?)\n");
+}
+
+TEST_CASE("dead keys are those that a multi-key channel lists as switched off") {
+    CHECK(count_dead_keys(R"({"is_multi_key":true,"multi_key_size":4,"multi_key_status_list":)"
+                          R"({"0":3,"2":2,"3":1},"multi_key_mode":"random"})") == 2);
+    CHECK(count_dead_keys(R"({"is_multi_key":true,"multi_key_size":3})") == 0);
+    CHECK(count_dead_keys(R"({"is_multi_key":true,"multi_key_size":3,)"
+                          R"("multi_key_status_list":null})") == 0);
+    // A key that was taken out stays in the list for a while.
+    CHECK(count_dead_keys(R"({"is_multi_key":true,"multi_key_size":2,"multi_key_status_list":)"
+                          R"({"1":3,"5":3,"x":3,"-1":3}})") == 1);
+    for (const auto* const text :
+         {"", "null", "{", "[]", "{}", R"({"is_multi_key":false,"multi_key_status_list":{"0":3}})",
+          R"({"is_multi_key":"yes"})"}) {
+        CAPTURE(text);
+        CHECK_FALSE(count_dead_keys(text));
+    }
+}
+
+TEST_CASE("a channel's type is named as its gateway numbers it") {
+    CHECK(channel_type_name(Gateway::new_api, 43) == "DeepSeek");
+    CHECK(channel_type_name(Gateway::one_api, 36) == "DeepSeek");
+    CHECK(channel_type_name(Gateway::new_api, 40) == "SiliconFlow");
+    CHECK(channel_type_name(Gateway::one_api, 44) == "SiliconFlow");
+    CHECK(channel_type_name(Gateway::new_api, 60) == "NewAPI");
+    CHECK(channel_type_name(Gateway::one_api, 51) == "GeminiOpenAICompatible");
+    for (const auto gateway : {Gateway::new_api, Gateway::one_api}) {
+        CHECK(channel_type_name(gateway, 1) == "OpenAI");
+        CHECK(channel_type_name(gateway, 14) == "Anthropic");
+        CHECK(channel_type_name(gateway, 25) == "Moonshot");
+        for (const int none : {0, -1, 61, 52'000'000})
+            CHECK(channel_type_name(gateway, none).empty());
+    }
+    CHECK(channel_type_name(Gateway::new_api, 29).empty());
+}
