@@ -180,6 +180,13 @@ void RowMeter::visit_every(Scan& scan) {
 }
 
 void RowMeter::visit_changed(Scan& scan) {
+    // Most rules of a window differ in their limits only, and of most no series is near it.
+    const bool quiet = !scan.known && !scan.all && !keeps_keys_ && bases_.empty() && !rule_.below;
+    if (quiet) {
+        const auto highest =
+            window_.highest_changed(rule_.metric, names_.directory().quota_per_unit);
+        if (!is_breached(highest, rule_)) return;
+    }
     auto* const visiting = &scan;
     window_.changed([visiting](const SeriesKey& key, const Measure* measure) {
         auto& meter = visiting->meter;
@@ -209,10 +216,11 @@ void RowMeter::visit(const SeriesKey& key, const Measure* measure, Scan& scan) {
     const bool everything = scan.all || keeps_keys_;
     if (!everything && bases_.empty()) {
         const auto value = value_in(window_, key, measure);
-        if (!is_breached(value, rule_) && !scan.known(key)) return;
+        if (!is_breached(value, rule_) && !(scan.known && scan.known(key))) return;
     }
     auto reading = reading_of(key, measure);
-    if (!everything && !is_breached(reading.value, rule_) && !scan.known(key)) return;
+    if (!everything && !is_breached(reading.value, rule_) && !(scan.known && scan.known(key)))
+        return;
     scan.out.push_back({key, std::move(reading)});
 }
 

@@ -116,7 +116,9 @@ void RuleWatch::evaluate(const Moment& moment, Step& step) {
 /// Readings of all series that are to be looked at, each once.
 void RuleWatch::gather(base::Second t) {
     looks_.clear();
-    meter_->look(t, known_, !looked_, looks_);
+    // Nothing is known of a rule at rest, which spares most rules to look at single series.
+    static const Meter::Known kNobody;
+    meter_->look(t, series_.empty() ? kNobody : known_, !looked_, looks_);
     const bool is_due = !due_.empty() && due_.begin()->first <= t;
     // No row at all is what a rule without grouping may wait for.
     const bool begins_empty = keeps_ && rule_.by.empty() && series_.empty();
