@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <SQLiteCpp/Exception.h>
+#include <fmt/format.h>
 
 #include "alerts/explain.h"
 #include "alerts/meter.h"
@@ -67,34 +68,60 @@ void Engine::make_watches() {
     }
 }
 
-void Engine::restore(const SavedState& saved, base::Second start,
-                     const std::vector<WindowRecord>& windows) {
+std::vector<VoidRule> Engine::restore(const SavedState& saved, base::Second start,
+                                      const std::vector<WindowRecord>& windows) {
     const bool resumes =
         saved.time && *saved.time <= start + kPatience && *saved.time >= start - kLongestCatchUp;
     time_ = resumes ? *saved.time : start;
 
-    std::set<std::string> dropped;
+    std::vector<VoidRule> dropped;
     for (const auto& [name, former] : saved.looked) {
         auto* const watch = watch_of(name);
         if (watch != nullptr && fingerprint(watch->rule()) == former) {
             watch->restore_looked();
         } else {
-            dropped.insert(name);
+            drop(dropped, name);
         }
     }
     for (const auto& record : saved.series) {
         if (is_self_alert(record.rule)) continue;
         auto* const watch = watch_of(record.rule);
-        if (watch == nullptr || !saved.looked.contains(record.rule)) dropped.insert(record.rule);
-        if (dropped.contains(record.rule) || watch->restore(record)) continue;
-        SeriesRecord forgotten;
-        forgotten.rule = record.rule;
-        forgotten.key = record.key;
-        forgotten.forgotten = true;
-        unsaved_.series.push_back(std::move(forgotten));
+        const bool looked = watch != nullptr && saved.looked.contains(record.rule);
+        const auto known = std::ranges::find(dropped, record.rule, &VoidRule::rule);
+        if (!looked || known != dropped.end()) {
+            note_dropped(record, drop(dropped, record.rule));
+        } else if (!watch->restore(record)) {
+            forget_series(record);
+        }
     }
-    unsaved_.dropped_rules.assign(dropped.begin(), dropped.end());
+    for (const auto& one : dropped) unsaved_.dropped_rules.push_back(one.rule);
     windows_.start(time_, windows);
+    return dropped;
+}
+
+VoidRule& Engine::drop(std::vector<VoidRule>& dropped, const std::string& rule) const {
+    const auto known = std::ranges::find(dropped, rule, &VoidRule::rule);
+    if (known != dropped.end()) return *known;
+    return dropped.emplace_back(VoidRule{rule, watch_of(rule) != nullptr, {}});
+}
+
+/// Nobody is told, but the history has its end.
+void Engine::note_dropped(const SeriesRecord& record, VoidRule& dropped) {
+    const auto& state = record.state;
+    if (state.phase != Phase::firing) return;
+    dropped.firing.push_back(fmt::format("{}", fmt::join(record.names, ", ")));
+    unsaved_.events.push_back({event_id_of(record.rule, record.key, state.began, 0), record.rule,
+                               record.key, time_, "over",
+                               dropped.changed ? "rule changed" : "rule removed", std::nullopt});
+}
+
+/// Its texts stand in no row any more.
+void Engine::forget_series(const SeriesRecord& record) {
+    SeriesRecord forgotten;
+    forgotten.rule = record.rule;
+    forgotten.key = record.key;
+    forgotten.forgotten = true;
+    unsaved_.series.push_back(std::move(forgotten));
 }
 
 bool Engine::warm_up(std::chrono::milliseconds budget) {
@@ -131,15 +158,16 @@ void Engine::use(const sync::Directory& directory) {
 }
 
 void Engine::observe(const std::vector<sync::GaugeChange>& changes) {
-    bool statuses = false;
+    bool objects = false;
     for (const auto& change : changes) {
-        gauges_.set(change);
         const auto gauge = change.key.gauge;
-        statuses = statuses || gauge == sync::Gauge::channel_status ||
-                   gauge == sync::Gauge::token_status || gauge == sync::Gauge::user_status;
+        objects = objects || gauge == sync::Gauge::channel_status ||
+                  gauge == sync::Gauge::token_status || gauge == sync::Gauge::user_status ||
+                  change.value.has_value() != gauges_.value(change.key).has_value();
+        gauges_.set(change);
     }
     gauges_.note_known();
-    if (!statuses) return;
+    if (!objects) return;
     for (const auto& watch : watches_) watch->look_at_all();
 }
 

@@ -61,6 +61,13 @@ struct Overview {
     std::vector<Alert> alerts;
 };
 
+/// A rule whose stored states are void: it is no more, or switched off, or it asks something else.
+struct VoidRule {
+    std::string rule;
+    bool changed = false;             // it is still there
+    std::vector<std::string> firing;  // series that fired, as people know them; "" without `by`
+};
+
 /// After an outage so much of what was missed is evaluated second by second.
 inline constexpr std::chrono::hours kLongestCatchUp{24};
 /// So much of it in one call, so that the caller stays responsive.
@@ -82,6 +89,14 @@ inline constexpr int kMostExplained = 10;
 /// the notices. A step that could not be saved is kept and saved before the next advance. feed()
 /// comes directly after the append and forget() directly after keep_up(): nothing else may be
 /// called between the two.
+///
+/// A kill repeats the seconds after the last saved one, with the rows that are stored by then. What
+/// was told was saved with its second and is not told again. In those seconds nothing had changed,
+/// and nothing does now, but for late rows: one that had come after its second was evaluated counts
+/// there from the first repeated second on. So a `pending`, or the beginning of an alert that had
+/// not been decided yet, may come out earlier, by less than the time since the last saved second;
+/// and a value that rose and fell within it, which nobody saw, may be seen. `replay` shows these
+/// seconds as the first life saw them.
 class Engine {
 public:
     struct Options {
@@ -96,11 +111,15 @@ public:
     Engine(const Engine&) = delete;
     Engine& operator=(const Engine&) = delete;
 
-    /// Once, before the rest: takes over the stored states, and of the windows those that `windows`
-    /// still fits; the others begin to warm up. The engine time goes on from the stored one if that
-    /// is at most kLongestCatchUp before `start`, else it is `start`. Throws SQLite::Exception.
-    void restore(const SavedState& saved, base::Second start,
-                 const std::vector<WindowRecord>& windows = {});
+    /// Once, before all but use(), observe() and set_silences(): takes over the stored states, and
+    /// of the windows those that `windows` still fits; the others begin to warm up. The engine time
+    /// goes on from the stored one if that is at most kLongestCatchUp before `start`, else it is
+    /// `start`. use() should come before it where names are known: which rows a window holds may go
+    /// by them, and a record of such a window fits only if they are the same. Returns what is void
+    /// now, for the log; that it is over is in the history with the next step. Throws
+    /// SQLite::Exception.
+    std::vector<VoidRule> restore(const SavedState& saved, base::Second start,
+                                  const std::vector<WindowRecord>& windows = {});
     /// Reads rows for windows that warm up, for about `budget` of CPU; true when there is more to
     /// do. Nothing of it changes what is evaluated but for when a rule begins to be. Throws
     /// SQLite::Exception.
@@ -144,6 +163,9 @@ public:
     const Names& names() const { return names_; }
 
 private:
+    VoidRule& drop(std::vector<VoidRule>& dropped, const std::string& rule) const;
+    void note_dropped(const SeriesRecord& record, VoidRule& dropped);
+    void forget_series(const SeriesRecord& record);
     void step_to(base::Second t, bool late);
     void jump_to(base::Second t);
     Step take_step();

@@ -226,4 +226,19 @@ bool Filter::use(const sync::Directory& directory) {
     return changed;
 }
 
+std::vector<std::int64_t> Filter::met() const {
+    std::vector<std::int64_t> channels;
+    for (const auto& memo : rows_) {
+        if (!uses_names(memo.condition)) continue;
+        for (const auto& [channel, holds] : memo.by_number) channels.push_back(channel);
+    }
+    return channels;
+}
+
+void Filter::meet(std::int64_t channel) {
+    for (auto& memo : rows_) {
+        if (uses_names(memo.condition)) holds_number(memo, channel);
+    }
+}
+
 }  // namespace quotafuse::alerts

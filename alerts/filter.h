@@ -43,6 +43,10 @@ public:
     /// Learns names, providers and tags. True when that changes which rows are chosen, of those met
     /// so far: sums made before are void.
     bool use(const sync::Directory& directory);
+    /// The channels that it has met and chose or refused by what the directory says of them.
+    std::vector<std::int64_t> met() const;
+    /// Sums made elsewhere hold what this filter chose of the channel's rows: as if it met it here.
+    void meet(std::int64_t channel);
 
 private:
     /// A condition and what it said of the values met so far.

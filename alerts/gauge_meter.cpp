@@ -87,7 +87,8 @@ void GaugeMeter::look(base::Second t, const Known& known, bool all, std::vector<
         if (!is_chosen(object)) continue;
         const auto key = key_of(object);
         const auto reading = reading_at(object, t);
-        if (!all && !is_breached(reading.value, rule_) && !known(key)) continue;
+        const bool is_known = known && known(key);
+        if (!all && !is_known && !is_breached(reading.value, rule_)) continue;
         out.push_back({key, reading});
     }
 }

@@ -38,7 +38,8 @@ public:
         SeriesKey key;
         Reading reading;
     };
-    /// Whether the rule keeps state of a series.
+    /// Whether the rule keeps state of a series. An empty one stands for a rule that keeps none at
+    /// all, which spares a meter to look at single series where the highest is not over the limit.
     using Known = std::function<bool(const SeriesKey&)>;
 
     Meter() = default;

@@ -6,6 +6,7 @@
 
 #include "alerts/baseline.h"
 #include "alerts/decide.h"
+#include "base/duration.h"
 
 namespace quotafuse::alerts {
 namespace {
@@ -128,8 +129,9 @@ double RowMeter::warmed_up() const {
 std::string RowMeter::error() const {
     const auto overflowed = [](const Window* window) { return window->overflowed(); };
     if (!overflowed(&window_) && std::none_of(bases_.begin(), bases_.end(), overflowed)) return {};
-    return "over 100,000 series or 2 million distinct values in its window: "
-           "narrow `where`, or group `by` less";
+    return "over 100,000 series or 2 million distinct values in its window: narrow `where`, or "
+           "group `by` less; tried again every " +
+           base::format_duration(retry_after(rule_.window));
 }
 
 void RowMeter::look(base::Second t, const Known& known, bool all, std::vector<Sighting>& out) {

@@ -54,12 +54,27 @@ void check_reachable(const Rule& rule, const Fault& fault) {
     } else if (!rule.below && rule.clear < 0) {
         fault("clear", "clear must not be negative: no value ever is, and it would never be over");
     }
-    if (!rule.below && is_ratio(rule.metric) && rule.limit >= 100) {
+    if (is_ratio(rule.metric) && !rule.below && rule.limit >= 100) {
         fault("above", fmt::format("{} is never above 100 percent", name));
+    }
+    if (is_ratio(rule.metric) && rule.below && rule.clear > 100) {
+        fault(
+            "clear",
+            fmt::format("clear: {} is never above 100 percent, and it would never be over", name));
     }
     if (!rule.below && rule.metric == Metric::channel_down && rule.limit >= 1) {
         fault("above", "channel_down is 0 or 1: above must be 0");
     }
+}
+
+/// What is counted is what min_requests counts.
+void check_least(const Rule& rule, const Fault& fault) {
+    const bool counts = rule.metric == Metric::requests || rule.metric == Metric::attempts;
+    if (!counts || !rule.below || rule.compare_to != Comparison::none) return;
+    if (rule.limit > static_cast<double>(rule.min_requests)) return;
+    fault("min_requests",
+          fmt::format("with min_requests {} the rule would never fire: {} below {} are too few",
+                      rule.min_requests, metric_name(rule.metric), rule.limit));
 }
 
 void check_limit(const Rule& rule, const Fault& fault) {
@@ -71,6 +86,7 @@ void check_limit(const Rule& rule, const Fault& fault) {
         fault("clear",
               fmt::format("clear ({}) must not be under below ({})", rule.clear, rule.limit));
     }
+    check_least(rule, fault);
     if (rule.compare_to == Comparison::none) {
         check_reachable(rule, fault);
     } else {
@@ -222,6 +238,9 @@ bool is_one_channel(const Condition& condition) {
 
 void check_action(const Rule& rule, const ReadKeys& read, const Fault& fault) {
     if (!rule.action) return;
+    if (read.metric && rule.metric == Metric::channel_down) {
+        fault("action", "channel_down is about channels that are disabled already");
+    }
     if (!has(rule.by, Dimension::channel) &&
         std::none_of(rule.where.begin(), rule.where.end(), is_one_channel)) {
         fault("action",

@@ -95,9 +95,9 @@ void RuleReader::read_keys() {
     rule_.where = read_where(map_, read_.metric ? std::optional{rule_.metric} : std::nullopt);
     rule_.errors_when = read_errors_when(map_);
     rule_.by = read_by(map_);
-    read_limit();
     read_zone();
     read_frame();
+    read_limit();
     read_durations();
     read_min_requests();
     rule_.max_series =
@@ -138,13 +138,24 @@ std::optional<double> RuleReader::limit(std::string_view key) {
     const auto* const node = map_.find(key);
     const auto unit = metric_unit(rule_.metric);
     const bool in_ms = unit == "ms";
-    if (node != nullptr && node->kind == Node::Kind::scalar && !node->quoted &&
-        (!read_.metric || in_ms || unit == "seconds")) {
-        if (const auto time = base::parse_duration_ms(node->text)) {
-            return static_cast<double>(time->count()) / (in_ms ? 1 : 1000);
-        }
+    const bool is_time = rule_.compare_to == Comparison::none && (in_ms || unit == "seconds");
+    if (node == nullptr || node->kind != Node::Kind::scalar || (read_.metric && !is_time)) {
+        return map_.number(key);
     }
-    return map_.number(key);
+    if (const auto time = base::parse_duration_ms(node->text)) {
+        return static_cast<double>(time->count()) / (in_ms ? 1 : 1000);
+    }
+    const auto number = base::yaml::as_number(*node);
+    if (!number) {
+        fault(key, fmt::format("{} must be a number{} or a duration with its unit, such as 90s or "
+                               "30m, not {}",
+                               key,
+                               !read_.metric ? ""
+                               : in_ms       ? " of milliseconds"
+                                             : " of seconds",
+                               node->describe()));
+    }
+    return number;
 }
 
 void RuleReader::read_limit() {

@@ -63,7 +63,7 @@ bool RuleWatch::restore(const SeriesRecord& record) {
     Series series;
     series.state = record.state;
     series.first_seen = record.first_seen;
-    series.last_row = record.last_row;
+    series.last_row = series.newest = record.last_row;
     series.period = record.period;
     series.names = record.names;
     series.stored = true;
@@ -226,12 +226,14 @@ void RuleWatch::note_objects(const SeriesKey& key, Series& series) {
 }
 
 void RuleWatch::note_rows(const Look& look, Series& series, base::Second t) {
-    if (look.reading.has_rows) {
+    const auto& reading = look.reading;
+    if (reading.last_row) series.newest = reading.last_row;
+    if (reading.has_rows) {
         series.last_row.reset();
     } else if (!series.last_row) {
         // It left just now.
         series.last_row =
-            look.reading.last_row.value_or(span_of(rule_.window, t - delay_, rule_.zone).tail);
+            reading.last_row.value_or(span_of(rule_.window, t - delay_, rule_.zone).tail);
         unsaved_.insert(look.key);
     }
 }
@@ -367,7 +369,9 @@ void RuleWatch::collect_unsaved(Step& step) {
             auto& series = known->second;
             record.state = series.state;
             record.first_seen = series.first_seen;
-            record.last_row = series.last_row;
+            // While it is over its limit a row that comes changes its state: none came since.
+            const bool rests = series.state.phase == Phase::inactive;
+            record.last_row = rests || series.last_row ? series.last_row : series.newest;
             record.names = series.names;
             record.period = series.period;
             series.stored = true;

@@ -86,7 +86,8 @@ private:
     struct Series {
         AlertState state;
         base::Second first_seen{};
-        std::optional<base::Second> last_row;
+        std::optional<base::Second> last_row;  // of one without rows in its window
+        std::optional<base::Second> newest;    // since_last: the row that its value counts from
         std::optional<base::Second> period;
         std::vector<std::string> names;
         std::optional<double> value;

@@ -204,7 +204,8 @@ std::vector<SelfAlerts::Alert> SelfAlerts::alerts() const {
     for (const auto& watched : watched_) {
         for (const auto& [about, series] : watched.series) {
             if (series.state.phase == Phase::inactive) continue;
-            alerts.push_back({watched.rule.name, about, series.text, series.state});
+            alerts.push_back(
+                {watched.rule.name, watched.rule.severity, about, series.text, series.state});
         }
     }
     return alerts;

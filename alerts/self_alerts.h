@@ -55,6 +55,7 @@ public:
     bool fires(std::string_view name) const;
     struct Alert {
         std::string name;
+        base::Severity severity;
         std::string about;
         std::string text;
         AlertState state;

@@ -17,9 +17,10 @@ struct SeriesRecord {
     bool forgotten = false;
     AlertState state;
     base::Second first_seen{};  // when history of it begins; counts for `below`
-    std::optional<base::Second>
-        last_row;                    // a `below` series without rows in its window: the last one
-    std::vector<std::string> names;  // what the parts of the key were called
+    /// When its last row was: of a series that keeps its key and has no rows in its window, and of
+    /// a since_last series that is over its limit.
+    std::optional<base::Second> last_row;
+    std::vector<std::string> names;      // what the parts of the key were called
     std::optional<base::Second> period;  // of a calendar window: when the period of the state began
 };
 

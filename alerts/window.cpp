@@ -54,6 +54,10 @@ Span WindowSpec::at(base::Second t) const {
     std::abort();
 }
 
+std::chrono::seconds retry_after(const Frame& frame) {
+    return std::min<std::chrono::seconds>(longest(frame), std::chrono::hours{1});
+}
+
 WindowSpec window_of(const Rule& rule) {
     return spec_of(rule, Comparison::none, 0);
 }
@@ -139,6 +143,7 @@ void Window::touch_all() {
 
 void Window::settle() {
     highest_.clear();
+    tries_again_ = tries_again_ && !is_full();
     for (const auto place : changed_) {
         series_[place].changed = false;
         if (series_[place].measure.sums.rows == 0) drop(place);
@@ -232,6 +237,7 @@ void Window::swap_rows(Window& other) {
 }
 
 void Window::reset(Span span) {
+    tries_again_ = overflowed();
     touch_all();
     for (auto& series : series_) series.measure = Measure{};
     size_ = 0;

@@ -22,6 +22,8 @@
 
 namespace quotafuse::alerts {
 
+struct RecordHead;
+
 /// What makes a window: rules with equal specs share one, which keeps the parts that any of them
 /// needs.
 struct WindowSpec {
@@ -47,9 +49,11 @@ WindowSpec window_of(const Rule& rule);
 WindowSpec base_window_of(const Rule& rule, int week = 0);
 
 /// Above this many series, or distinct values, a window gives up: its sums are dropped and its
-/// rules are in error.
+/// rules are in error. It tries again, from nothing, after retry_after().
 inline constexpr std::size_t kMostSeries = 100'000;
 inline constexpr std::int64_t kMostValues = 2'000'000;
+/// The window's length, by when all that was too much has left it; an hour at most.
+std::chrono::seconds retry_after(const Frame& frame);
 
 /// Where a window stands, second by second. Asking the time zone is slow, so a quarter of an hour
 /// is taken at once where the ends show that it goes evenly.
@@ -82,7 +86,8 @@ public:
     const Filter& filter() const { return filter_; }
     const Parts& parts() const { return parts_; }
 
-    bool overflowed() const { return overflowed_; }
+    /// Also while it tries again, until it is full: then it is known to be over.
+    bool overflowed() const { return overflowed_ || (tries_again_ && !is_full()); }
     /// 1 when every row of its span is in it; less while it is being filled, 0 while names that it
     /// needs are not known.
     double warmed_up() const;
@@ -134,13 +139,15 @@ private:
     /// then.
     void swap_rows(Window& other);
     bool is_full() const { return !waits_ && low_ <= span_.tail && high_ >= span_.head; }
+    /// Whether nothing is read for it.
+    bool rests() const { return waits_ || overflowed_; }
     bool holds(std::int64_t created) const {
         return created > base::unix_seconds(low_) && created <= base::unix_seconds(high_);
     }
     /// What is in it, and which rows those are, as bytes; see window_record.cpp.
-    std::string encode() const;
-    /// Takes over what encode() gave. False, and nothing is in it, for anything else.
-    bool decode(std::string_view bytes);
+    std::string encode(const RecordHead& head) const;
+    /// Takes over what encode() gave. Empty for anything else; what is in it is to be reset then.
+    std::optional<RecordHead> decode(std::string_view bytes);
 
     const WindowSpec spec_;
     Parts parts_;
@@ -151,8 +158,9 @@ private:
     // The rows with low_ < created_at ≤ high_ are in it: all of its span, once it is full.
     base::Second low_{};
     base::Second high_{};
-    bool waits_ = false;  // for names
-    bool overflowed_ = false;
+    bool waits_ = false;        // for names
+    bool overflowed_ = false;   // nothing is read for it then, and it stays where it was
+    bool tries_again_ = false;  // has overflowed before it was emptied
 
     std::vector<Series> series_;
     std::vector<Place> free_;     // places in series_

@@ -2,6 +2,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "alerts/window_record.h"
 #include "alerts/window_set_impl.h"
 #include "sync/tally.h"
 
@@ -21,6 +22,12 @@ void WindowSet::Impl::place(Member& member, Span span) {
     auto& window = *member.window;
     if (span == window.span_) return;
     const auto next = std::move(member.next);
+    if (window.overflowed_) {
+        const auto stood = span.head - window.high_;
+        const bool again = stood >= retry_after(window.spec_.frame) || stood < base::Seconds{0};
+        if (again) window.reset(span);
+        return;
+    }
     if (next && next->window->span_ == span && next->window->is_full()) {
         window.swap_rows(*next->window);
         return;
@@ -55,7 +62,7 @@ bool WindowSet::Impl::move_heads() {
     bool more = false;
     for (const auto& member : members) {
         const auto& window = *member->window;
-        if (window.waits_ || window.high_ >= window.span_.head) continue;
+        if (window.rests() || window.high_ >= window.span_.head) continue;
         const auto until = std::min(window.span_.head, window.high_ + kStep);
         more = more || until < window.span_.head;
         add_to_edge(window.high_, until, *member);
@@ -74,7 +81,7 @@ bool WindowSet::Impl::move_tails() {
     bool more = false;
     for (const auto& member : members) {
         const auto& window = *member->window;
-        if (window.waits_ || window.low_ >= window.span_.tail) continue;
+        if (window.rests() || window.low_ >= window.span_.tail) continue;
         const auto until = std::min(window.span_.tail, window.low_ + kStep);
         more = more || until < window.span_.tail;
         add_to_edge(window.low_, until, *member);
@@ -93,7 +100,7 @@ bool WindowSet::Impl::move_tails() {
 bool WindowSet::Impl::fill(std::chrono::seconds most, const Visit* visit) {
     const auto lacks = [&](const Member& member) {
         const auto& window = *member.window;
-        return !window.waits_ && window.low_ > window.span_.tail &&
+        return !window.rests() && window.low_ > window.span_.tail &&
                window.low_ - window.span_.tail <= most;
     };
     std::optional<base::Second> until;
@@ -154,7 +161,7 @@ std::unique_ptr<WindowSet::Impl::Member> WindowSet::Impl::copy_of(const Member& 
     copy->own = std::make_unique<Window>(window.spec_, window.parts_, member.choice->filter,
                                          member.grouping->keys);
     copy->window = copy->own.get();
-    if (!copy->window->decode(window.encode())) std::abort();
+    if (!copy->window->decode(window.encode({}))) std::abort();
     copy->window->settle();
     return copy;
 }
@@ -220,13 +227,16 @@ void WindowSet::Impl::collect_holders(const sync::Row& row) {
     }
 }
 
+/// Remembers by what a channel's rows are grouped.
+void WindowSet::Impl::meet(Grouping& grouping, std::int64_t channel) const {
+    if (!grouping.by_directory) return;
+    const auto known = directory.channels.find(channel);
+    grouping.asked.try_emplace(
+        channel, known == directory.channels.end() ? sync::Directory::Channel{} : known->second);
+}
+
 KeyTable::Slot WindowSet::Impl::slot_of(Grouping& grouping, const sync::Row& row, int sign) {
-    if (grouping.by_directory) {
-        const auto known = directory.channels.find(row.channel);
-        grouping.asked.try_emplace(row.channel, known == directory.channels.end()
-                                                    ? sync::Directory::Channel{}
-                                                    : known->second);
-    }
+    meet(grouping, row.channel);
     const auto key = key_of(row, grouping.keys.by(), directory);
     return sign > 0 ? grouping.keys.add(key) : grouping.keys.find(key);
 }
@@ -241,7 +251,7 @@ void WindowSet::Impl::give_up() {
 bool WindowSet::Impl::has_more() const {
     return std::any_of(members.begin(), members.end(), [&](const auto& member) {
         const auto& window = *member->window;
-        if (window.waits_) return false;
+        if (window.rests()) return false;
         return !window.is_full() || (member->next && !member->next->window->is_full()) ||
                (!member->next && next_span(window));
     });

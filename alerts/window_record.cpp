@@ -10,7 +10,7 @@
 namespace quotafuse::alerts {
 namespace {
 
-constexpr std::uint64_t kVersion = 1;  // of what follows
+constexpr std::uint64_t kVersion = 2;  // of what follows
 
 void put(std::string& bytes, std::int64_t number) {
     base::put_varint(bytes, base::zigzag(number));
@@ -152,6 +152,13 @@ bool take(Taker& taker, Measure& measure, const Parts& parts) {
            (!parts.requests || take_requests(taker, extras));
 }
 
+RecordHead take_head(Taker& taker) {
+    RecordHead head;
+    head.kept_since = taker.integer();
+    for (auto n = taker.count(); n > 0 && taker.ok(); --n) head.channels.push_back(taker.integer());
+    return head;
+}
+
 /// What comes after the hash of it at the front; empty where the two do not agree.
 std::optional<std::string_view> checked(std::string_view bytes) {
     const auto size = base32(0).size();
@@ -198,9 +205,12 @@ std::uint64_t record_hash(const Window& window, const sync::Directory& directory
     return stable_hash(bytes);
 }
 
-std::string Window::encode() const {
+std::string Window::encode(const RecordHead& head) const {
     std::string bytes;
     base::put_varint(bytes, kVersion);
+    put(bytes, head.kept_since);
+    base::put_varint(bytes, head.channels.size());
+    for (const auto channel : head.channels) put(bytes, channel);
     put(bytes, base::unix_seconds(low_));
     put(bytes, base::unix_seconds(high_));
     base::put_varint(bytes, size_);
@@ -214,11 +224,12 @@ std::string Window::encode() const {
     return base32(stable_hash(bytes)) + bytes;
 }
 
-bool Window::decode(std::string_view bytes) {
+std::optional<RecordHead> Window::decode(std::string_view bytes) {
     const auto whole = checked(bytes);
-    if (!whole) return false;
+    if (!whole) return std::nullopt;
     Taker taker{*whole};
-    if (taker.number() != kVersion) return false;
+    if (taker.number() != kVersion) return std::nullopt;
+    auto head = take_head(taker);
     low_ = base::from_unix(taker.integer());
     high_ = base::from_unix(taker.integer());
     for (auto n = taker.count(); n > 0; --n) {
@@ -228,16 +239,17 @@ bool Window::decode(std::string_view bytes) {
             key.parts[i].text = static_cast<sync::TextId>(taker.integer());
         }
         Measure measure;
-        if (!take(taker, measure, parts_)) return false;
+        if (!take(taker, measure, parts_)) return std::nullopt;
         const auto place = place_of(keys_.add(key));
         touch(place);
         auto& series = series_[place];
-        if (series.measure.sums.rows != 0) return false;
+        if (series.measure.sums.rows != 0) return std::nullopt;
         ++size_;
         values_ += measure.values();
         series.measure = std::move(measure);
     }
-    return taker.at_end();
+    if (!taker.at_end()) return std::nullopt;
+    return head;
 }
 
 }  // namespace quotafuse::alerts

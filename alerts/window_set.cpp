@@ -3,6 +3,8 @@
 #include <optional>
 #include <utility>
 
+#include <SQLiteCpp/Exception.h>
+
 #include "alerts/window.h"
 #include "alerts/window_record.h"
 #include "alerts/window_set_impl.h"
@@ -85,20 +87,48 @@ bool WindowSet::Impl::groups_otherwise(const Grouping& grouping) const {
 void WindowSet::Impl::take_over(Member& member, const WindowRecord& record) {
     auto& window = *member.window;
     const auto span = window.span_;
-    if (!window.decode(record.bytes)) {
-        window.reset(span);
-        return;
-    }
-    const bool fits = window.low_ <= span.tail && window.high_ <= span.head &&
-                      window.high_ > span.tail && span.head - window.high_ <= kLongestMove;
+    const auto head = window.decode(record.bytes);
+    const auto kept_since = reader.kept_since();
+    // Rows that were deleted since nobody would ever take out of it again.
+    const bool fits =
+        head && window.low_ <= span.tail && window.high_ <= span.head && window.high_ > span.tail &&
+        span.head - window.high_ <= kLongestMove &&
+        (unix_seconds(window.low_) + 1 >= kept_since || head->kept_since == kept_since);
     if (!fits) {
         window.reset(span);
         return;
     }
     window.span_ = span;
+    for (const auto channel : head->channels) {
+        member.choice->filter.meet(channel);
+        meet(*member.grouping, channel);
+    }
     some.assign(1, &member);
     reader.read_late(unix_seconds(window.low_), unix_seconds(window.high_),
                      unix_seconds(record.seen), [&](const sync::Row& row) { apply(row, some, 1); });
+}
+
+RecordHead WindowSet::Impl::head_of(const Member& member, std::int64_t kept_since) const {
+    RecordHead head;
+    head.kept_since = kept_since;
+    head.channels = member.choice->filter.met();
+    for (const auto& [channel, said] : member.grouping->asked) head.channels.push_back(channel);
+    std::ranges::sort(head.channels);
+    const auto repeated = std::ranges::unique(head.channels);
+    head.channels.erase(repeated.begin(), repeated.end());
+    return head;
+}
+
+/// For RecordHead.
+std::int64_t WindowSet::Impl::kept_since() const {
+    const auto kept = reader.kept_since();
+    bool some_left = false;
+    try {
+        if (kept > 0) reader.read(kept - 2, kept - 1, [&](const sync::Row&) { some_left = true; });
+    } catch (const SQLite::Exception&) {
+        some_left = true;  // who knows; records are worth having all the same
+    }
+    return some_left ? -1 : kept;
 }
 
 WindowSet::WindowSet(sync::RowReader& reader, std::size_t rows_kept)
@@ -158,11 +188,13 @@ bool WindowSet::warm_up(std::chrono::milliseconds budget, const Visit& visit) {
 
 std::vector<WindowRecord> WindowSet::records(base::Second seen) const {
     std::vector<WindowRecord> records;
-    for (const auto& window : windows_) {
-        const bool whole = window->is_full() && !window->overflowed_;
-        if (!whole || longest(window->spec_.frame) < kShortestRecorded) continue;
-        records.push_back(
-            {record_hash(*window, impl_->directory), window->high_, seen, window->encode()});
+    const auto kept_since = impl_->kept_since();
+    for (const auto& member : impl_->members) {
+        const auto& window = *member->window;
+        const bool whole = window.is_full() && !window.overflowed_;
+        if (!whole || longest(window.spec_.frame) < kShortestRecorded) continue;
+        records.push_back({record_hash(window, impl_->directory), window.high_, seen,
+                           window.encode(impl_->head_of(*member, kept_since))});
     }
     return records;
 }

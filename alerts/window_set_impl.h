@@ -79,6 +79,9 @@ struct WindowSet::Impl {
     bool fill(std::chrono::seconds most, const Visit* visit);
     bool groups_otherwise(const Grouping& grouping) const;
     void take_over(Member& member, const WindowRecord& record);
+    RecordHead head_of(const Member& member, std::int64_t kept_since) const;
+    std::int64_t kept_since() const;
+    void meet(Grouping& grouping, std::int64_t channel) const;
     void add_to_edge(base::Second after, base::Second until, Member& member);
     void apply(const sync::Row& row, const std::vector<Member*>& members, int sign);
     KeyTable::Slot slot_of(Grouping& grouping, const sync::Row& row, int sign);

@@ -13,6 +13,9 @@
 namespace quotafuse::base::yaml {
 namespace {
 
+// Told in full even where one of them is near what was written.
+constexpr std::size_t kFewChoices = 6;
+
 template <class Number>
 std::optional<Number> parse_number(std::string_view text) {
     Number value{};
@@ -170,9 +173,12 @@ std::optional<std::size_t> Mapping::choice(std::string_view key,
     const auto at = std::find(allowed.begin(), allowed.end(), node->text);
     if (at != allowed.end()) return static_cast<std::size_t>(at - allowed.begin());
     const auto close = nearest(node->text, allowed);
+    const auto advice = close.empty() ? "" : fmt::format("; did you mean '{}'?", close);
+    // A long list hides the one word that was meant.
     error(node->place,
-          fmt::format("{} must be {}, not {}{}", key, expected, node->describe(),
-                      close.empty() ? "" : fmt::format("; did you mean '{}'?", close)));
+          close.empty() || allowed.size() <= kFewChoices
+              ? fmt::format("{} must be {}, not {}{}", key, expected, node->describe(), advice)
+              : fmt::format("there is no {} {}{}", key, node->describe(), advice));
     return std::nullopt;
 }
 

@@ -72,6 +72,10 @@ void Announcer::checkpoint() {
     hand_over_orders();
 }
 
+void Announcer::checkpoint_if_due() {
+    if (rooms_.engine.time() - saved_ >= kCheckpointInterval) checkpoint();
+}
+
 /// One transaction: the new state, what people are to be told, what the breaker is asked for.
 void Announcer::write(alerts::Step& step) {
     if (step.empty()) return;
@@ -89,6 +93,7 @@ void Announcer::write(alerts::Step& step) {
     }
     if (!late.empty()) announce_late(late);
     transaction.commit();
+    if (step.time != base::Second{}) saved_ = step.time;
     std::move(orders.begin(), orders.end(), std::back_inserter(orders_));
     for (const auto& notice : std::exchange(step, {}).notices) {
         const auto key = alerts::describe(notice.key);

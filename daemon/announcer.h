@@ -46,6 +46,10 @@ public:
     void advance_self();
     /// Puts on record all that a restart should not have to work out again.
     void checkpoint();
+    /// The same where nothing was put on record for kCheckpointInterval of engine time: a kill -9
+    /// costs no more than that to be evaluated again (see Engine).
+    void checkpoint_if_due();
+    static constexpr base::Seconds kCheckpointInterval{60};
     void take(const circuit_breaker::TripResult& result);
     /// Logs which rules are in error, where that changed.
     void note_errors(const std::vector<alerts::Overview::Error>& errors);
@@ -83,6 +87,7 @@ private:
     Messages messages_;
     alerts::Step unsaved_;                            // decided, not yet on record,
     alerts::Step unsaved_self_;                       // both
+    base::Second saved_{};                            // the engine time on record
     std::deque<Order> orders_;                        // on record, not yet handed to the breaker
     std::map<std::string, Waiting> waiting_;          // by trip id
     std::map<std::string, std::string> told_errors_;  // rule → what the log has heard of it

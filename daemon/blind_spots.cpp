@@ -62,10 +62,24 @@ bool needs_kind(const Rule& rule, const std::string& kind) {
 
 constexpr std::string_view kNoFailures = "One API logs no failed request";
 
+/// Takes the rule out of the count that it is in: it is in error instead.
+void uncount(alerts::Overview& overview, const std::string& rule) {
+    // It may wait for what does not come.
+    if (std::erase_if(overview.warming, [&](const auto& one) { return one.rule == rule; }) > 0)
+        return;
+    auto phase = alerts::Phase::inactive;
+    for (const auto& alert : overview.alerts) {
+        if (alert.rule == rule) phase = std::max(phase, alert.phase);
+    }
+    auto& count = phase == alerts::Phase::firing    ? overview.firing
+                  : phase == alerts::Phase::pending ? overview.pending
+                                                    : overview.inactive;
+    if (count > 0) --count;
+}
+
 void add_error(alerts::Overview& overview, const std::string& rule, const std::string& text) {
     if (std::ranges::count(overview.errors, rule, &alerts::Overview::Error::rule) > 0) return;
-    // It waits for what does not come.
-    std::erase_if(overview.warming, [&](const auto& one) { return one.rule == rule; });
+    uncount(overview, rule);
     overview.errors.push_back({rule, text});
 }
 
@@ -89,6 +103,15 @@ void add_unlogged(alerts::Overview& overview, const std::vector<Rule>& rules,
         if (rule.enabled && needs_failed_requests(rule))
             add_error(overview, rule.name, fmt::format("{}: it never fires", kNoFailures));
     }
+}
+
+std::vector<alerts::Overview::Error> blind_rules(const std::vector<Rule>& rules,
+                                                 const std::map<std::string, std::string>& troubles,
+                                                 std::optional<sync::Gateway> gateway) {
+    alerts::Overview overview;
+    add_unreadable(overview, rules, troubles);
+    add_unlogged(overview, rules, gateway);
+    return overview.errors;
 }
 
 std::vector<std::string> blind_spots(const Config& config) {

@@ -40,5 +40,9 @@ void add_unreadable(alerts::Overview& overview, const std::vector<alerts::Rule>&
 /// Those on failed requests, where the gateway logs none: known only once it has been read.
 void add_unlogged(alerts::Overview& overview, const std::vector<alerts::Rule>& rules,
                   std::optional<sync::Gateway> gateway);
+/// Both, each with its reason.
+std::vector<alerts::Overview::Error> blind_rules(const std::vector<alerts::Rule>& rules,
+                                                 const std::map<std::string, std::string>& troubles,
+                                                 std::optional<sync::Gateway> gateway);
 
 }  // namespace quotafuse::daemon

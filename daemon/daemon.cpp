@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "alerts/state_store.h"
+#include "daemon/blind_spots.h"
 #include "daemon/info_needs.h"
 #include "daemon/rule_report.h"
 #include "daemon/schemas.h"
@@ -56,7 +57,7 @@ Daemon::Daemon(const Config& config, const base::Clock& clock, const base::Log& 
       intake_(database_, store_, engine_, config.source.log_source()->describe(), clock, log,
               config.source.max_lag),
       upkeep_(database_, store_, engine_, config.timezone, clock, log),
-      file_({database_, engine_, self_alerts_, gauges_}, clock),
+      file_({database_, engine_, self_alerts_, gauges_}, clock, log),
       silences_({database_, engine_, self_alerts_}, config.timezone, clock, log),
       watch_({self_alerts_, intake_, upkeep_, outbox_, audit_}, config, clock),
       errands_([this] { mailbox_.wake(); }),
@@ -141,8 +142,11 @@ std::map<std::string, ControlCommand> Daemon::make_commands() {
     };
     return {
         {"status", [this](const std::string&) { return board_.status_json(); }},
-        {"rule",
-         errand([this](const std::string& request) { return report_json(engine_, request); })},
+        {"rule", errand([this](const std::string& request) {
+             return report_json(engine_, request,
+                                blind_rules(config_.rules, intake_.state().kind_troubles,
+                                            intake_.state().gateway));
+         })},
         {"silence_add",
          errand([this](const std::string& request) { return silences_.add(request); })},
         {"silence_list", errand([this](const std::string&) { return silences_.list(); })},

@@ -32,7 +32,7 @@ public:
     Daemon(const Daemon&) = delete;
     Daemon& operator=(const Daemon&) = delete;
 
-    const StatusBoard& board() const { return board_; }
+    StatusBoard& board() { return board_; }
     std::string url() const { return server_.url(); }
 
 private:

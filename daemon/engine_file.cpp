@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include "alerts/rule_loader.h"
 
 namespace quotafuse::daemon {
@@ -21,8 +23,8 @@ alerts::Engine::Options engine_options(const std::vector<alerts::Rule>& rules,
     return options;
 }
 
-EngineFile::EngineFile(Rooms rooms, const base::Clock& clock)
-    : rooms_(rooms), clock_(clock), next_save_(clock.mono() + kSaveInterval) {}
+EngineFile::EngineFile(Rooms rooms, const base::Clock& clock, const base::Log& log)
+    : rooms_(rooms), clock_(clock), log_(log), next_save_(clock.mono() + kSaveInterval) {}
 
 bool EngineFile::restore() {
     auto& file = rooms_.database.handle();
@@ -32,12 +34,29 @@ bool EngineFile::restore() {
     // stored one is of use only where it is known that they are the same.
     const auto& directory = rooms_.gauges.directory();
     if (directory.known) rooms_.engine.use(directory);
-    rooms_.engine.restore(saved, clock_.now(), windows);
+    for (const auto& rule : rooms_.engine.restore(saved, clock_.now(), windows)) say(rule);
     if (directory.known) rooms_.engine.observe(rooms_.gauges.current());
     rooms_.self_alerts.restore(saved);
     rooms_.engine.use_self_alerts(
         [&own = rooms_.self_alerts](std::string_view name) { return own.fires(name); });
     return saved.time.has_value();
+}
+
+/// Who was told that it fires hears no more of it: people changed the rule, and know why.
+void EngineFile::say(const alerts::VoidRule& rule) const {
+    if (rule.firing.empty()) return;
+    constexpr std::size_t kMost = 5;
+    const auto shown = std::min(rule.firing.size(), kMost);
+    std::string series;
+    for (std::size_t i = 0; i < shown; ++i) {
+        if (rule.firing[i].empty()) continue;  // the whole of a rule without `by`
+        series += fmt::format("{}{}", series.empty() ? " for " : "; ", rule.firing[i]);
+    }
+    if (rule.firing.size() > shown)
+        series += fmt::format(" and {} more", rule.firing.size() - shown);
+    log_.warning(
+        fmt::format("rule {}: was {} while it fired{}: that alert is over, and no notice says so",
+                    rule.rule, rule.changed ? "changed" : "removed or disabled", series));
 }
 
 void EngineFile::note(EngineEvent::Kind kind) {

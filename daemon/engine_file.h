@@ -4,6 +4,7 @@
 #include "alerts/self_alerts.h"
 #include "base/clock.h"
 #include "base/database.h"
+#include "base/log.h"
 #include "sync/gauges.h"
 #include "sync/store.h"
 
@@ -23,10 +24,11 @@ public:
         alerts::SelfAlerts& self_alerts;
         sync::Gauges& gauges;
     };
-    EngineFile(Rooms rooms, const base::Clock& clock);
+    EngineFile(Rooms rooms, const base::Clock& clock, const base::Log& log);
 
-    /// Restores both from the store, once. False when no rule has ever been evaluated on it: what
-    /// is read first was there before.
+    /// Restores both from the store, once, and logs what no longer fires because its rule is gone
+    /// or another. False when no rule has ever been evaluated on it: what is read first was there
+    /// before.
     bool restore();
     /// Puts full windows on record, every kSaveInterval, or at once at the end. To be called
     /// directly after Engine::advance().
@@ -37,8 +39,11 @@ public:
     static constexpr base::Seconds kSaveInterval{600};
 
 private:
+    void say(const alerts::VoidRule& rule) const;
+
     Rooms rooms_;
     const base::Clock& clock_;
+    const base::Log& log_;
     base::MonoTime next_save_;
 };
 

@@ -14,8 +14,6 @@ constexpr base::Milliseconds kLastSends{1200};
 constexpr base::Milliseconds kWarmUpSlice{50};
 /// Of upkeep in one turn: so many steps delete what two full polls bring.
 constexpr int kStepsOfFlood = 25;
-/// A kill -9 then costs at most this much to be evaluated again.
-constexpr base::Seconds kCheckpointInterval{300};
 
 template <class... F>
 struct Overloaded : F... {
@@ -33,8 +31,7 @@ Pipeline::Pipeline(Rooms rooms, Mailbox<Letter>& mailbox, std::function<void()> 
       stored_(std::move(stored)),
       clock_(clock),
       log_(log),
-      reloaded_(reloaded),
-      next_checkpoint_(clock.mono() + kCheckpointInterval) {}
+      reloaded_(reloaded) {}
 
 void Pipeline::run(const std::stop_token& stop) {
     const std::stop_callback wake{stop, [this] { mailbox_.wake(); }};
@@ -85,9 +82,7 @@ void Pipeline::evaluate() {
     if (!horizon) return;
     rooms_.announcer.advance(*horizon);
     rooms_.file.save_windows_if_due();
-    if (clock_.mono() < next_checkpoint_) return;
-    rooms_.announcer.checkpoint();
-    next_checkpoint_ = clock_.mono() + kCheckpointInterval;
+    rooms_.announcer.checkpoint_if_due();
 }
 
 /// Between letters, so that the gateway is read, pages answer and other rules are evaluated

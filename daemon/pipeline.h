@@ -92,7 +92,6 @@ private:
     bool more_warm_up_ = true;
     bool told_warm_up_ = false;  // that it began
     std::optional<base::Second> looked_at_;
-    base::MonoTime next_checkpoint_;
     std::string trouble_;  // why the store cannot be written; empty when it can
 };
 

@@ -132,13 +132,16 @@ std::string why(const Evaluation& evaluation, const Rule& rule) {
     std::abort();
 }
 
-std::string report_json(const alerts::Engine& engine, const std::string& request) {
+std::string report_json(const alerts::Engine& engine, const std::string& request,
+                        const std::vector<alerts::Overview::Error>& blind) {
     const auto json = nlohmann::json::parse(request);
     const auto name = json.value("rule", std::string{});
     const auto& rules = engine.rules();
     const auto rule = std::ranges::find(rules, name, &Rule::name);
-    const auto report = engine.report(name);
+    auto report = engine.report(name);
     if (rule == rules.end() || !report) refuse_unknown(name, rules);
+    const auto error = std::ranges::find(blind, name, &alerts::Overview::Error::rule);
+    if (report->error.empty() && error != blind.end()) report->error = error->text;
     auto evaluations = Json::array();
     for (const auto& one : report->evaluations) evaluations.push_back(to_json(one, *rule));
     const Json answer{{"rule", report->rule},

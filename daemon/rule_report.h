@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "alerts/engine.h"
 #include "alerts/evaluation.h"
@@ -11,7 +12,9 @@ namespace quotafuse::daemon {
 std::string why(const alerts::Evaluation& evaluation, const alerts::Rule& rule);
 
 /// The answer to the control command {"command": "rule", "rule": NAME}: the report as JSON, each
-/// evaluation with its reason in words. Throws Failure (usage) for a rule that there is not.
-std::string report_json(const alerts::Engine& engine, const std::string& request);
+/// evaluation with its reason in words. `blind`: rules that the engine evaluates in vain, because
+/// of the gateway; they are in error. Throws Failure (usage) for a rule that there is not.
+std::string report_json(const alerts::Engine& engine, const std::string& request,
+                        const std::vector<alerts::Overview::Error>& blind = {});
 
 }  // namespace quotafuse::daemon

@@ -87,28 +87,10 @@ Json rules_json(const alerts::Overview& overview) {
             {"errors", errors}};
 }
 
-/// As their notices have it.
-base::Severity severity_of(std::string_view self_alert) {
-    const auto& names = alerts::self_alert_names();
-    const auto at = std::ranges::find(names, self_alert) - names.begin();
-    switch (static_cast<alerts::SelfAlert>(at)) {
-        case alerts::SelfAlert::source_stale:
-        case alerts::SelfAlert::store_full:
-        case alerts::SelfAlert::notifier_dead:
-        case alerts::SelfAlert::still_serving:
-            return base::Severity::critical;
-        case alerts::SelfAlert::new_epoch:
-        case alerts::SelfAlert::clock_skew:
-        case alerts::SelfAlert::rule_error:
-            return base::Severity::warning;
-    }
-    std::abort();
-}
-
 /// Built-in alerts stand beside the rules': "text" says what a value says there.
 Json self_alert_json(const alerts::SelfAlerts::Alert& alert) {
     return {{"rule", alert.name},
-            {"severity", severity_name(severity_of(alert.name))},
+            {"severity", severity_name(alert.severity)},
             {"key", alert.about},
             {"state", alerts::phase_name(alert.state.phase)},
             {"value", nullptr},
@@ -201,6 +183,10 @@ void StatusBoard::note_store_trouble(const std::string& text) {
     store_trouble_ = text;
 }
 
+void StatusBoard::note_refused_reload(const std::string& why) {
+    refused_reload_.set(Error{clock_.now(), why});
+}
+
 void StatusBoard::note_check_begun() {
     check_ = "running";
 }
@@ -258,6 +244,11 @@ Readiness StatusBoard::judge(const Intake& intake) const {
     judge_source(intake, readiness);
     judge_store(readiness);
     readiness.ready = readiness.reasons.empty();
+    if (const auto refused = refused_reload_.copy()) {
+        readiness.notes.push_back(
+            fmt::format("what runs is older than its files: the reload at {} was refused: {}",
+                        config_.timezone.format(refused->at), refused->text));
+    }
     return readiness;
 }
 
@@ -287,7 +278,8 @@ void StatusBoard::publish(const Rooms& rooms) {
         {"last_error", last_error_ ? Json{{"at", base::unix_seconds(last_error_->at)},
                                           {"text", last_error_->text}}
                                    : Json(nullptr)},
-        {"readiness", {{"ready", readiness.ready}, {"reasons", readiness.reasons}}}};
+        {"readiness",
+         {{"ready", readiness.ready}, {"reasons", readiness.reasons}, {"notes", readiness.notes}}}};
     json_.set(status.dump(-1, ' ', false, Json::error_handler_t::replace));
     readiness_.set(readiness);
     line_.set(fmt::format("{}, {} rows, {} rules, {} firing, breaker {}", phase_name(source.phase),

@@ -43,6 +43,9 @@ public:
     void note_error(const std::string& text);
     /// The store cannot be written; empty when it can again.
     void note_store_trouble(const std::string& text);
+    /// A reload was refused, and why: what runs is older than its files. Any thread; the next good
+    /// reload makes a new board.
+    void note_refused_reload(const std::string& why);
     /// The check of the store's file has begun, or this is what it found.
     void note_check_begun();
     void note(const StoreVerdict& verdict);
@@ -69,6 +72,7 @@ private:
     base::Guarded<std::string> json_;
     base::Guarded<std::string> line_;
     base::Guarded<Readiness> readiness_;
+    base::Guarded<std::optional<Error>> refused_reload_;
     std::atomic<base::MonoTime> beat_;
     std::optional<Error> last_error_;
     std::string store_trouble_;

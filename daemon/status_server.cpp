@@ -66,13 +66,19 @@ HttpReply health(const StatusView& view) {
     return error_reply(503, "a loop of the daemon has stopped; its log says more");
 }
 
+nlohmann::json valid(const std::vector<std::string>& texts) {
+    auto list = nlohmann::json::array();
+    for (const auto& text : texts) list.push_back(base::valid_utf8(text));
+    return list;
+}
+
 /// The reasons may name hosts and accounts: they are for those who may see the page.
 HttpReply readiness(const StatusView& view, bool with_reasons) {
     const auto state = view.readiness();
     nlohmann::json body{{"ready", state.ready}};
-    if (with_reasons) body["reasons"] = nlohmann::json::array();
-    for (const auto& reason : state.reasons) {
-        if (with_reasons) body["reasons"].push_back(base::valid_utf8(reason));
+    if (with_reasons) {
+        body["reasons"] = valid(state.reasons);
+        body["notes"] = valid(state.notes);
     }
     return {.status = state.ready ? 200 : 503,
             .content_type = "application/json",

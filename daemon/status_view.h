@@ -8,6 +8,7 @@ namespace quotafuse::daemon {
 struct Readiness {
     bool ready = false;
     std::vector<std::string> reasons;  // sentences for people; empty when ready
+    std::vector<std::string> notes{};  // what they should know of, ready or not
 };
 
 /// What the status endpoint and the control socket ask of the running daemon.

@@ -1,14 +1,13 @@
 #include "sync/info_reader.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstdlib>
 #include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
 
-#include "base/text.h"
+#include "sync/cells.h"
 #include "sync/channel_keys.h"
 #include "sync/gateway_options.h"
 
@@ -24,33 +23,9 @@ constexpr int kLooksPerColumns = 120;
 
 // So many are watched: a rule that groups by more keys is in error anyway.
 constexpr std::size_t kMostObjects = 100'000;
-constexpr std::size_t kMostAbilities = 200'000;
 
 // From this on providers mean that there is no limit.
 constexpr double kUnlimitedBalance = 1e7;
-
-std::int64_t to_integer(const Cell& cell) {
-    std::int64_t value = 0;
-    if (cell) std::from_chars(cell->data(), cell->data() + cell->size(), value);
-    return value;
-}
-
-std::optional<double> to_number(const Cell& cell) {
-    double value = 0;
-    if (!cell) return std::nullopt;
-    const auto [end, error] = std::from_chars(cell->data(), cell->data() + cell->size(), value);
-    return error == std::errc{} ? std::optional{value} : std::nullopt;
-}
-
-/// A time that may not be set: 0 or -1.
-std::optional<std::int64_t> to_time(const Cell& cell) {
-    const auto value = to_integer(cell);
-    return value > 0 ? std::optional{value} : std::nullopt;
-}
-
-std::string to_text(const Cell& cell) {
-    return base::valid_utf8(cell.value_or(""));
-}
 
 /// Whether the gateway's own spelling of a boolean option means yes.
 bool is_true(const std::string& value) {
@@ -75,10 +50,7 @@ void InfoReader::set_needs(InfoNeeds needs) {
     info_.troubles.clear();
     turn_ = 0;
     if (!needs.abilities) {
-        abilities_.clear();
-        next_abilities_.clear();
-        last_ability_.clear();
-        abilities_known_ = false;
+        abilities_.forget();
         info_.healthy.reset();
     }
 }
@@ -112,7 +84,7 @@ GatewayInfo InfoReader::read() {
                 run(task);
         }
     }
-    count_healthy();
+    if (abilities_.are_known()) info_.healthy = abilities_.count_healthy(info_.channels);
     ++looks_;
     auto info = info_;
     info.troubles.insert(limits_.begin(), limits_.end());
@@ -288,9 +260,10 @@ std::vector<Cells> InfoReader::read_slice(const std::string& kind, const std::st
     round.done = rows.size() < static_cast<std::size_t>(kSlice);
     if (!rows.empty()) round.last = to_integer(rows.back()[0]);
     covered.last = round.done ? Coverage::kHighest : round.last;
-    note_limit(kind, !round.done && round.count >= kMostObjects, kMostObjects);
-    if (limits_.contains(kind)) round.done = true;
+    const bool too_many = !round.done && round.count >= kMostObjects;
+    round.done = round.done || too_many;
     if (round.done) {
+        note_limit(kind, too_many, kMostObjects);
         round.last = 0;
         round.count = 0;
     }
@@ -338,42 +311,12 @@ void InfoReader::read_abilities() {
     if (abilities_done_) return;
     if (!may_read("abilities", "abilities", {"group", "model", "channel_id", "enabled"})) {
         info_.healthy.reset();
-        abilities_known_ = false;
+        abilities_.forget();
         return;
     }
-    // SQLite looks a row value up in the key, MySQL reads all before it; of the ORs it is the other
-    // way round.
-    std::string condition;
-    auto arguments = last_ability_;
-    if (!arguments.empty() && session_.kind() == Dsn::Kind::sqlite) {
-        condition = "WHERE (`group`, `model`, `channel_id`) > (?, ?, ?) ";
-    } else if (!arguments.empty()) {
-        condition =
-            "WHERE `group` > ? OR (`group` = ? AND `model` > ?) OR "
-            "(`group` = ? AND `model` = ? AND `channel_id` > ?) ";
-        const auto& last = last_ability_;
-        arguments = {last[0], last[0], last[1], last[0], last[1], last[2]};
-    }
-    arguments.emplace_back(kSlice);
-    const auto rows = ask("SELECT `group`, `model`, `channel_id`, `enabled` FROM `abilities` " +
-                              condition + "ORDER BY `group`, `model`, `channel_id` LIMIT ?",
-                          arguments);
-    for (const auto& row : rows) {
-        auto& channels = next_abilities_[{to_text(row[0]), to_text(row[1])}];
-        if (to_integer(row[3]) != 0) channels.push_back(to_integer(row[2]));
-    }
-    ability_count_ += rows.size();
-    const bool all = rows.size() < static_cast<std::size_t>(kSlice);
-    note_limit("abilities", !all && ability_count_ >= kMostAbilities, kMostAbilities);
-    if (!all && !limits_.contains("abilities")) {
-        const auto& last = rows.back();
-        last_ability_ = {last[0].value_or(""), last[1].value_or(""), to_integer(last[2])};
-        return;
-    }
-    abilities_ = std::exchange(next_abilities_, {});
-    last_ability_.clear();
-    ability_count_ = 0;
-    abilities_known_ = abilities_done_ = true;
+    const auto next = abilities_.next(session_.kind());
+    abilities_done_ = abilities_.take(ask(next.sql, next.arguments));
+    note_limit("abilities", abilities_.has_too_many(), AbilityRounds::kMost);
 }
 
 void InfoReader::read_tokens() {
@@ -419,19 +362,6 @@ void InfoReader::read_users() {
         info_.users[to_integer(row[0])] = {to_text(row[1]), to_text(row[2]),
                                            static_cast<int>(to_integer(row[3])), to_integer(row[4]),
                                            to_integer(row[5])};
-    }
-}
-
-/// A channel serves with an enabled ability, and only while it is enabled itself.
-void InfoReader::count_healthy() {
-    if (!abilities_known_) return;
-    auto& healthy = info_.healthy.emplace();
-    for (const auto& [route, channels] : abilities_) {
-        healthy[route] =
-            static_cast<int>(std::count_if(channels.begin(), channels.end(), [&](std::int64_t id) {
-                const auto at = info_.channels.find(id);
-                return at != info_.channels.end() && at->second.status == 1;
-            }));
     }
 }
 

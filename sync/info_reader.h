@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "sync/ability_rounds.h"
 #include "sync/gateway_info.h"
 #include "sync/gateway_session.h"
 
@@ -67,7 +68,6 @@ private:
     /// One slice of a kind, which is its table, by id; returns its rows, and what they cover.
     std::vector<Cells> read_slice(const std::string& kind, const std::string& columns, Round& round,
                                   Coverage& covered);
-    void count_healthy();
 
     GatewaySession& session_;
     std::string database_;
@@ -82,13 +82,7 @@ private:
     Round channels_;
     Round tokens_;
     Round users_;
-    // Enabled channels of each group × model: a round on its way, and the last complete one.
-    using Abilities = std::map<GatewayInfo::Route, std::vector<std::int64_t>>;
-    Abilities abilities_;
-    Abilities next_abilities_;
-    std::vector<Argument> last_ability_;  // group, model, channel
-    std::size_t ability_count_ = 0;
-    bool abilities_known_ = false;
+    AbilityRounds abilities_;
     bool abilities_done_ = false;                // in this look
     std::map<std::string, std::string> limits_;  // kinds of which there are too many: said so
     GatewayInfo info_;                           // what the next look does not read again stays

@@ -16,6 +16,9 @@ public:
     virtual ~RowReader() = default;
 
     virtual const Texts& texts() const = 0;
+    /// Rows created before this were deleted (unix seconds), others were not; 0 where none is ever
+    /// deleted. Never goes back.
+    virtual std::int64_t kept_since() const { return 0; }
     /// Rows with after < created_at ≤ until, oldest first. Throws SQLite::Exception.
     virtual void read(std::int64_t after, std::int64_t until,
                       const std::function<void(const Row&)>& visit) = 0;

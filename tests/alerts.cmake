@@ -1,6 +1,7 @@
 quotafuse_test(alerts
-  SOURCES alerts_channels_test.cpp alerts_decide_test.cpp alerts_engine_test.cpp
-          alerts_engine_values_test.cpp alerts_restart_test.cpp
+  SOURCES alerts_channels_test.cpp alerts_decide_muting_test.cpp alerts_decide_test.cpp
+          alerts_engine_rules_test.cpp alerts_engine_test.cpp alerts_engine_values_test.cpp
+          alerts_restart_test.cpp
           alerts_silence_test.cpp alerts_self_alerts_test.cpp alerts_inhibition_test.cpp
           alerts_evaluations_test.cpp alerts_calendar_test.cpp
   LINK quotafuse_alerts quotafuse_sync quotafuse_base)

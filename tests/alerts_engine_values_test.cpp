@@ -178,6 +178,65 @@ TEST_CASE("a gauge fires with the second after it was seen, and is gone with its
     }
 }
 
+TEST_CASE("what was gone and is back is as any other, however its alert ends then") {
+    Watchman watchman{
+        "rules: [{name: redundancy, metric: healthy_channels, below: 2, cooldown: 1h}]"};
+    sync::LogEntry row = request(1);
+    row.group = "vip";
+    const auto texts = watchman.mirror().append({row}, at(1)).at(0);
+    const sync::GaugeKey pair{sync::Gauge::healthy_channels, 0, texts.group, texts.model};
+    const auto observe = [&](sync::GaugeKey key, std::optional<double> value) {
+        watchman.observe({{key, base::unix_seconds(watchman.engine().time()), value}});
+    };
+    const sync::GaugeKey channel{sync::Gauge::channel_status, 3, 0, 0};
+    observe(channel, 1);
+    observe(pair, 2);
+    CHECK(watchman.run_to(5).empty());
+    observe(pair, 1);
+    CHECK(reasons(watchman.run_to(6)) == std::vector{Reason::first});
+    // The channel is deleted, and its abilities with it.
+    observe(pair, std::nullopt);
+    observe(channel, std::nullopt);
+    const auto gone = watchman.run_to(7);
+    REQUIRE(gone.size() == 1);
+    CHECK(gone.front().ended == alerts::Ending::gone);
+    observe(pair, 1);
+    CHECK(reasons(watchman.run_to(8)) == std::vector{Reason::first});
+    observe(pair, 2);
+    const auto over = watchman.run_to(9);
+    REQUIRE(over.size() == 1);
+    CHECK(over.front().ended == alerts::Ending::recovered);
+}
+
+TEST_CASE("the alert about a silent object ends as gone when a person switches the object off") {
+    Watchman watchman{R"(rules:
+  - {name: key, metric: requests, by: [token], window: 5m, below: 1}
+  - {name: channel, metric: since_last, by: [channel], window: 5m, above: 200}
+)"};
+    watchman.run_to(1);
+    watchman.add({request(2)});
+    REQUIRE(watchman.run_to(400).size() == 2);
+    std::string ended;
+    SUBCASE("a key") {
+        ended = "key";
+        watchman.observe({{{sync::Gauge::token_status, 12, 0, 0}, kMonday + 400, 2}});
+    }
+    SUBCASE("a channel") {
+        ended = "channel";
+        watchman.directory().channels[3].status = 2;
+        watchman.tell();
+    }
+    SUBCASE("a channel that was deleted") {
+        ended = "channel";
+        watchman.directory().channels.erase(3);
+        watchman.tell();
+    }
+    const auto over = watchman.run_to(402);
+    REQUIRE(over.size() == 1);
+    CHECK(over.front().rule == ended);
+    CHECK(over.front().ended == alerts::Ending::gone);
+}
+
 TEST_CASE("a rule that warms up neither fires nor resolves, and delays no other") {
     const std::string rules = R"(rules:
   - {name: month, metric: tokens, by: [channel], window: 30d, above: 1000}

@@ -73,6 +73,16 @@ TEST_CASE("a known series is told of whenever one of its gauges changes") {
     CHECK(rig.step(MeterRig::nobody, true).size() == 1);
 }
 
+TEST_CASE("a rule that keeps no series at all is told of those over its limit only") {
+    MeterRig rig{meter_rule(alerts::Metric::channel_down, 0)};
+    rig.set(Gauge::channel_status, 3, 1);
+    rig.set(Gauge::channel_status, 4, 2);
+    rig.board.note_known();
+    const auto sightings = rig.step({});
+    REQUIRE(sightings.size() == 1);
+    CHECK(sightings[0].key == number_key(4));
+}
+
 TEST_CASE("what is switched off says nothing but that it is down") {
     MeterRig balance{meter_rule(Metric::channel_balance, 5, true)};
     balance.set(Gauge::channel_status, 1, 1);

@@ -367,8 +367,13 @@ inline std::map<Key, Expected> expected_of(base::Database& database, const Rule&
         if (!cell.value || past.size() < (usual ? std::size_t{3} : std::size_t{1})) continue;
         const auto base = median(past);
         if (base > 0) expected.value = (*cell.value - base) / base * 100;
+        const auto farthest = *std::max_element(past.begin(), past.end());
         for (auto& value : past) value = std::abs(value - base);
-        expected.unusual = !usual || std::abs(*cell.value - base) > 3 * 1.4826 * median(past);
+        // Percentiles are not known better than that.
+        const auto most = std::max(base, *cell.value) + 2 * 3 * 1.4826 * farthest;
+        const auto doubt = alerts::is_percentile(rule.metric) ? 2 * 0.02 * most : 0;
+        expected.unusual =
+            !usual || std::abs(*cell.value - base) > 3 * 1.4826 * median(past) + doubt;
     }
     return all;
 }

@@ -303,3 +303,52 @@ TEST_CASE("windows as they were come back, without the rows that were fed since"
     REQUIRE(told.size() == 1);
     CHECK(told.front().value == 10'001.0);
 }
+
+TEST_CASE(
+    "an outage that began before a long stop is as old as it was, its row out of the window") {
+    Watchman watchman{R"(rules:
+  - {name: silent, metric: since_last, by: [channel], window: 1h, above: 600}
+)"};
+    watchman.run_to(1);
+    watchman.add({request(10)});
+    watchman.run_to(3500);
+    watchman.add({request(3500)});
+    REQUIRE(watchman.run_to(4200).size() == 1);  // its row is in the window still
+    constexpr std::int64_t kLater = 4200 + 3 * 86'400;
+    watchman.restart(kLater);
+    REQUIRE(watchman.engine().time() == at(kLater));
+    for (const auto& notice : watchman.run_to(kLater + 5)) {
+        CHECK(notice.reason == alerts::Reason::reminder);
+    }
+    const auto view = watchman.engine().overview();
+    REQUIRE(view.alerts.size() == 1);
+    CHECK(view.alerts.front().phase == alerts::Phase::firing);
+    CHECK(view.alerts.front().value == static_cast<double>(kLater + 5 - 3 - 3500));
+    SUBCASE("a new row ends it") {
+        watchman.add({request(kLater + 6)});
+        const auto over = watchman.run_to(kLater + 20);
+        REQUIRE(over.size() == 1);
+        CHECK(over.front().ended == alerts::Ending::recovered);
+    }
+    SUBCASE("a week without any ends it") {
+        watchman.restart(3490 + 7 * 86'400);
+        const auto over = watchman.run_to(3510 + 7 * 86'400);
+        REQUIRE_FALSE(over.empty());
+        CHECK(over.back().ended == alerts::Ending::gone);
+        CHECK(over.back().at == at(3500 + 7 * 86'400));
+    }
+}
+
+TEST_CASE("a series at rest does not take an old row for its last after a long stop") {
+    Watchman watchman{R"(rules:
+  - {name: silent, metric: since_last, by: [channel], window: 1h, above: 600}
+)"};
+    watchman.run_to(1);
+    for (std::int64_t t = 10; t < 1200; t += 100) {
+        watchman.add({request(t)});
+        CHECK(watchman.run_to(t + 50).empty());
+    }
+    watchman.save(watchman.engine().checkpoint());
+    watchman.restart(2 * 86'400);
+    CHECK(watchman.run_to(2 * 86'400 + 5).empty());
+}

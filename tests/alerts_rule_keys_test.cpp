@@ -194,7 +194,7 @@ TEST_CASE("a gauge has no window and is grouped by its object") {
         "-5}\n"
         "  - {name: b, metric: healthy_channels, by: [group, model], below: 2}\n"
         "  - {name: c, metric: token_expires_in, where: {user: 7}, below: 3d, clear: 4d}\n"
-        "  - {name: d, metric: channel_down, above: 0, action: {disable_channel: {}}}\n");
+        "  - {name: d, metric: channel_balance, below: 0, action: {disable_channel: {}}}\n");
     REQUIRE(rules.size() == 4);
     CHECK(rules[0].by == std::vector{Dimension::channel});
     CHECK(rules[0].limit == -5);
@@ -216,6 +216,8 @@ TEST_CASE("a gauge has no window and is grouped by its object") {
                 "model], or left out"});
     CHECK(of("metric: channel_down, above: 1") ==
           Lines{"48: channel_down is 0 or 1: above must be 0"});
+    CHECK(of("metric: channel_down, above: 0, action: {disable_channel: {}}") ==
+          Lines{"59: channel_down is about channels that are disabled already"});
 }
 
 TEST_CASE("times may be written with their unit where a metric is a time, and nowhere else") {
@@ -226,8 +228,22 @@ TEST_CASE("times may be written with their unit where a metric is a time, and no
     CHECK(limit("metric: since_last, window: 2h, above: 1800") == 1800);
     CHECK(limit("metric: latency_p95, window: 2h, above: 30s") == 30'000);
     CHECK(limit("metric: latency_p95, window: 2h, above: 1500ms") == 1'500);
+    CHECK(limit("metric: since_last, window: 2h, above: \"30m\"") == 1800);
     CHECK(of("metric: cost, window: 2h, above: 30m") ==
           Lines{"52: above must be a number, not '30m'"});
+    CHECK(of("metric: since_last, window: 2h, above: 30min") ==
+          Lines{"58: above must be a number of seconds or a duration with its unit, such as 90s or "
+                "30m, not '30min'"});
+    CHECK(of("metric: latency_avg, window: 2h, compare_to: previous, above: 30s") ==
+          Lines{"81: above must be a number, not '30s'"});
+}
+
+TEST_CASE("a rule that could never fire, or never be over, is refused") {
+    CHECK(of("metric: requests, window: 1h, below: 5, min_requests: 5") ==
+          Lines{"73: with min_requests 5 the rule would never fire: requests below 5 are too few"});
+    CHECK(of("metric: requests, window: 1h, below: 5, min_requests: 4") == Lines{});
+    CHECK(of("metric: error_rate, window: 1h, below: 5, clear: 101") ==
+          Lines{"68: clear: error_rate is never above 100 percent, and it would never be over"});
 }
 
 TEST_CASE("errors_when says which failures are errors, for metrics of errors only") {
@@ -323,7 +339,7 @@ defaults:
   inhibited_by: [down]
 rules:
   - {name: a, metric: error_rate, above: 50}
-  - {name: b, metric: requests, below: 3, severity: info, window: 1h}
+  - {name: b, metric: requests, below: 30, severity: info, window: 1h}
   - {name: down, metric: channel_down, above: 0}
   - {name: c, metric: cost}
 )");

@@ -27,18 +27,22 @@ public:
     };
 
     const sync::Texts& texts() const override { return texts_; }
+    std::int64_t kept_since() const override { return kept_since_; }
     sync::TextId text(std::string_view text) { return texts_.add(text); }
     sync::Row add(sync::Row row) {
         row.id = ++last_id_;
         rows_.emplace(row.created_at, row);
         return row;
     }
-    /// Deletes what was created before; returns it.
-    std::vector<sync::Row> remove_before(std::int64_t created) {
+    /// Deletes what was created before, the oldest first and no more than `most`; returns it.
+    std::vector<sync::Row> remove_before(std::int64_t created,
+                                         std::size_t most = static_cast<std::size_t>(-1)) {
         std::vector<sync::Row> gone;
-        const auto end = rows_.lower_bound(created);
+        auto end = rows_.begin();
+        for (; end != rows_.end() && end->first < created && most > 0; --most) ++end;
         for (auto at = rows_.begin(); at != end; ++at) gone.push_back(at->second);
         rows_.erase(rows_.begin(), end);
+        if (!gone.empty()) kept_since_ = std::max(kept_since_, gone.back().created_at + 1);
         return gone;
     }
     void remove(std::int64_t channel) {
@@ -72,6 +76,7 @@ private:
     sync::Texts texts_;
     std::multimap<std::int64_t, sync::Row> rows_;
     std::int64_t last_id_ = 0;
+    std::int64_t kept_since_ = 0;
     std::mt19937 random_{7};
 };
 

@@ -1,3 +1,5 @@
+#include <memory>
+
 #include <doctest/doctest.h>
 
 #include "alerts/window.h"
@@ -114,6 +116,103 @@ TEST_CASE("a record that does not fit is left alone, and its window warms up") {
     scene.warm_up();
     scene.check();
     go_on(scene, 20);
+}
+
+TEST_CASE("names that change after a start with records empty the windows that go by them") {
+    for (unsigned seed = 1; seed <= 4; ++seed) {
+        CAPTURE(seed);
+        Scene scene{seed, kBeforeSpring};
+        go_on(scene, 20);
+        scene.advance_by(1s);
+        scene.open(records_now(scene));
+        const auto full = scene.full();
+        scene.rename_a_channel();
+        scene.check();
+        for (int i = 0; i < 20; ++i) {
+            scene.rename_a_channel();
+            scene.check();
+        }
+        CHECK(scene.full() < full);
+        scene.warm_up();
+        // Also where the names of then come back.
+        scene.open(records_now(scene));
+        for (int i = 0; i < 20; ++i) scene.rename_a_channel();
+        scene.check();
+    }
+}
+
+namespace {
+
+/// A site whose only window is an hour long and has a row in each second.
+struct OneHour {
+    OneHour() {
+        for (int second = 0; second < 3600; ++second) {
+            rows.add(plain_row(now - std::chrono::seconds{second}));
+        }
+        // Many in one second: not all of them are deleted in one step.
+        for (int i = 0; i < 10; ++i) rows.add(plain_row(now - 3300s));
+        start({});
+        windows->warm_up(1s, Scene::ignore);
+    }
+    void start(const std::vector<alerts::WindowRecord>& records) {
+        windows = std::make_unique<alerts::WindowSet>(rows);
+        sample.spec.frame = alerts::Frame::rolling(1h);
+        sample.spec.by = {alerts::Dimension::channel};
+        window = &windows->share(sample.spec, {});
+        windows->start(now, records);
+    }
+    std::vector<alerts::WindowRecord> records() const { return windows->records(now); }
+    void forget(std::size_t most) {
+        for (const auto& row : rows.remove_before(base::unix_seconds(now - 3299s), most)) {
+            windows->forget(row);
+        }
+    }
+    /// That nothing which was deleted is in it, now and when its rows have left.
+    void check() {
+        windows->warm_up(1s, Scene::ignore);
+        for (const auto step : {0min, 1min, 30min, 59min}) {
+            windows->advance(now + step, Scene::ignore);
+            check_window(sample, *window, rows, {}, now + step);
+        }
+    }
+
+    const base::Second now = kBeforeAutumn;
+    StoredRows rows;
+    Sample sample;
+    std::unique_ptr<alerts::WindowSet> windows;
+    alerts::Window* window = nullptr;
+};
+
+}  // namespace
+
+TEST_CASE("rows that were deleted after a record was taken are not in the window it is taken for") {
+    OneHour site;
+    SUBCASE("some, after it") {
+        const auto records = site.records();
+        site.forget(100);
+        site.start(records);
+        CHECK(site.window->warmed_up() < 1);
+    }
+    SUBCASE("of a second that had lost others before") {
+        site.forget(305);
+        const auto records = site.records();
+        site.forget(2);
+        site.start(records);
+        CHECK(site.window->warmed_up() < 1);
+    }
+    SUBCASE("all of them before it: it is as good as ever") {
+        site.forget(400);
+        site.start(site.records());
+        CHECK(site.window->warmed_up() == 1);
+    }
+    SUBCASE("none that any window reaches back to") {
+        const auto records = site.records();
+        site.rows.add(plain_row(site.now - 2h));
+        site.rows.remove_before(base::unix_seconds(site.now - 1h));
+        site.start(records);
+        CHECK(site.window->warmed_up() == 1);
+    }
+    site.check();
 }
 
 TEST_CASE("a record is of one window only: each part of what makes a window counts") {

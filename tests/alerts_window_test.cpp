@@ -156,6 +156,65 @@ TEST_CASE("a window that has overflowed is in error and empty, and the others go
     CHECK(few.warmed_up() == 1);
 }
 
+TEST_CASE("a window that has overflowed tries again after its length, and is in error until then") {
+    StoredRows rows;
+    alerts::WindowSet windows{rows};
+    alerts::WindowSpec spec;
+    spec.by = {alerts::Dimension::user};
+    spec.frame = alerts::Frame::rolling(10min);
+    auto& window = windows.share(spec, {});
+    const auto ignore = [](const sync::Row&) {};
+    const auto fill = [&](base::Second first) {
+        for (int i = 0; i <= static_cast<int>(alerts::kMostSeries); ++i) {
+            auto row = plain_row(first + i / 1000 * 1s);
+            row.user = i + 1;
+            windows.feed(rows.add(row));
+        }
+    };
+    const auto second = [&](base::Second t) {
+        windows.advance(t, ignore);
+        windows.settle();
+        for (bool more = true; more;) more = windows.warm_up(1ms, ignore);
+    };
+    fill(kBeforeAutumn - 2min);
+    windows.start(kBeforeAutumn, {});
+    second(kBeforeAutumn + 1s);
+    CHECK(window.overflowed());
+
+    const auto before = rows.rows_read;
+    for (auto t = 2s; t <= 10min; t += 1s) {
+        second(kBeforeAutumn + t);
+        REQUIRE(window.overflowed());
+    }
+    CHECK(rows.rows_read == before);  // nothing is read for it meanwhile
+
+    const auto again = kBeforeAutumn + 10min + 1s;
+    SUBCASE("it has too many still") {
+        fill(kBeforeAutumn + 5min);
+        second(again);
+        CHECK(rows.rows_read > before);
+        for (auto t = 0s; t < 10min; t += 1s) {
+            second(again + t);
+            REQUIRE(window.overflowed());
+            REQUIRE(window.size() == 0);
+        }
+    }
+    SUBCASE("it has few enough") {
+        windows.feed(rows.add(plain_row(kBeforeAutumn + 5min)));
+        windows.advance(again, ignore);
+        CHECK(window.overflowed());  // not known before it is full
+        second(again);
+        CHECK_FALSE(window.overflowed());
+        Sample sample;
+        sample.spec = spec;
+        check_window(sample, window, rows, {}, again);
+        CHECK(window.size() == 1);
+        second(again + 5min);
+        check_window(sample, window, rows, {}, again + 5min);
+        CHECK(window.size() == 0);
+    }
+}
+
 TEST_CASE("windows with equal specs are one, which keeps the parts that any of them needs") {
     StoredRows rows;
     alerts::WindowSet windows{rows};

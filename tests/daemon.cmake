@@ -6,7 +6,7 @@ include(support/program.cmake)
 include(support/writers_site.cmake)
 
 quotafuse_test(daemon THREADS
-  SOURCES daemon_announcer_test.cpp daemon_blind_spots_test.cpp daemon_catch_up_pace_test.cpp daemon_config_test.cpp
+  SOURCES daemon_announcer_state_test.cpp daemon_announcer_test.cpp daemon_blind_spots_test.cpp daemon_catch_up_pace_test.cpp daemon_config_test.cpp
           daemon_errands_test.cpp daemon_intake_test.cpp daemon_messages_test.cpp daemon_rule_report_test.cpp
           daemon_self_watch_test.cpp daemon_silence_test.cpp daemon_source_reader_test.cpp
           daemon_status_board_test.cpp daemon_store_copy_test.cpp daemon_upkeep_test.cpp support/simulated_source.cpp
@@ -30,5 +30,5 @@ quotafuse_test(replay_command
 
 # Alerts, silences and restarts as people meet them: the program beside a gateway's SQLite file.
 quotafuse_test(daemon_alerts
-  SOURCES daemon_alerts_test.cpp
+  SOURCES daemon_alerts_test.cpp daemon_reload_test.cpp
   LINK quotafuse_daemon quotafuse_mariadb quotafuse_program)

@@ -1,87 +1,12 @@
-#include <csignal>
-#include <ctime>
-
-#include <SQLiteCpp/Database.h>
-#include <doctest/doctest.h>
-#include <fmt/format.h>
-#include <nlohmann/json.hpp>
-
 #include "alerts/state_store.h"
 #include "base/database.h"
 #include "daemon/schemas.h"
-#include "support/mariadb.h"
-#include "support/program.h"
+#include "daemon_alerts_site.h"
 #include "sync/store.h"
 
 using namespace quotafuse;
 using namespace quotafuse::tests;
 using namespace std::chrono_literals;
-
-namespace {
-
-bool contains(const std::string& text, const std::string& part) {
-    return text.find(part) != std::string::npos;
-}
-
-/// A gateway on SQLite, and a daemon that tells its console.
-class Site {
-public:
-    explicit Site(const std::string& rules) {
-        SQLite::Database gateway{folder_.file("one-api.db"),
-                                 SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE};
-        gateway.exec(sqlite_ddl("newapi_2026"));
-        gateway.exec(
-            "INSERT INTO channels(id, name, `key`, status) VALUES(3, 'azure-eu', 'sk', 1)");
-        write_file(folder_.file("rules.yaml"), "rules:\n" + rules);
-        write_file(config(),
-                   fmt::format("source: {{dsn: \"{}\", poll_interval: 200ms}}\n"
-                               "store: {{path: {}}}\ncontrol: {{socket: {}}}\n"
-                               "status: {{listen: \"127.0.0.1:{}\"}}\nrules: [rules.yaml]\n"
-                               "notifiers: {{screen: {{type: console}}}}\nlanguage: en\n",
-                               folder_.file("one-api.db"), store(), folder_.file("c.sock"), port_));
-    }
-
-    std::string config() const { return folder_.file("quotafuse.yaml"); }
-    std::string store() const { return folder_.file("store.db"); }
-    int port() const { return port_; }
-
-    std::unique_ptr<Program> start() const {
-        auto daemon =
-            std::make_unique<Program>(std::vector<std::string>{"run", "--config", config()});
-        REQUIRE_MESSAGE(eventually([&] { return http_get(port_, "/readyz").status == 200; }),
-                        daemon->err());
-        return daemon;
-    }
-    Ran run(std::vector<std::string> command) const {
-        command.insert(command.end(), {"--config", config()});
-        return run_program(std::move(command));
-    }
-    void request(int tokens) const {
-        SQLite::Database gateway{folder_.file("one-api.db"), SQLite::OPEN_READWRITE, 5000};
-        gateway.exec(
-            fmt::format("INSERT INTO logs(created_at, type, prompt_tokens, channel_id, "
-                        "model_name, token_name, token_id, other) "
-                        "VALUES({}, 2, {}, 3, 'm', 'k', 1, '')",
-                        std::time(nullptr), tokens));
-    }
-    nlohmann::json status() const {
-        return nlohmann::json::parse(http_get(port_, "/api/v1/status").body, nullptr, false);
-    }
-    /// Until the rules have looked at what is there now.
-    void settle() const {
-        const auto now = std::time(nullptr);
-        REQUIRE(eventually([&] { return status().value("engine_time", std::int64_t{0}) > now; }));
-    }
-
-private:
-    TempDir folder_;
-    int port_ = free_port();
-};
-
-const std::string kBurn =
-    "  - {name: burn, metric: tokens, by: [channel], window: 1h, above: 1000}\n";
-
-}  // namespace
 
 TEST_CASE("a silence holds what a rule says until it is ended, and shows wherever one looks") {
     const Site site{kBurn};
@@ -90,6 +15,10 @@ TEST_CASE("a silence holds what a rule says until it is ended, and shows whereve
     auto daemon = site.start();
     site.request(1);
     site.settle();
+    // At rest the nearest value tells why it does not fire.
+    const auto at_rest = site.run({"status", "--rule", "burn"});
+    INFO(at_rest.out);
+    CHECK(contains(at_rest.out, "channel 3 (azure-eu), inactive 1: 1 is not over 1,000"));
     const auto added = site.run({"silence", "add", "--rule", "burn", "--match", "channel=3",
                                  "--for", "2h", "--reason", "new cables"});
     CHECK_MESSAGE(added.code == 0, added.err);

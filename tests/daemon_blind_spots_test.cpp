@@ -97,6 +97,7 @@ TEST_CASE("a rule that waits for what never comes is in error, not warming up") 
                             "1}\n");
     alerts::Overview overview;
     overview.warming = {{"keys", 0}, {"month", 0.5}};
+    overview.inactive = 2;
     add_unreadable(overview, one.rules, {{"tokens", "no grant"}, {"users", "no grant"}});
     add_unlogged(overview, one.rules, sync::Gateway::new_api);
     REQUIRE(overview.errors.size() == 1);
@@ -104,10 +105,12 @@ TEST_CASE("a rule that waits for what never comes is in error, not warming up") 
     CHECK(overview.errors[0].text == "tokens cannot be read: no grant");
     REQUIRE(overview.warming.size() == 1);
     CHECK(overview.warming[0].rule == "month");
+    CHECK(overview.inactive == 2);
     add_unlogged(overview, one.rules, std::nullopt);
     CHECK(overview.errors.size() == 1);
     add_unlogged(overview, one.rules, sync::Gateway::one_api);
     REQUIRE(overview.errors.size() == 2);
     CHECK(overview.errors[1].rule == "errors");
     CHECK(overview.errors[1].text == "One API logs no failed request: it never fires");
+    CHECK(overview.inactive == 1);  // a rule counts once
 }

@@ -29,7 +29,7 @@ std::int64_t now() {
 /// A host with a configuration, and a store in which channel 3 burned twice within the last days.
 class Host {
 public:
-    explicit Host(const std::string& rules, int days = 10) {
+    explicit Host(const std::string& rules, int days = 4) {
         write_file(folder_.file("q.yaml"), fmt::format("store: {{path: {}}}\nrules: [r.yaml]\n"
                                                        "timezone: Asia/Shanghai\n",
                                                        folder_.file("store.db")));
@@ -40,7 +40,7 @@ public:
         start_ = (now() / 86400 - days) * 86400;
         sync::Batch batch;
         for (std::int64_t hour = 0; hour < days * 24; ++hour) {
-            const auto burn = hour == 100 || hour == 200;
+            const auto burn = hour == 30 || hour == 70;
             for (int minute = 0; minute < 60; minute += 10) {
                 add(batch, start_ + hour * 3600 + minute * 60, burn ? 90'000 : 100);
             }
@@ -112,7 +112,7 @@ TEST_CASE(
     CHECK(rule.at("disabled").at(0).at("channel") == 3);
     const auto& first = said.at("episodes").at(0);
     // The fifth row of the hour, which counts from the second after its own.
-    CHECK(first.at("fired") == host.start() + 100 * 3600 + 2401);
+    CHECK(first.at("fired") == host.start() + 30 * 3600 + 2401);
     CHECK(first.at("key").at("channel") == "3");
     CHECK(first.at("ending") == "recovered");
     // From then on: the sixth of 90,000 tokens, and one small one before it cleared.
@@ -122,10 +122,10 @@ TEST_CASE(
 TEST_CASE("replay takes a time span, other rules, and says what is wrong with them") {
     const Host host{kRules};
     const auto zone = *base::TimeZone::find("Asia/Shanghai");
-    const auto local = zone.format(base::from_unix(host.start() + 150 * 3600)).substr(0, 16);
+    const auto local = zone.format(base::from_unix(host.start() + 50 * 3600)).substr(0, 16);
     const auto later = host.run({"replay", "--json", "--since", local});
     REQUIRE(later.code == 0);
-    CHECK(Json::parse(later.out).at("from") == host.start() + 150 * 3600);
+    CHECK(Json::parse(later.out).at("from") == host.start() + 50 * 3600);
     CHECK(Json::parse(later.out).at("episodes").size() == 1);
     const auto earlier = host.run({"replay", "--json", "--until", local});
     CHECK(Json::parse(earlier.out).at("episodes").size() == 1);
@@ -147,7 +147,7 @@ TEST_CASE("replay takes a time span, other rules, and says what is wrong with th
 }
 
 TEST_CASE("replay --suggest proposes limits, and reads a store that a daemon holds open") {
-    const Host host{kRules, 6};
+    const Host host{kRules, 3};
     base::Database held{host.file("store.db"), {sync::Store::schema(), alerts::schema()}};
     const auto ran = host.run({"replay", "--suggest", "burn", "--json"});
     REQUIRE(ran.code == 0);
@@ -265,7 +265,7 @@ TEST_CASE("a suggestion is no limit that every ripple passes, and none is made o
 
 namespace {
 
-/// A gateway that keeps its log in SQLite: eight days, a steady channel, and one odd hour.
+/// A gateway that keeps its log in SQLite: three days, a steady channel, and one odd hour.
 void make_gateway(const std::string& path) {
     SQLite::Database gateway{path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE};
     gateway.exec(sqlite_ddl("newapi_2026"));
@@ -275,9 +275,9 @@ void make_gateway(const std::string& path) {
         "INSERT INTO logs(created_at, type, channel_id, token_id, token_name, model_name, quota, "
         "prompt_tokens, completion_tokens, use_time, other) "
         "VALUES(?, 2, 3, 12, 'k1', 'gpt-4o', ?, ?, 10, 1, '{}')"};
-    const auto start = now() - 8 * 86400;
+    const auto start = now() - 3 * 86400;
     for (std::int64_t at = start; at < now(); at += 600) {
-        const bool odd = at >= start + 5 * 86400 && at < start + 5 * 86400 + 3600;
+        const bool odd = at >= start + 2 * 86400 && at < start + 2 * 86400 + 3600;
         put.bind(1, at);
         put.bind(2, odd ? 20'000'000 : 1000);
         put.bind(3, odd ? 3'000'000 : 2000);
@@ -324,7 +324,7 @@ TEST_CASE("init writes a configuration whose limits come from the gateway's own 
     CHECK(read_file(secrets).find("SQL_DSN='" + folder.file("one-api.db") + "'") !=
           std::string::npos);
     // Channel 3 burned 18 million tokens in its odd hour, where 5 million are the default; once in
-    // eight days is too often.
+    // three days is too often.
     const auto channels = read_file(folder.file("etc/rules.d/channels.yaml"));
     const auto at = channels.find("name: channel-token-burn");
     REQUIRE(at != std::string::npos);

@@ -76,6 +76,49 @@ TEST_CASE("why a rule did not fire is said in words, with its numbers") {
                          doctest::Contains("is a built-in alert"), base::Failure);
 }
 
+TEST_CASE("of a rule at rest the series nearest its limit says why it does not fire") {
+    const tests::TempDir folder;
+    base::Database database{folder.file("s.db"), all_schemas()};
+    sync::Store store{database};
+    alerts::Engine engine{
+        rules("  - {name: burn, metric: tokens, by: [channel], window: 5m, above: 1000}\n"
+              "  - {name: silent, metric: requests, by: [channel], window: 5m, below: 1}\n"
+              "  - {name: rate, metric: error_rate, window: 5m, above: 20, min_requests: 50}\n"),
+        store};
+    engine.restore({}, base::from_unix(kStart));
+    while (engine.warm_up(1s)) {
+    }
+    sync::Batch batch;
+    for (std::int64_t id = 1; id <= 6; ++id) {
+        sync::LogEntry entry;
+        entry.id = id;
+        entry.created_at = kStart + 1;
+        entry.kind = sync::Kind::consume;
+        entry.channel = id % 3;
+        entry.prompt_tokens = 100 * id;
+        batch.entries.push_back(entry);
+    }
+    batch.position.cursor = 6;
+    engine.feed(store.append(batch, base::from_unix(kStart + 1)));
+    const auto newest = [&](const std::string& rule) {
+        const auto report =
+            nlohmann::json::parse(report_json(engine, nlohmann::json{{"rule", rule}}.dump()));
+        return report["evaluations"].at(0);
+    };
+    for (int i = 1; i <= 20; ++i) {
+        engine.advance(base::from_unix(kStart + i));
+        if (i < 10) continue;
+        CHECK(newest("burn")["why"] == "900 is not over 1,000");
+        CHECK(newest("burn")["key"] == "channel 0");
+        CHECK(newest("burn")["series"] == 3);
+        CHECK(newest("silent")["why"] == "2 is not under 1");
+        CHECK(newest("rate")["why"] == "0 % is not over 20 %");
+    }
+    const auto blind = nlohmann::json::parse(
+        report_json(engine, R"({"rule":"rate"})", {{"burn", "x"}, {"rate", "there are none"}}));
+    CHECK(blind["error"] == "there are none");
+}
+
 TEST_CASE("each reason has words of its own") {
     const auto rule = rules(
                           "  - {name: a, metric: cost, window: 1h, above: 10, clear: 5, for: 2m, "

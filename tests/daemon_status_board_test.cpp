@@ -224,3 +224,16 @@ TEST_CASE("the status says of each built-in alert what its notice says") {
         CHECK(desk.status()["alerts"][0]["severity"] == (critical ? "critical" : "warning"));
     }
 }
+
+TEST_CASE("a refused reload is a note beside the reasons, and does not make it unready") {
+    Desk desk{live_config("w:p@tcp(db:3306)/x")};
+    desk.read();
+    CHECK(desk.reasons().empty());
+    CHECK(desk.board.readiness().notes.empty());
+    desk.board.note_refused_reload("rules.yaml:2:26: unknown metric");
+    CHECK(desk.reasons().empty());
+    REQUIRE(desk.board.readiness().notes.size() == 1);
+    CHECK(
+        desk.board.readiness().notes[0].ends_with(" was refused: rules.yaml:2:26: unknown metric"));
+    CHECK(desk.status()["readiness"]["notes"].size() == 1);
+}

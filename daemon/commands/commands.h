@@ -27,6 +27,9 @@ int version_command(const Arguments& arguments);
 /// The configuration, or Failure(config) after every fault was printed to stderr. Warnings are
 /// printed, too.
 Config load_or_fail(const Arguments& arguments);
+/// The same for commands that ask the running daemon: with faults they need no more than its
+/// control socket, and go on where it answers.
+Config load_to_ask(const Arguments& arguments);
 /// Failure(config) unless the gateway's database is configured; says what to set.
 const sync::Dsn& require_source(const Config& config);
 

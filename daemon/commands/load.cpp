@@ -1,5 +1,6 @@
 #include <cerrno>
 #include <iostream>
+#include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -14,9 +15,8 @@ namespace {
 
 constexpr base::Milliseconds kPatience{3000};
 
-}  // namespace
-
-Config load_or_fail(const Arguments& arguments) {
+/// What there is of it, and whether it has faults, which are printed.
+std::pair<Config, bool> load(const Arguments& arguments) {
     if (arguments.config.named && ::access(arguments.config.file.c_str(), F_OK) != 0 &&
         errno == ENOENT) {
         throw base::Failure(base::ExitCode::no_input,
@@ -25,10 +25,25 @@ Config load_or_fail(const Arguments& arguments) {
     base::yaml::Diagnostics diagnostics;
     auto config = load_config(arguments.config, base::Environment::of_process(), diagnostics);
     for (const auto& line : diagnostics.lines()) std::cerr << line << '\n';
-    if (!diagnostics.ok()) {
-        throw base::Failure(base::ExitCode::config, "the configuration has faults");
+    return {std::move(config), !diagnostics.ok()};
+}
+
+}  // namespace
+
+Config load_or_fail(const Arguments& arguments) {
+    auto [config, faulty] = load(arguments);
+    if (faulty) throw base::Failure(base::ExitCode::config, "the configuration has faults");
+    return std::move(config);
+}
+
+Config load_to_ask(const Arguments& arguments) {
+    auto [config, faulty] = load(arguments);
+    if (faulty) {
+        if (!ask_daemon(config.control_socket, R"({"command":"status"})", kPatience))
+            throw base::Failure(base::ExitCode::config, "the configuration has faults");
+        std::cerr << "the configuration has faults: what runs is older than its files\n";
     }
-    return config;
+    return std::move(config);
 }
 
 std::string ask_or_fail(const Config& config, const std::string& request_json) {

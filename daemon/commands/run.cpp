@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <csignal>
 #include <memory>
 #include <random>
@@ -13,6 +14,16 @@
 namespace quotafuse::daemon {
 namespace {
 
+/// Errors come in the order of their places, with warnings between them.
+std::string first_fault(std::vector<std::string> lines) {
+    const auto first_warning = std::stable_partition(
+        lines.begin(), lines.end(),
+        [](const auto& line) { return line.find(": warning: ") == line.npos; });
+    const auto errors = first_warning - lines.begin();
+    if (errors <= 1) return lines.front();
+    return fmt::format("{} (and {} more: `quotafuse check` lists them)", lines.front(), errors - 1);
+}
+
 /// The running daemon, its configuration, and how one takes the place of the other.
 class Service {
 public:
@@ -21,45 +32,47 @@ public:
         start(std::make_unique<Config>(load_or_fail(arguments)), false);
     }
 
-    const StatusBoard& board() const { return daemon_->board(); }
+    StatusBoard& board() { return daemon_->board(); }
 
-    /// A faulty configuration changes nothing: every fault is told, the old one goes on.
+    /// A faulty configuration changes nothing: its first fault is told, the old one goes on.
     void reload() {
         base::yaml::Diagnostics diagnostics;
         auto fresh = read(diagnostics);
         if (!fresh) return;
-        for (const auto& line : diagnostics.lines()) {
-            if (diagnostics.ok())
-                log_.warning(line);
-            else
-                log_.error(line);
-        }
-        if (!diagnostics.ok() || !fresh->source.main) {
-            log_.error("reload refused: the configuration has faults; the former one goes on");
-            return;
-        }
         daemon_.reset();
         auto former = std::move(config_);
         try {
             start(std::move(fresh), true);
             log_.info("reloaded");
         } catch (const std::exception& e) {
-            log_.error(
-                fmt::format("reload refused: {}; the former configuration goes on", e.what()));
+            const auto why = say_refused(e.what());
             start(std::move(former), true);
+            board().note_refused_reload(why);
         }
     }
 
 private:
-    std::unique_ptr<Config> read(base::yaml::Diagnostics& diagnostics) const {
+    /// Null, and refused, when it has faults.
+    std::unique_ptr<Config> read(base::yaml::Diagnostics& diagnostics) {
         try {
-            return std::make_unique<Config>(
+            auto fresh = std::make_unique<Config>(
                 load_config(arguments_.config, base::Environment::of_process(), diagnostics));
+            if (diagnostics.ok()) {
+                require_source(*fresh);
+                for (const auto& line : diagnostics.lines()) log_.warning(line);
+                return fresh;
+            }
+            board().note_refused_reload(say_refused(first_fault(diagnostics.lines())));
         } catch (const base::Failure& e) {
-            log_.error(
-                fmt::format("reload refused: {}; the former configuration goes on", e.what()));
-            return nullptr;
+            board().note_refused_reload(say_refused(e.what()));
         }
+        return nullptr;
+    }
+
+    /// One line; returns what the status says of it until a reload is good.
+    std::string say_refused(const std::string& why) const {
+        log_.error(fmt::format("reload refused, the former configuration goes on: {}", why));
+        return log_.clean(why);
     }
 
     void start(std::unique_ptr<Config> config, bool reloaded) {

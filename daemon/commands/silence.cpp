@@ -90,7 +90,7 @@ std::string silence_text(const std::string& json, const base::TimeZone& zone) {
 }
 
 int silence_command(const Arguments& arguments) {
-    const auto config = load_or_fail(arguments);
+    const auto config = load_to_ask(arguments);
     const auto answer = ask(config, arguments);
     if (arguments.json)
         std::cout << answer << '\n';

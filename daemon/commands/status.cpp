@@ -109,6 +109,8 @@ void print(const Json& status, const base::TimeZone& zone) {
     };
     print_list(status.at("readiness").at("reasons"),
                "not ready:", [](const Json& reason) { return reason.get<std::string>(); });
+    print_list(status.at("readiness").value("notes", Json::array()),
+               "note:", [](const Json& note) { return note.get<std::string>(); });
     print_rules(rules);
     print_list(status.at("silences"), "silences:", [&](const Json& silence) {
         return silence_text(silence.dump(), zone);
@@ -186,7 +188,7 @@ void print_report(const Json& report, const base::TimeZone& zone) {
 }  // namespace
 
 int status_command(const Arguments& arguments) {
-    const auto config = load_or_fail(arguments);
+    const auto config = load_to_ask(arguments);
     const bool of_rule = !arguments.rule.empty();
     const Json request =
         of_rule ? Json{{"command", "rule"}, {"rule", arguments.rule}} : Json{{"command", "status"}};

@@ -90,7 +90,7 @@ function paintReadiness() {
   const kind = ready === true ? "ok" : ready === false ? "warn" : "";
   card.className = `card ready-card ${kind}`;
   const headline = ready === true ? text("ready") : ready === false ? text("notReady") : text(status || failure ? "readyUnknown" : "loading");
-  const reasons = failure === null ? status?.readiness?.reasons ?? [] : [];
+  const reasons = failure === null ? [...status?.readiness?.reasons ?? [], ...status?.readiness?.notes ?? []] : [];
   const below = reasons.length > 0 ? el("ul", {}, reasons.map((reason) => el("li", {}, reason)))
     : ready === true ? el("p", { class: "note" }, text("readyNote")) : null;
   paint(card, [el("span", { class: `dot ${kind}`, "aria-hidden": "true" }), el("div", {}, el("p", { class: "headline" }, headline), below)]);

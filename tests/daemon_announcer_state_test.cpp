@@ -1,0 +1,89 @@
+#include <doctest/doctest.h>
+
+#include "base/failure.h"
+#include "daemon_announcer_fixture.h"
+
+using namespace quotafuse;
+using namespace quotafuse::daemon;
+using namespace quotafuse::tests;
+
+TEST_CASE("a silence that was ended mutes no more, and what people did is on record for replay") {
+    using Kind = alerts::EngineEvent::Kind;
+    Desk desk{burn_rule("one", 1)};
+    desk.row(1, 1, kStart);
+    desk.tick();
+    desk.silences().add(R"({"rule": "one", "match": "channel=1", "for": "1h", "reason": "x"})");
+    desk.tick();
+    const auto ended = desk.silences().end(R"({"id": 1})");
+    CHECK(contains(ended, R"("match":"channel=1")"));
+    CHECK_THROWS_AS(desk.silences().end(R"({"id": 1})"), base::Failure);
+    desk.row(1, 500, kStart + 2);
+    desk.tick();
+    CHECK(desk.texts("a").size() == 1);
+    const auto events = desk.events();
+    REQUIRE(events.size() == 3);
+    CHECK(events[0].kind == Kind::started);
+    CHECK(events[1].kind == Kind::silenced);
+    CHECK(base::unix_seconds(events[1].at) == kStart + 1);
+    const auto silence = alerts::silence_from_json(events[1].detail);
+    REQUIRE(silence.has_value());
+    CHECK(silence->id == 1);
+    CHECK(base::unix_seconds(silence->from) == kStart + 2);
+    CHECK(events[2].kind == Kind::silence_ended);
+    CHECK(events[2].detail == "1");
+}
+
+TEST_CASE("a silence is not in effect when it could not be put on record") {
+    Desk desk{burn_rule("one", 1)};
+    desk.row(1, 1, kStart);
+    desk.tick();
+    {
+        auto lock = desk.lock();
+        CHECK_THROWS_AS(desk.silences().add(R"({"rule": "one", "for": "1h", "reason": "x"})"),
+                        base::Failure);
+    }
+    CHECK(desk.silences().silences().empty());
+    desk.row(1, 500, kStart + 1);
+    desk.tick();
+    CHECK(desk.texts("a").size() == 1);
+}
+
+TEST_CASE("windows on record spare a restart its warm-up") {
+    Desk desk{burn_rule("one", 1)};
+    for (int i = 0; i < 50; ++i) desk.row(1, 1, kStart - 60 * i);
+    desk.tick();
+    desk.file().save_windows();
+    CHECK(desk.windows().size() == 1);
+    desk.tick();
+    desk.announcer().checkpoint();
+    desk.open();
+    CHECK(desk.engine().overview().warming.empty());
+    desk.row(1, 60, kStart + 2);
+    desk.tick();
+    CHECK(desk.engine().overview().firing == 1);
+}
+
+TEST_CASE("a quiet minute of engine time is put on record, a busy one is already") {
+    Desk desk{burn_rule("one", 1)};
+    const auto saved = [&] { return desk.saved_time() - base::from_unix(kStart); };
+    desk.row(1, 1, kStart);
+    desk.tick();
+    desk.announcer().checkpoint();
+    CHECK(saved() == 1s);
+    for (int i = 0; i < 59; ++i) {
+        desk.tick();
+        desk.announcer().checkpoint_if_due();
+    }
+    CHECK(saved() == 1s);
+    desk.tick();
+    desk.announcer().checkpoint_if_due();
+    CHECK(saved() == 61s);
+    desk.row(1, 500, kStart + 62);
+    desk.tick();  // it fires, which is saved
+    CHECK(saved() == 62s);
+    for (int i = 0; i < 59; ++i) {
+        desk.tick();
+        desk.announcer().checkpoint_if_due();
+    }
+    CHECK(saved() == 62s);
+}
