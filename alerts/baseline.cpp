@@ -4,7 +4,8 @@
 #include <cmath>
 #include <cstddef>
 
-#include "alerts/rule.h"
+#include "alerts/frame.h"
+#include "alerts/rule_loader.h"
 
 namespace quotafuse::alerts {
 namespace {
@@ -22,6 +23,11 @@ double median_of(std::vector<double>& values) {
 std::optional<double> change_in_percent(double value, double base) {
     if (!(base > 0)) return std::nullopt;
     return (value - base) / base * 100;
+}
+
+int weeks_of(const Rule& rule, int most, std::optional<std::chrono::seconds> kept) {
+    const auto readable = weeks_kept(longest(rule.window), kept);
+    return std::max(kLeastWeeks, std::min(most, readable));
 }
 
 std::optional<Usual> usual_of(std::vector<double>& weeks) {

@@ -92,14 +92,17 @@ bool is_known(const Rule& rule, Dimension dimension) {
     });
 }
 
-/// What says most comes first.
+bool is_of_channel(Dimension dimension) {
+    return dimension == Dimension::provider || dimension == Dimension::tag;
+}
+
+/// What says most comes first, what follows from the channel last.
 std::vector<Dimension> dimensions_to_explain(const Rule& rule) {
     using enum Dimension;
     std::vector<Dimension> dimensions;
     for (const auto dimension :
          {token, model, channel, user, code, status, ip, route, group, provider, tag}) {
-        const bool of_channel = dimension == provider || dimension == tag;
-        if (is_known(rule, dimension) || (of_channel && is_known(rule, channel)) ||
+        if (is_known(rule, dimension) || (is_of_channel(dimension) && is_known(rule, channel)) ||
             (dimension == user && is_known(rule, token)) ||
             ((dimension == code || dimension == status) && !of_failures(rule.metric))) {
             continue;
@@ -122,8 +125,35 @@ struct Breakdown::Portion {
     double rise = 0;
 };
 
-std::size_t Breakdown::PartHash::operator()(const KeyPart& part) const {
-    return SeriesKeyHash{}(SeriesKey{{part}});
+Amounts::Entry& Amounts::at(const KeyPart& part) {
+    if (last_ < entries_.size() && entries_[last_].part == part) return entries_[last_];
+    // Half of the places stay free.
+    if (entries_.size() * 2 >= places_.size()) grow();
+    auto& place = places_[place_of(part)];
+    if (place == 0) {
+        entries_.push_back({part, 0, 0});
+        place = static_cast<std::uint32_t>(entries_.size());
+    }
+    last_ = place - 1;
+    return entries_[last_];
+}
+
+/// Where it is, or where it would be.
+std::size_t Amounts::place_of(const KeyPart& part) const {
+    auto hash = static_cast<std::size_t>(part.number) ^ static_cast<std::size_t>(part.text) << 40U;
+    hash *= 0x9E3779B97F4A7C15U;  // the golden ratio spreads neighbouring ids
+    auto at = (hash ^ hash >> 32U) & (places_.size() - 1);
+    while (places_[at] != 0 && entries_[places_[at] - 1].part != part) {
+        at = (at + 1) & (places_.size() - 1);
+    }
+    return at;
+}
+
+void Amounts::grow() {
+    places_.assign(std::max<std::size_t>(places_.size() * 2, 16), 0);
+    for (std::size_t i = 0; i < entries_.size(); ++i) {
+        places_[place_of(entries_[i].part)] = static_cast<std::uint32_t>(i + 1);
+    }
 }
 
 Breakdown::Breakdown(const Rule& rule, const Names& names)
@@ -132,57 +162,79 @@ Breakdown::Breakdown(const Rule& rule, const Names& names)
       dimensions_(dimensions_to_explain(rule)),
       filter_(rule.where, rule.errors_when, counts_attempts(rule.metric), names.texts()) {
     filter_.use(names.directory());
+    // They stand last, see dimensions_to_explain().
+    counted_ = static_cast<std::size_t>(
+        std::ranges::count_if(dimensions_, [](Dimension one) { return !is_of_channel(one); }));
 }
 
 void Breakdown::ask(const SeriesKey& key) {
-    series_[key].resize(dimensions_.size());
+    series_[key].resize(counted_);
 }
 
-void Breakdown::add(const sync::Row& row, bool before) {
+bool Breakdown::add(const sync::Row& row, bool before) {
     // Most rows are of other series, which costs less to find out than what the row counts for.
     const auto asked = series_.find(key_of(row, rule_.by, names_.directory()));
-    if (asked == series_.end()) return;
+    if (asked == series_.end()) return false;
     const auto sums = filter_.count(row);
     const auto amount = sums ? amount_of(rule_.metric, *sums) : std::nullopt;
-    if (!amount || *amount == 0) return;
-    for (std::size_t i = 0; i < dimensions_.size(); ++i) {
-        auto& sum = asked->second[i][part_of(row, dimensions_[i], names_.directory())];
+    if (!amount || *amount == 0) return false;
+    for (std::size_t i = 0; i < counted_; ++i) {
+        auto& sum = asked->second[i].at(part_of(row, dimensions_[i], names_.directory()));
         (before ? sum.before : sum.now) += *amount;
     }
+    return true;
 }
 
-/// That no row has a value is no news.
-bool Breakdown::says_nothing(const Table& table) const {
-    return std::all_of(table.begin(), table.end(),
-                       [](const auto& entry) { return entry.first == KeyPart{}; });
+void Breakdown::fold_channels(std::vector<Amounts>& tables) const {
+    const auto channels = std::ranges::find(dimensions_, Dimension::channel) - dimensions_.begin();
+    for (auto i = counted_; i < dimensions_.size(); ++i) {
+        Amounts folded;
+        for (const auto& entry : tables[static_cast<std::size_t>(channels)].entries()) {
+            sync::Row row;
+            row.channel = entry.part.number;
+            auto& sum = folded.at(part_of(row, dimensions_[i], names_.directory()));
+            sum.now += entry.now;
+            sum.before += entry.before;
+        }
+        tables.push_back(std::move(folded));
+    }
 }
 
 std::vector<Contribution> Breakdown::parts_of(const SeriesKey& key, bool rises) const {
     std::vector<Contribution> contributions;
-    const auto& tables = series_.at(key);
+    auto tables = series_.at(key);
+    fold_channels(tables);
     for (std::size_t i = 0; i < dimensions_.size(); ++i) {
-        if (says_nothing(tables[i])) continue;
+        // That no row has a value is no news.
+        if (std::ranges::all_of(tables[i].entries(),
+                                [](const auto& entry) { return entry.part == KeyPart{}; })) {
+            continue;
+        }
         auto one = contribution_of(dimensions_[i], tables[i], rises);
         if (!one.parts.empty()) contributions.push_back(std::move(one));
     }
     return contributions;
 }
 
-Contribution Breakdown::contribution_of(Dimension dimension, const Table& table,
+Contribution Breakdown::contribution_of(Dimension dimension, const Amounts& table,
                                         bool rises) const {
     std::vector<Portion> portions;
     double total = 0;
     double rise = 0;
-    for (const auto& [part, sum] : table) {
-        portions.push_back({part, std::max(sum.now, 0.0), std::max(sum.now - sum.before, 0.0)});
+    portions.reserve(table.entries().size());
+    for (const auto& [part, now, before] : table.entries()) {
+        portions.push_back({part, std::max(now, 0.0), std::max(now - before, 0.0)});
         total += portions.back().amount;
         rise += portions.back().rise;
     }
     rises = rises && rise > 0;
     const auto size = [&](const Portion& portion) { return rises ? portion.rise : portion.amount; };
-    std::sort(portions.begin(), portions.end(), [&](const Portion& a, const Portion& b) {
-        return size(a) != size(b) ? size(a) > size(b) : a.part < b.part;
-    });
+    const auto most =
+        portions.begin() + static_cast<std::ptrdiff_t>(std::min(portions.size(), kMostParts));
+    std::partial_sort(portions.begin(), most, portions.end(),
+                      [&](const Portion& a, const Portion& b) {
+                          return size(a) != size(b) ? size(a) > size(b) : a.part < b.part;
+                      });
     Contribution contribution;
     contribution.dimension = dimension;
     for (const auto& portion : portions) {

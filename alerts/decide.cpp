@@ -1,7 +1,10 @@
 #include "alerts/decide.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
+
+#include "alerts/active_hours.h"
 
 namespace quotafuse::alerts {
 namespace {
@@ -53,6 +56,7 @@ private:
     void fire();
     void watch();
     void end(Ending ending);
+    bool is_unheard();
     void settle();
     void speak();
     std::optional<Reason> held_back() const;
@@ -101,7 +105,7 @@ void Judge::move() {
 
 /// What a value that would start an alert still lacks; `pending` when it lacks nothing.
 Reason Judge::obstacle() const {
-    if (facts_.gone) return Reason::inactive;
+    if (facts_.gone || facts_.past) return Reason::inactive;
     if (!facts_.value) return Reason::no_value;
     if (!is_breached(facts_.value, rule_)) return Reason::inactive;
     if (!facts_.ready) return Reason::short_history;
@@ -146,7 +150,7 @@ void Judge::watch() {
         s.peak = rule_.below ? std::min(s.peak, *facts_.value) : std::max(s.peak, *facts_.value);
     }
     if (facts_.gone) return end(Ending::gone);
-    if (facts_.new_period) return end(Ending::new_period);
+    if (facts_.new_period || facts_.past) return end(Ending::new_period);
     if (!is_clear(facts_.value, rule_)) {
         s.clear_since.reset();
         return;
@@ -160,6 +164,7 @@ void Judge::watch() {
 void Judge::end(Ending ending) {
     auto& s = state();
     decision_.ended = ending;
+    decision_.unheard = is_unheard();
     s.phase = Phase::inactive;
     s.first_look = false;
     s.clear_since.reset();
@@ -175,7 +180,16 @@ void Judge::end(Ending ending) {
         decision_.reason = Reason::resolved_off;
     } else {
         s.over_at = facts_.at;
+        decision_.unheard = false;  // that one is told as the end of what flapped
     }
+}
+
+/// What is over the limit in the hours and is not told then has another reason than the hours.
+bool Judge::is_unheard() {
+    const auto& s = state();
+    if (!s.held || s.told) return false;
+    const auto last = s.clear_since.value_or(facts_.at) - std::chrono::seconds{1};
+    return !active(last, rule_.hours, rule_.zone);
 }
 
 /// People who were told that it flaps are owed one end, when the cooldown is over or it kept still.
@@ -192,7 +206,10 @@ void Judge::speak() {
     } else if (const auto why = held_back()) {
         decision_.reason = *why;
         if (s.told) return;
-        (*why == Reason::outside_hours ? s.held : s.muted) = true;
+        if (*why != Reason::outside_hours)
+            s.muted = true;
+        else if (!facts_.silenced && !facts_.inhibited)
+            s.held = true;
     } else if (cooling_down()) {
         decision_.reason = s.told ? Reason::firing : Reason::cooldown;
     } else if (s.told) {
@@ -298,6 +315,8 @@ std::string_view reason_name(Reason reason) {
             return "hours began";
         case Reason::flapping:
             return "flapping";
+        case Reason::came_and_went:
+            return "came and went";
         case Reason::action:
             return "action";
         case Reason::inactive:

@@ -16,20 +16,22 @@ std::string_view phase_name(Phase phase);
 
 /// How an episode came to its end. `gone`: what it was about is no more: the rule no longer chooses
 /// it, it was deleted, or a series that keeps its key had no row for kGoneAfter. `new_period`: a
-/// calendar window began anew, which is no recovery and is not told.
+/// calendar window began anew, or a fixed one ended a day ago, which is no recovery and is not
+/// told.
 enum class Ending { recovered, no_traffic, gone, new_period };
 std::string_view ending_name(Ending ending);
 
 /// Why a notice goes out, or why not.
 enum class Reason {
     // told:
-    first,        // the first of its episode
-    reminder,     // it still fires at the end of the cooldown
-    resolved,     // it is over
-    first_look,   // found over the limit by the very first evaluation of a new or changed rule
-    hours_began,  // it has fired since before the active hours
-    flapping,     // the third episode within kFlapSpan: told once for all that follow
-    action,       // muted, but the breaker is asked to act; of a silenced one no cooldown follows
+    first,          // the first of its episode
+    reminder,       // it still fires at the end of the cooldown
+    resolved,       // it is over
+    first_look,     // found over the limit by the very first evaluation of a new or changed rule
+    hours_began,    // it has fired since before the active hours
+    flapping,       // the third episode within kFlapSpan: told once for all that follow
+    came_and_went,  // episodes that nobody was told of, as they came and went outside the hours
+    action,         // muted, but the breaker is asked to act; of a silenced one no cooldown follows
     // not told:
     inactive,       // nothing is wrong
     few_requests,   // over the limit, but fewer than min_requests stand behind it
@@ -41,11 +43,11 @@ enum class Reason {
     cooldown,       // a notice of this series went out a short time ago, or that it flaps
     outside_hours,  // held until the active hours begin
     silenced,       // held until the silence ends
-    inhibited,      // held while a rule of inhibited_by fires
+    inhibited,      // held while a rule of inhibited_by fires, or cannot be judged yet
     max_series,     // as many series of this rule as it may tell are firing and told
     not_told,       // over, and nobody was told that it fired
     resolved_off,   // over, and the rule does not say so
-    new_period,     // over, because its calendar period is
+    new_period,     // over, because its calendar period or fixed window is
     no_value,       // there is nothing to measure
 };
 std::string_view reason_name(Reason reason);
@@ -66,9 +68,10 @@ struct AlertState {
     bool told = false;                        // a notice of it went out
     bool held = false;                        // its first notice waited for the active hours …
     bool muted = false;                       // … or for the end of a silence or an inhibition
-    bool acted = false;                       // its action was asked for
-    int reminders = 0;                        // how many went out
-    int sequence = 0;                         // notices of the episode so far
+    // (outside the hours and muted: neither, people did not want to hear of it in any case)
+    bool acted = false;  // its action was asked for
+    int reminders = 0;   // how many went out
+    int sequence = 0;    // notices of the episode so far
     // The episodes before it:
     std::array<base::Second, 2> former_begins{};  // of the last two, the newer first
     bool flapping = false;                        // told so: beginnings and ends are muted
@@ -88,6 +91,7 @@ struct Facts {
     bool actions_held = false;  // the silence holds actions, too
     bool inhibited = false;     // notices and actions are held
     bool gone = false;          // the series is no more: it ends at once
+    bool past = false;          // its fixed window is long over: it ends, and nothing begins
     bool deleted = false;       // its channel is no more: it ends when its rows have left
     bool first_look = false;    // the rule's very first evaluation
     bool late = false;          // evaluated over kLate after it was
@@ -100,6 +104,9 @@ struct Decision {
     Reason reason = Reason::inactive;
     bool act = false;             // the action is to be asked for, now
     std::optional<Ending> ended;  // the episode ended now
+    /// The episode that ended now came and went outside the active hours, and but for these it
+    /// would have been told.
+    bool unheard = false;
 };
 
 inline constexpr std::chrono::hours kLongestReminder{12};

@@ -7,6 +7,7 @@
 #include <SQLiteCpp/Exception.h>
 #include <fmt/format.h>
 
+#include "alerts/baseline.h"
 #include "alerts/explain.h"
 #include "alerts/meter.h"
 #include "alerts/notice_maker.h"
@@ -59,8 +60,9 @@ Engine::~Engine() = default;
 
 void Engine::make_watches() {
     for (const auto* const rule : in_order(rules_)) {
+        const auto weeks = weeks_of(*rule, options_.weeks, options_.kept);
         auto watch = std::make_unique<RuleWatch>(
-            *rule, make_meter(*rule, windows_, gauges_, names_, options_.weeks), names_);
+            *rule, make_meter(*rule, windows_, gauges_, names_, weeks), names_);
         for (const auto& name : rule->inhibited_by) {
             if (const auto* const other = watch_of(name)) watch->inhibit_by(*other);
         }
@@ -70,9 +72,8 @@ void Engine::make_watches() {
 
 std::vector<VoidRule> Engine::restore(const SavedState& saved, base::Second start,
                                       const std::vector<WindowRecord>& windows) {
-    const bool resumes =
-        saved.time && *saved.time <= start + kPatience && *saved.time >= start - kLongestCatchUp;
-    time_ = resumes ? *saved.time : start;
+    const bool goes_on = saved.time && *saved.time <= start + kPatience;
+    time_ = goes_on ? std::max(*saved.time, start - kLongestCatchUp) : start;
 
     std::vector<VoidRule> dropped;
     for (const auto& [name, former] : saved.looked) {
@@ -93,6 +94,11 @@ std::vector<VoidRule> Engine::restore(const SavedState& saved, base::Second star
         } else if (!watch->restore(record)) {
             forget_series(record);
         }
+    }
+    for (const auto& digest : saved.digests) {
+        auto* const watch = watch_of(digest.rule);
+        const auto known = std::ranges::find(dropped, digest.rule, &VoidRule::rule);
+        if (watch != nullptr && known == dropped.end()) watch->restore(digest);
     }
     for (const auto& one : dropped) unsaved_.dropped_rules.push_back(one.rule);
     windows_.start(time_, windows);
@@ -214,17 +220,16 @@ void Engine::step_to(base::Second t, bool late) {
     time_ = t;
     fed_.clear();
     fed_too_much_ = false;
-    int explained = 0;
+    std::vector<Question> questions;
     RuleWatch::Explain explain;
     if (options_.explains && !late) {
-        explain = [&](const Rule& rule, const SeriesKey& key, base::Second at) {
-            if (explained++ >= kMostExplained) return std::vector<Contribution>{};
-            return explain_series(rule, key, at);
-        };
+        explain = [&](const Question& question) { questions.push_back(question); };
     }
+    const auto kept_since = reader_.kept_since();
     for (const auto& watch : watches_) {
-        watch->evaluate({t, late, is_inhibited(watch->rule()), explain}, unsaved_);
+        watch->evaluate({t, late, is_inhibited(watch->rule()), kept_since, explain}, unsaved_);
     }
+    if (!questions.empty()) explain_notices(questions, t);
     windows_.settle();
     gauges_.settle();
 }
@@ -238,12 +243,11 @@ bool Engine::is_inhibited(const Rule& rule) const {
 
 /// The alert matters more than what explains it: where the store cannot be read it goes out
 /// without.
-std::vector<Contribution> Engine::explain_series(const Rule& rule, const SeriesKey& key,
-                                                 base::Second t) {
+void Engine::explain_notices(const std::vector<Question>& questions, base::Second t) {
     try {
-        return explain(rule, key, t, reader_, names_);
+        explain(questions, t, reader_, names_, unsaved_.notices);
     } catch (const SQLite::Exception&) {
-        return {};
+        return;
     }
 }
 
@@ -282,7 +286,7 @@ Overview Engine::overview() const {
                                    alert.value, state.peak, rule.limit, rule.below, unit_of(rule),
                                    state.since, state.told, alert.silenced, alert.inhibited});
         }
-        if (auto error = watch->meter().error(); !error.empty()) {
+        if (auto error = watch->error(); !error.empty()) {
             view.errors.push_back({rule.name, std::move(error)});
         } else if (const auto part = watch->meter().warmed_up(); part < 1) {
             view.warming.push_back({rule.name, part});

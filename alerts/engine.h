@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "alerts/evaluation.h"
+#include "alerts/explain.h"
 #include "alerts/gauge_board.h"
 #include "alerts/names.h"
 #include "alerts/rule.h"
@@ -77,9 +78,6 @@ inline constexpr std::chrono::seconds kPatience{60};
 
 /// See Engine::window_records().
 inline constexpr std::size_t kMostFedKept = 20'000;
-/// Explaining reads rows: no more series than these are explained in one second, the worst of each
-/// rule.
-inline constexpr int kMostExplained = 10;
 
 /// All rules over one store: a function of rows, gauges, silences and time, without a clock or a
 /// file of its own; the daemon, `replay` and `test-rules` drive it alike. Pipeline thread only.
@@ -100,9 +98,11 @@ inline constexpr int kMostExplained = 10;
 class Engine {
 public:
     struct Options {
-        int weeks = kLeastWeeks;  // that `usual` looks back
+        int weeks = kLeastWeeks;  // that `usual` looks back at most
         /// Explains first notices (see explain()); off where nobody reads them.
         bool explains = true;
+        /// So long rows are kept: fewer weeks for a window that does not fit (see weeks_of()).
+        std::optional<std::chrono::seconds> kept = std::nullopt;
     };
     /// `reader` must outlive it.
     Engine(std::vector<Rule> rules, sync::RowReader& reader, Options options);
@@ -113,11 +113,11 @@ public:
 
     /// Once, before all but use(), observe() and set_silences(): takes over the stored states, and
     /// of the windows those that `windows` still fits; the others begin to warm up. The engine time
-    /// goes on from the stored one if that is at most kLongestCatchUp before `start`, else it is
-    /// `start`. use() should come before it where names are known: which rows a window holds may go
-    /// by them, and a record of such a window fits only if they are the same. Returns what is void
-    /// now, for the log; that it is over is in the history with the next step. Throws
-    /// SQLite::Exception.
+    /// goes on from the stored one, or, as after an outage, from kLongestCatchUp before `start` if
+    /// that is later; it is `start` where nothing is stored, or the clock was set back. use()
+    /// should come before it where names are known: which rows a window holds may go by them, and a
+    /// record of such a window fits only if they are the same. Returns what is void now, for the
+    /// log; that it is over is in the history with the next step. Throws SQLite::Exception.
     std::vector<VoidRule> restore(const SavedState& saved, base::Second start,
                                   const std::vector<WindowRecord>& windows = {});
     /// Reads rows for windows that warm up, for about `budget` of CPU; true when there is more to
@@ -148,6 +148,10 @@ public:
     Step advance(base::Second t, base::Second now);
     /// The same for a driver whose clock stands at t.
     Step advance(base::Second t) { return advance(t, t); }
+    /// Of the last step, which could not be saved for so long that its notices from before `before`
+    /// are history by now: takes back what they ask the breaker for, in the step and in what is
+    /// remembered. What still fires asks again in its first second that is on time.
+    void take_back_actions(Step& step, base::Second before);
     /// All that is not saved yet, the engine time included: for a clean stop, a reload, or now and
     /// then, so that a restart has less to evaluate again.
     Step checkpoint();
@@ -172,8 +176,7 @@ private:
     void make_watches();
     RuleWatch* watch_of(std::string_view rule) const;
     bool is_inhibited(const Rule& rule) const;
-    std::vector<Contribution> explain_series(const Rule& rule, const SeriesKey& key,
-                                             base::Second t);
+    void explain_notices(const std::vector<Question>& questions, base::Second t);
 
     const std::vector<Rule> rules_;
     const Options options_;

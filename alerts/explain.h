@@ -12,10 +12,9 @@
 
 namespace quotafuse::alerts {
 
-/// So many rows are read to explain the notices of one second, the newest first, where one rule
-/// asks; each further rule that looks at a row costs a quarter of reading it. Nobody is to wait for
-/// a month of rows.
-inline constexpr std::size_t kMostRowsExplained = 50'000;
+/// At most so many rows are read to explain the notices of one second, the newest first; fewer
+/// where many rules look at them, which costs as well. Nobody is to wait for a month of rows.
+inline constexpr std::size_t kMostRowsExplained = 25'000;
 /// So many notices of one second are explained.
 inline constexpr std::size_t kMostExplained = 100;
 

@@ -43,6 +43,15 @@ GaugeMeter::Parts parts_of_gauge(Metric metric) {
     std::abort();  // a metric of rows
 }
 
+/// Whose values a metric is made of.
+sync::ObjectKind kind_of(Metric metric) {
+    const auto dimension = object_of(metric).front();
+    if (dimension == Dimension::token) return sync::ObjectKind::tokens;
+    if (dimension == Dimension::user) return sync::ObjectKind::users;
+    if (dimension == Dimension::group) return sync::ObjectKind::abilities;
+    return sync::ObjectKind::channels;
+}
+
 bool is_money(Metric metric) {
     return metric == Metric::token_remaining || metric == Metric::user_remaining;
 }
@@ -61,16 +70,29 @@ std::optional<double> used_percent(double remaining, double used) {
 
 }  // namespace
 
+bool needs_owners(const Rule& rule) {
+    if (!is_gauge(rule.metric) || kind_of(rule.metric) != sync::ObjectKind::tokens) return false;
+    return std::any_of(rule.where.begin(), rule.where.end(), [](const Condition& condition) {
+        const bool by_name = std::any_of(condition.terms.begin(), condition.terms.end(),
+                                         [](const Term& term) { return !term.id; });
+        return condition.dimension == Dimension::group ||
+               (condition.dimension == Dimension::user && by_name);
+    });
+}
+
 GaugeMeter::GaugeMeter(const Rule& rule, const GaugeBoard& gauges, const Names& names)
     : rule_(rule),
       parts_(parts_of_gauge(rule.metric)),
       needs_directory_(!rule.where.empty() || is_money(rule.metric)),
+      needs_owners_(needs_owners(rule)),
       gauges_(gauges),
       names_(names) {}
 
 double GaugeMeter::warmed_up() const {
-    const bool ready = gauges_.known() && (!needs_directory_ || names_.directory().known);
-    return ready ? 1 : 0;
+    // How many are still to come is not known before they are there.
+    const bool read = gauges_.may_judge(kind_of(rule_.metric)) &&
+                      (!needs_owners_ || gauges_.may_judge(sync::ObjectKind::users));
+    return read && (!needs_directory_ || names_.directory().known) ? 1 : 0;
 }
 
 void GaugeMeter::look(base::Second t, const Known& known, bool all, std::vector<Sighting>& out) {
@@ -90,6 +112,12 @@ void GaugeMeter::look(base::Second t, const Known& known, bool all, std::vector<
         const bool is_known = known && known(key);
         if (!all && !is_known && !is_breached(reading.value, rule_)) continue;
         out.push_back({key, reading});
+    }
+}
+
+void GaugeMeter::show(base::Second t, std::vector<Sighting>& out) const {
+    for (const auto& object : every()) {
+        if (is_chosen(object)) out.push_back({key_of(object), reading_at(object, t)});
     }
 }
 
@@ -185,7 +213,7 @@ bool GaugeMeter::exists(const Object& object) const {
 
 bool GaugeMeter::is_off(const Object& object) const {
     const auto status = parts_.status ? gauge(object, *parts_.status) : std::nullopt;
-    return status && *status != 1;
+    return status && means_off(*parts_.status, *status);
 }
 
 bool GaugeMeter::chooses(const SeriesKey& key) {

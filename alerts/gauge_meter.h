@@ -16,8 +16,12 @@
 
 namespace quotafuse::alerts {
 
+/// Whether a rule on keys chooses by what their users are called, or by their groups.
+bool needs_owners(const Rule& rule);
+
 /// A metric of the gateway's objects, each a series. An object that is switched off has no value,
-/// save for channel_down: that a disabled key is out of quota is no news.
+/// save for channel_down: that a disabled key is out of quota is no news. One that expired or ran
+/// out still has its values.
 class GaugeMeter final : public Meter {
 public:
     /// Everything by reference must outlive it.
@@ -26,6 +30,7 @@ public:
     double warmed_up() const override;
     std::string error() const override { return {}; }
     void look(base::Second t, const Known& known, bool all, std::vector<Sighting>& out) override;
+    void show(base::Second t, std::vector<Sighting>& out) const override;
     Reading read(const SeriesKey& key, base::Second t) override;
     bool chooses(const SeriesKey& key) override;
     bool deleted(const SeriesKey& key) override;
@@ -35,7 +40,7 @@ public:
     struct Parts {
         sync::Gauge value{};
         std::optional<sync::Gauge> used;    // of a percentage: beside what remains
-        std::optional<sync::Gauge> status;  // 1 = switched on
+        std::optional<sync::Gauge> status;  // tells whether it is switched on
     };
 
 private:
@@ -64,6 +69,7 @@ private:
     const Rule& rule_;
     const Parts parts_;
     const bool needs_directory_;
+    const bool needs_owners_;
     const GaugeBoard& gauges_;
     const Names& names_;
     std::optional<base::Second> looked_;             // the second of the last look

@@ -91,6 +91,11 @@ void HistoryTape::add(const sync::Row& row, std::vector<sync::Row>& added) {
     added.push_back(row);
 }
 
+std::optional<std::int64_t> HistoryTape::first_row() {
+    const auto first = history_.first_row();
+    return first && *first <= now_ ? first : std::nullopt;
+}
+
 void HistoryTape::read(std::int64_t after, std::int64_t until,
                        const std::function<void(const sync::Row&)>& visit) {
     until = std::min(until, now_);  // what is created later was not added, so it is not there

@@ -41,6 +41,7 @@ public:
     void advance(base::Second t, std::vector<sync::Row>& added);
 
     const sync::Texts& texts() const override { return history_.texts(); }
+    std::optional<std::int64_t> first_row() override;
     void read(std::int64_t after, std::int64_t until,
               const std::function<void(const sync::Row&)>& visit) override;
     void read_late(std::int64_t after, std::int64_t until, std::int64_t seen,

@@ -1,13 +1,16 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <unordered_set>
 #include <utility>
 #include <vector>
 
 #include "alerts/rule.h"
 #include "alerts/series_key.h"
+#include "base/clock.h"
 
 namespace quotafuse::alerts {
 
@@ -21,8 +24,14 @@ public:
     Inhibition(const RuleWatch& by, const std::vector<Dimension>& mine);
 
     bool mutes(const SeriesKey& key);
+    /// Whether nobody can say yet if the other fires, because it warms up: the muted rule is held
+    /// meanwhile. An inhibitor that is in error or never gets what it needs does not hold for ever:
+    /// kLongestWait after it began to be waited for on time. To be asked once a second.
+    bool waits(base::Second t, bool late);
+    static constexpr std::chrono::minutes kLongestWait{10};
 
 private:
+    std::optional<base::Second> waits_since_;  // the first such second that was on time
     const RuleWatch* by_;
     std::vector<std::pair<std::size_t, std::size_t>> common_;  // places in theirs and in mine
     std::uint64_t version_ = 0;                                // of `firing_`

@@ -58,6 +58,8 @@ public:
     /// passes the limit. Each at most once. Of a rule that keeps_keys() every series is added whose
     /// rows changed.
     virtual void look(base::Second t, const Known& known, bool all, std::vector<Sighting>& out) = 0;
+    /// Every series there is, for people: asking changes nothing of what look() will tell.
+    virtual void show(base::Second t, std::vector<Sighting>& out) const = 0;
     /// The reading of one series, whether it changed or not.
     virtual Reading read(const SeriesKey& key, base::Second t) = 0;
     /// Whether the rule's filter still chooses what the key names, as far as the key says.

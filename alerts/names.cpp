@@ -26,11 +26,6 @@ bool Names::use(const sync::Directory& directory) {
     return true;
 }
 
-bool Names::is_deleted(std::int64_t channel) const {
-    // Rows without a channel have 0; and where channels may not be read nothing is known.
-    return channel > 0 && !directory_.channels.empty() && !directory_.channels.contains(channel);
-}
-
 void Names::learn(const sync::Row& row) {
     if (row.token > 0 && row.token_name != 0) tokens_[row.token] = {row.token_name, row.username};
     if (row.user > 0 && row.username != 0) users_[row.user] = row.username;

@@ -36,8 +36,6 @@ public:
     bool use(const sync::Directory& directory);
     const sync::Directory& directory() const { return directory_; }
     const sync::Texts& texts() const { return texts_; }
-    /// Whether the gateway had no such channel when its channels were last read.
-    bool is_deleted(std::int64_t channel) const;
     void learn(const sync::Row& row);
     /// `former` is what the part was called before, for an id that nobody names any more.
     KeyName name(Dimension dimension, const KeyPart& part, const std::string& former = {}) const;

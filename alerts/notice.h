@@ -42,6 +42,8 @@ struct Contribution {
     };
     Dimension dimension = Dimension::channel;
     std::vector<Part> parts;  // at most 3, largest first
+    /// The shares are those of so many rows only, the newest of the window: there are too many.
+    std::optional<std::int64_t> newest_rows;
     bool operator==(const Contribution&) const = default;
 };
 
@@ -74,8 +76,11 @@ struct Notice {
     base::TimeZone zone;                 // for its times
     std::optional<Action> action;
     bool action_goes_on = false;  // it is silenced for notices only: the breaker still acts
-    std::vector<Contribution> contributions;  // of a first notice or a reminder of one series
+    std::vector<Contribution> contributions;  // while it fires; of one series, and on time
     int flaps = 0;  // of a flapping series: at least so many episodes within the last hour
+    /// Of what came and went: how many episodes. The numbers and times are those of the worst, the
+    /// key too where there was but one; else that stands in `series`.
+    std::int64_t episodes = 0;
     std::vector<SeriesValue> series;  // of a first look: the largest, at most max_series
     std::size_t more = 0;             // further series of the rule that fire and are not told
     bool late = false;  // decided over kLate after `at`: history, and without an action

@@ -24,29 +24,37 @@ std::string event_id_of(const std::string& rule, const std::string& key, base::S
         stable_hash(fmt::format("{}\n{}\n{}\n{}", rule, key, base::unix_seconds(began), sequence)));
 }
 
-Notice NoticeMaker::make(const SeriesKey& key, std::vector<KeyName> names, const Facts& facts,
-                         const Reading& reading, const AlertState& former,
-                         const Decision& decision) const {
-    const auto& state = decision.state;
-    const bool over = decision.reason == Reason::resolved;
+/// All that does not depend on the series.
+Notice NoticeMaker::of_rule(Reason reason, base::Second at) const {
     Notice notice;
-    notice.event_id = event_id(key, state, state.sequence);
-    notice.reason = decision.reason;
+    notice.reason = reason;
     notice.rule = rule_.name;
     notice.severity = rule_.severity;
     notice.metric = rule_.metric;
     notice.unit = unit_of(rule_);
-    notice.key = std::move(names);
-    notice.value = facts.value;
     notice.threshold = rule_.limit;
     notice.clear = rule_.clear;
     notice.below = rule_.below;
     notice.window = rule_.window;
     notice.compare_to = rule_.compare_to;
+    notice.at = at;
+    notice.notifiers = rule_.notify;
+    notice.zone = rule_.zone;
+    return notice;
+}
+
+Notice NoticeMaker::make(const SeriesKey& key, std::vector<KeyName> names, const Facts& facts,
+                         const Reading& reading, const AlertState& former,
+                         const Decision& decision) const {
+    const auto& state = decision.state;
+    const bool over = decision.reason == Reason::resolved;
+    auto notice = of_rule(decision.reason, facts.at);
+    notice.event_id = event_id(key, state, state.sequence);
+    notice.key = std::move(names);
+    notice.value = facts.value;
     notice.now = reading.now;
     notice.base = reading.base;
     notice.since = state.began;
-    notice.at = facts.at;
     // A resolution that waited for the active hours tells how long it fired, not how long it
     // waited.
     notice.duration = (over ? former.over_at.value_or(facts.at) : facts.at) - state.began;
@@ -54,8 +62,6 @@ Notice NoticeMaker::make(const SeriesKey& key, std::vector<KeyName> names, const
     if (over) notice.ended = state.ending;
     notice.requests = facts.requests;
     notice.summary = summary_of(notice);
-    notice.notifiers = rule_.notify;
-    notice.zone = rule_.zone;
     if (decision.act) notice.action = action_for(key);
     notice.action_goes_on = decision.act && facts.silenced;
     if (decision.reason == Reason::flapping) notice.flaps = flaps_of(state, facts.at);
@@ -71,6 +77,22 @@ Notice NoticeMaker::summarise(std::vector<Notice> found) const {
     notice.key.clear();
     notice.summary.clear();
     for (auto& one : found) notice.series.push_back({std::move(one.key), one.value});
+    return notice;
+}
+
+Notice NoticeMaker::digest(const DigestRecord& record, std::vector<KeyName> names,
+                           base::Second at) const {
+    auto notice = of_rule(Reason::came_and_went, at);
+    notice.event_id = base32(
+        stable_hash(fmt::format("{}\ncame and went\n{}", rule_.name, base::unix_seconds(at))));
+    notice.value = notice.peak = record.peak;
+    notice.since = record.began;
+    notice.duration = record.over - record.began;
+    notice.episodes = record.episodes;
+    if (record.episodes == 1)
+        notice.key = std::move(names);
+    else
+        notice.series.push_back({std::move(names), record.peak});
     return notice;
 }
 

@@ -10,6 +10,7 @@
 #include "alerts/notice.h"
 #include "alerts/rule.h"
 #include "alerts/series_key.h"
+#include "alerts/step.h"
 
 namespace quotafuse::alerts {
 
@@ -36,12 +37,15 @@ public:
     /// One notice for what the first look found: the notices of its series, largest first, at least
     /// one.
     Notice summarise(std::vector<Notice> found) const;
+    /// One notice for what came and went. `names`: of the worst.
+    Notice digest(const DigestRecord& record, std::vector<KeyName> names, base::Second at) const;
 
     /// The notice of an episode; 0 stands for the episode itself.
     std::string event_id(const SeriesKey& key, const AlertState& state, int sequence) const;
     std::string stored_key(const SeriesKey& key) const;
 
 private:
+    Notice of_rule(Reason reason, base::Second at) const;
     std::string summary_of(const Notice& notice) const;
     std::optional<Action> action_for(const SeriesKey& key) const;
 

@@ -1,11 +1,13 @@
 #include "alerts/player.h"
 
 #include <algorithm>
+#include <charconv>
 #include <iterator>
 
 #include <SQLiteCpp/Statement.h>
 #include <fmt/format.h>
 
+#include "alerts/baseline.h"
 #include "alerts/self_alerts.h"
 #include "base/failure.h"
 
@@ -17,6 +19,7 @@ constexpr std::chrono::seconds kSecond{1};
 constexpr std::chrono::milliseconds kWarmUpSlice{1000};
 constexpr std::int64_t kProgressEvery = 3600;
 constexpr std::int64_t kPeaksEvery = 60;
+constexpr std::int64_t kWarmUpEvery = 60;
 constexpr std::chrono::hours kChangesAtOnce{1};
 
 /// Most of what a rule reads again stays within its window; `usual` looks back now and then only.
@@ -29,12 +32,27 @@ std::chrono::seconds mostly_read(const Rule& rule) {
     return reach_of(rule.window, rule.compare_to, 0, delay);
 }
 
-std::chrono::seconds farthest_read(const Rule& rule, int weeks) {
+std::chrono::seconds farthest_read(const Rule& rule, const ReplayOptions& options) {
     if (is_gauge(rule.metric)) return std::chrono::seconds{0};
+    const auto weeks = weeks_of(rule, options.weeks, options.kept);
     return reach_of(rule.window, rule.compare_to, weeks, delay_of(rule));
 }
 
-/// When each rule as it is now was looked at for the first time.
+std::optional<base::Second> second_in(const std::string& detail) {
+    std::int64_t number = 0;
+    const auto* const end = detail.data() + detail.size();
+    const auto read = std::from_chars(detail.data(), end, number);
+    if (read.ec != std::errc{} || read.ptr != end) return std::nullopt;
+    return base::from_unix(number);
+}
+
+/// Not of how far the gateway had been read.
+bool is_of_object(const std::pair<const sync::GaugeKey, sync::GaugeChange>& gauge) {
+    return gauge.second.value && gauge.first.gauge != sync::Gauge::extent;
+}
+
+}  // namespace
+
 std::map<std::string, base::Second> first_looks(SQLite::Database& database,
                                                 const std::vector<Rule>& rules) {
     std::map<std::string, base::Second> looks;
@@ -49,8 +67,6 @@ std::map<std::string, base::Second> first_looks(SQLite::Database& database,
     }
     return looks;
 }
-
-}  // namespace
 
 SelfAlertTimes::SelfAlertTimes(SQLite::Database& database, base::Second from, base::Second until) {
     const auto& names = self_alert_names();
@@ -105,7 +121,7 @@ void Player::find_times() {
     const auto last = range->second + kSecond;  // in which the last row counts
     const auto end = std::max(saved.time.value_or(last), last);
     options_.until = std::min(options_.until, end);
-    const auto begin = range->first - kSecond;
+    const auto begin = beginning(range->first);
     if (begin > options_.from) {
         result_.notes.push_back(
             fmt::format("the store begins at {}", options_.zone.format(range->first)));
@@ -114,6 +130,14 @@ void Player::find_times() {
     start_ = std::min(std::max(options_.from - kLeadIn, begin), options_.until);
     result_.from = options_.from;
     result_.until = options_.until;
+}
+
+/// A daemon that began before there was a row had rules that need none.
+base::Second Player::beginning(base::Second first_row) const {
+    const auto begin = first_row - kSecond;
+    if (!options_.as_it_was) return begin;
+    const auto events = load_events(history_.handle(), begin - kLeadIn);
+    return events.empty() ? begin : std::min(begin, events.front().at);
 }
 
 void Player::choose_rules() {
@@ -129,17 +153,33 @@ void Player::choose_rules() {
     // Before its first rule there is nothing to play.
     if (looked_.empty()) start_ = earliest;
     begins_.erase(start_);
-    bool stopped = false;
-    base::Second stop{};
-    for (const auto& event : load_events(history_.handle(), start_)) {
-        if (event.kind == EngineEvent::Kind::started) {
-            if (stopped && event.at > stop) sleeps_[stop] = event.at;
-            stopped = false;
-        } else if (event.kind == EngineEvent::Kind::stopped) {
-            stopped = true;
+    find_gaps();
+}
+
+/// Seconds that the daemon skipped, and those that it looked at too late to act.
+void Player::find_gaps() {
+    using Kind = EngineEvent::Kind;
+    std::optional<base::Second> stop;
+    for (const auto& event : load_events(history_.handle(), start_ - kLeadIn)) {
+        const auto other = second_in(event.detail);
+        if (event.kind == Kind::late && other) {
+            late_.emplace_back(event.at, *other);
+        } else if (event.kind == Kind::stopped) {
             stop = event.at;
+        } else if (event.kind == Kind::started || event.kind == Kind::reloaded) {
+            const auto former = other ? other : stop;
+            if (former && event.at > std::max(*former, start_)) {
+                sleeps_[std::max(*former, start_)] = event.at;
+            }
+            stop.reset();
         }
     }
+}
+
+/// Asked of one second after the other.
+bool Player::was_late(base::Second t) {
+    while (!late_.empty() && late_.front().second < t) late_.pop_front();
+    return !late_.empty() && late_.front().first <= t;
 }
 
 void Player::note_what_is_missing() {
@@ -150,7 +190,7 @@ void Player::note_what_is_missing() {
             "the gateway's channels, keys and users were never read: rules that need their names "
             "or "
             "gauges say nothing");
-    } else if (wants_gauges && gauges_.empty()) {
+    } else if (wants_gauges && std::ranges::none_of(gauges_, is_of_object)) {
         result_.notes.emplace_back(
             "at the beginning no gauges are stored: until they are, rules about balances, keys, "
             "users "
@@ -171,6 +211,7 @@ void Player::start_engine(base::Second t, std::optional<base::Second> stored) {
         engine_ && stored ? engine_->window_records() : std::vector<WindowRecord>{};
     Engine::Options options;
     options.weeks = options_.weeks;
+    options.kept = options_.kept;
     options.explains = false;
     engine_ = std::make_unique<Engine>(std::move(rules), *tape_, options);
     engine_->use(directory_);
@@ -184,6 +225,7 @@ void Player::start_engine(base::Second t, std::optional<base::Second> stored) {
     saved.time = stored;
     saved.looked = looked_;
     for (const auto& [key, record] : series_) saved.series.push_back(record);
+    for (const auto& [rule, digest] : digests_) saved.digests.push_back(digest);
     engine_->restore(saved, t, windows);
     warm_up();
 }
@@ -255,7 +297,9 @@ void Player::play_second(base::Second t) {
     engine_->feed(rows);
     if (t > options_.from) result_.rows += static_cast<std::int64_t>(rows.size());
     for (const auto& row : rows) log_->add(row);
-    take(engine_->advance(t));
+    take(engine_->advance(t, was_late(t) ? t + 2 * kLate : t));
+    // A clock that went back may have emptied windows.
+    if (base::unix_seconds(t) % kWarmUpEvery == 0) warm_up();
     const bool looks_at_peaks = base::unix_seconds(t) % kPeaksEvery == 0 && log_->has_untold();
     if (looks_at_peaks) take(engine_->checkpoint());
 }
@@ -270,6 +314,7 @@ void Player::take(const Step& step) {
         }
     }
     for (const auto& rule : step.rules) looked_[rule.rule] = rule.fingerprint;
+    for (const auto& digest : step.digests) digests_[digest.rule] = digest;
     log_->take(step, engine_->names());
     if (step.time < options_.from) return;
     for (const auto& notice : step.notices) ++result_.notices[notice.rule];
@@ -281,7 +326,7 @@ ReplayResult Player::run(RowSource& source, std::size_t reader) {
     options.until = options_.until;
     for (const auto& rule : rules_) {
         options.reach = std::max(options.reach, mostly_read(rule));
-        options.farthest = std::max(options.farthest, farthest_read(rule, options_.weeks));
+        options.farthest = std::max(options.farthest, farthest_read(rule, options_));
     }
     tape_ = std::make_unique<HistoryTape>(history_, source, reader, options);
     playing_ = start_;

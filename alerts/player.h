@@ -19,6 +19,10 @@
 
 namespace quotafuse::alerts {
 
+/// When each rule, as it is now, was looked at for the first time; without those that never were.
+std::map<std::string, base::Second> first_looks(SQLite::Database& database,
+                                                const std::vector<Rule>& rules);
+
 /// When built-in alerts fired, which rules may be inhibited by.
 class SelfAlertTimes {
 public:
@@ -49,7 +53,10 @@ public:
 
 private:
     void find_times();
+    base::Second beginning(base::Second first_row) const;
     void choose_rules();
+    void find_gaps();
+    bool was_late(base::Second t);
     void note_what_is_missing();
     void start_engine(base::Second t, std::optional<base::Second> stored);
     void change_engine(base::Second t);
@@ -68,6 +75,7 @@ private:
     /// The daemon stopped, and did not go on from there but from a later second.
     std::map<base::Second, base::Second> sleeps_;
     std::optional<base::Second> asleep_until_;
+    std::deque<std::pair<base::Second, base::Second>> late_;  // evaluated late: first and last
     base::Second start_{};
     base::Second playing_{};
     sync::Directory directory_;
@@ -79,6 +87,7 @@ private:
     base::Second changes_until_{};
     std::map<std::pair<std::string, std::string>, SeriesRecord> series_;  // as saved
     std::map<std::string, std::uint64_t> looked_;
+    std::map<std::string, DigestRecord> digests_;
     std::unique_ptr<EpisodeLog> log_;
     std::unique_ptr<Engine> engine_;  // after what it refers to
 };

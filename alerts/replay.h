@@ -51,7 +51,8 @@ struct ReplayResult {
 struct ReplayOptions {
     base::Second from{};
     base::Second until{};  // not after now; cut at the end of the mirror
-    int weeks = kLeastWeeks;
+    int weeks = kLeastWeeks;  // see Engine::Options
+    std::optional<std::chrono::seconds> kept = std::nullopt;
     /// A rule begins with its recorded first look, as the daemon ran it. Else it counts as looked
     /// at long before, as if it had been there all the time.
     bool as_it_was = false;

@@ -40,7 +40,7 @@ void RowCache::load(std::int64_t number, std::int64_t until) {
     const auto first = number * kBlock;
     const auto wanted = std::min(until - first + 1, kBlock);
     if (block.loaded >= wanted) return;
-    const auto seconds = (dense_ ? wanted : kBlock) - block.loaded;
+    const auto seconds = (is_dense(number) ? wanted : kBlock) - block.loaded;
     const auto before = first + block.loaded - 1;
     read_.clear();
     reader_.read(before, before + seconds, [&](const sync::Row& row) { read_.push_back(row); });
@@ -51,6 +51,17 @@ void RowCache::load(std::int64_t number, std::int64_t until) {
     block.rows += read_.size();
     rows_ += read_.size();
     dense_ = static_cast<std::int64_t>(read_.size()) > kFew * seconds;
+}
+
+/// Whether rows are many there: by what is known of the block, or of the one before it, because
+/// places are read in turn and one of them is as full of rows as another is empty.
+bool RowCache::is_dense(std::int64_t number) const {
+    for (const auto near : {number, number - 1}) {
+        const auto at = blocks_.find(near);
+        if (at == blocks_.end() || at->second.loaded == 0) continue;
+        return static_cast<std::int64_t>(at->second.rows) > kFew * at->second.loaded;
+    }
+    return dense_;
 }
 
 /// The block, which may have nothing in it yet.

@@ -42,6 +42,7 @@ private:
     static std::int64_t block_of(std::int64_t second);
     Block& block(std::int64_t number);
     void load(std::int64_t number, std::int64_t until);
+    bool is_dense(std::int64_t number) const;
     std::vector<sync::Row>* rows_of(std::int64_t second);
     void drop(std::int64_t number);
 
@@ -51,7 +52,7 @@ private:
     std::vector<sync::Row> read_;  // scratch
     std::vector<Block> spare_;     // empty ones, with their memory
     std::size_t rows_ = 0;
-    bool dense_ = false;  // where was read last
+    bool dense_ = false;  // rows are many where was read last
     std::int64_t tick_ = 0;
     std::int64_t trimmed_ = 0;
 };

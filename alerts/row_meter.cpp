@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 #include <utility>
 
 #include "alerts/baseline.h"
@@ -121,6 +122,7 @@ bool RowMeter::moves_with_time(const Rule& rule) {
 
 double RowMeter::warmed_up() const {
     if (needs_directory_ && !names_.directory().known) return 0;
+    if (waits_for_objects()) return 0;
     auto part = window_.warmed_up();
     for (const auto* const base : bases_) part = std::min(part, base->warmed_up());
     return part;
@@ -141,7 +143,8 @@ void RowMeter::look(base::Second t, const Known& known, bool all, std::vector<Si
     looked_ = t;
     Scan scan{*this, known, out, all};
     const auto before = static_cast<std::ptrdiff_t>(out.size());
-    if (weeks_began_or_ended() || gap || all || moves_with_time_ || units_changed) {
+    const bool on_again = note_switched_on();
+    if (weeks_began_or_ended() || gap || all || moves_with_time_ || units_changed || on_again) {
         visit_every(scan);
     } else {
         visit_changed(scan);
@@ -152,6 +155,20 @@ void RowMeter::look(base::Second t, const Known& known, bool all, std::vector<Si
     const auto same = [](const Sighting& a, const Sighting& b) { return a.key == b.key; };
     std::sort(out.begin() + before, out.end(), by_key);
     out.erase(std::unique(out.begin() + before, out.end(), same), out.end());
+}
+
+void RowMeter::show(base::Second /*t*/, std::vector<Sighting>& out) const {
+    std::set<SeriesKey> keys;
+    const auto add = [&](const SeriesKey& key) { keys.insert(key); };
+    const auto add_measured = [&](const SeriesKey& key, const Measure& /*measure*/) { add(key); };
+    window_.each(add_measured);
+    for (const auto* const base : bases_) base->each(add_measured);
+    if (last_rows_) last_rows_->each(add);
+    if (rule_.by.empty() && keeps_keys_) add({});
+    for (const auto& key : keys) {
+        const auto* const measure = window_.find(key);
+        if (!last_rows_ || last_row(key, measure)) out.push_back({key, reading_of(key, measure)});
+    }
 }
 
 void RowMeter::visit_every(Scan& scan) {
@@ -223,6 +240,7 @@ void RowMeter::visit(const SeriesKey& key, const Measure* measure, Scan& scan) {
     auto reading = reading_of(key, measure);
     if (!everything && !is_breached(reading.value, rule_) && !(scan.known && scan.known(key)))
         return;
+    if (is_switched_on_again(key)) reading.oldest = window_.span().head;
     scan.out.push_back({key, std::move(reading)});
 }
 
@@ -258,7 +276,7 @@ std::optional<base::Second> RowMeter::last_row(const SeriesKey& key, const Measu
     return last_rows_->find(key);
 }
 
-Reading RowMeter::reading_of(const SeriesKey& key, const Measure* measure) {
+Reading RowMeter::reading_of(const SeriesKey& key, const Measure* measure) const {
     Reading reading;
     reading.value = value_in(window_, key, measure);
     reading.requests = weight_of(rule_.metric, measure);
@@ -281,10 +299,12 @@ Reading RowMeter::reading_of(const SeriesKey& key, const Measure* measure) {
     return reading;
 }
 
-/// The base's value, where enough requests stand behind it. Its rows are history of the series, and
+/// The base's value, where enough requests stand behind it and all of its time is mirrored: a part
+/// of it is less than it was. Its rows are history of the series, and
 /// of a drop they are what the value stands on.
 std::optional<double> RowMeter::base_in(const Window& window, const SeriesKey& key,
                                         Reading& reading) const {
+    if (window.begins_before_store()) return std::nullopt;
     const auto* const measure = window.find(key);
     if (measure != nullptr) {
         const auto oldest = base::from_unix(measure->oldest);
@@ -300,7 +320,7 @@ void RowMeter::compare(const SeriesKey& key, Reading& reading) const {
     reading.base = base_in(*bases_.front(), key, reading);
 }
 
-void RowMeter::compare_with_usual(const SeriesKey& key, Reading& reading) {
+void RowMeter::compare_with_usual(const SeriesKey& key, Reading& reading) const {
     weeks_.clear();
     for (const auto* const week : bases_) {
         if (week->size() == 0) continue;
@@ -314,41 +334,6 @@ void RowMeter::compare_with_usual(const SeriesKey& key, Reading& reading) {
 
 bool RowMeter::chooses(const SeriesKey& key) {
     return window_.filter().chooses(key, rule_.by);
-}
-
-bool RowMeter::deleted(const SeriesKey& key) {
-    const auto& directory = names_.directory();
-    if (!directory.known) return false;
-    for (std::size_t i = 0; i < rule_.by.size(); ++i) {
-        const auto id = key.parts[i].number;
-        // Rows without a channel, token or user have 0; what may not be read is empty as a whole.
-        if (id > 0 && is_deleted(rule_.by[i], id, directory)) return true;
-        if (id > 0 && keeps_keys_ && is_switched_off(rule_.by[i], id, directory)) return true;
-    }
-    return false;
-}
-
-bool RowMeter::is_deleted(Dimension dimension, std::int64_t id, const sync::Directory& directory) {
-    const auto misses = [&](const auto& objects) {
-        return !objects.empty() && !objects.contains(id);
-    };
-    if (dimension == Dimension::channel) return misses(directory.channels);
-    if (dimension == Dimension::token) return misses(directory.tokens);
-    return dimension == Dimension::user && misses(directory.users);
-}
-
-bool RowMeter::is_switched_off(Dimension dimension, std::int64_t id,
-                               const sync::Directory& directory) const {
-    const auto says = [&](sync::Gauge gauge) {
-        const auto status = gauges_.value({gauge, id, 0, 0});
-        return status && *status != 1;
-    };
-    if (dimension == Dimension::channel) {
-        const auto channel = directory.channels.find(id);
-        return channel != directory.channels.end() && channel->second.status != 1;
-    }
-    if (dimension == Dimension::token) return says(sync::Gauge::token_status);
-    return dimension == Dimension::user && says(sync::Gauge::user_status);
 }
 
 std::optional<base::Second> RowMeter::period(base::Second t) const {

@@ -56,6 +56,7 @@ public:
     double warmed_up() const override;
     std::string error() const override;
     void look(base::Second t, const Known& known, bool all, std::vector<Sighting>& out) override;
+    void show(base::Second t, std::vector<Sighting>& out) const override;
     Reading read(const SeriesKey& key, base::Second t) override;
     bool chooses(const SeriesKey& key) override;
     bool deleted(const SeriesKey& key) override;
@@ -67,11 +68,11 @@ private:
 
     std::optional<double> value_in(const Window& window, const SeriesKey& key,
                                    const Measure* measure) const;
-    Reading reading_of(const SeriesKey& key, const Measure* measure);
+    Reading reading_of(const SeriesKey& key, const Measure* measure) const;
     std::optional<double> base_in(const Window& window, const SeriesKey& key,
                                   Reading& reading) const;
     void compare(const SeriesKey& key, Reading& reading) const;
-    void compare_with_usual(const SeriesKey& key, Reading& reading);
+    void compare_with_usual(const SeriesKey& key, Reading& reading) const;
     void visit(const SeriesKey& key, const Measure* measure, Scan& scan);
     void visit_every(Scan& scan);
     void visit_changed(Scan& scan);
@@ -79,9 +80,11 @@ private:
     std::optional<base::Second> last_row(const SeriesKey& key, const Measure* measure) const;
     bool weeks_began_or_ended();
     static bool moves_with_time(const Rule& rule);
-    static bool is_deleted(Dimension dimension, std::int64_t id, const sync::Directory& directory);
-    bool is_switched_off(Dimension dimension, std::int64_t id,
-                         const sync::Directory& directory) const;
+    bool waits_for_objects() const;
+    bool note_switched_on();
+    bool is_switched_on_again(const SeriesKey& key) const;
+    bool is_deleted(Dimension dimension, std::int64_t id) const;
+    bool is_switched_off(Dimension dimension, std::int64_t id) const;
 
     const Rule& rule_;
     const bool keeps_keys_;
@@ -90,11 +93,13 @@ private:
     const GaugeBoard& gauges_;
     const Names& names_;
     Window& window_;
-    std::vector<Window*> bases_;          // of `usual` by week, else at most one
-    std::optional<LastRows> last_rows_;   // of since_last
-    std::vector<bool> were_empty_;        // by week, at the last look
-    std::vector<double> weeks_;           // scratch
-    std::vector<SeriesKey> overdue_;      // scratch
+    std::vector<Window*> bases_;         // of `usual` by week, else at most one
+    std::optional<LastRows> last_rows_;  // of since_last
+    std::vector<bool> were_empty_;       // by week, at the last look
+    mutable std::vector<double> weeks_;  // scratch
+    std::vector<SeriesKey> overdue_;     // scratch
+    /// Objects that the keys may name and that are on again since the last second: part and id.
+    std::vector<std::pair<std::size_t, std::int64_t>> on_again_;
     std::optional<base::Second> looked_;  // the second of the last look
     double quota_per_unit_ = 0;           // at the last look
 };

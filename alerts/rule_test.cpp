@@ -124,7 +124,7 @@ TestRun::TestRun(const RuleTest& test, const std::vector<Rule>& rules, const std
       rules_(rules_for(test, rules)),
       scratch_(folder),
       test_gauges_(scratch_.store()),
-      engine_(rules_, scratch_.store(), Engine::Options{kLeastWeeks, false}),
+      engine_(rules_, scratch_.store(), Engine::Options{.weeks = kLeastWeeks, .explains = false}),
       names_(scratch_.store().texts()),
       windows_(scratch_.store()),
       meter_(make_meter(rules_.front(), windows_, board_, names_, kLeastWeeks)),

@@ -24,8 +24,7 @@ bool is_blocked(Reason reason) {
 
 /// What a person reads to understand an alert; an ending needs none of it.
 bool is_explained(Reason reason) {
-    return reason == Reason::first || reason == Reason::reminder || reason == Reason::hours_began ||
-           reason == Reason::flapping;
+    return is_told(reason) && reason != Reason::resolved;
 }
 
 /// The peak moves with every row; it is saved along with the next real change, from which a restart
@@ -83,7 +82,10 @@ void RuleWatch::look_at_all() {
 }
 
 void RuleWatch::evaluate(const Moment& moment, Step& step) {
-    if (meter_->warmed_up() < 1 || !meter_->error().empty()) return;
+    note_kept(moment);
+    if (meter_->warmed_up() < 1 || !error().empty()) return;
+    held_ = moment.inhibited;
+    for (auto& one : inhibitions_) held_ = one.waits(moment.at, moment.late) || held_;
     gather(moment.at);
     if (looks_.empty()) {
         log_.add_quiet(moment.at);
@@ -107,6 +109,7 @@ void RuleWatch::evaluate(const Moment& moment, Step& step) {
             log_.add_quiet(moment.at);
         }
     }
+    if (digest_.episodes > 0) tell_digest(moment, step);
     if (looked_) return;
     looked_ = true;
     step.rules.push_back({rule_.name, fingerprint(rule_), moment.at});
@@ -181,11 +184,12 @@ void RuleWatch::judge(const Look& look, const Moment& moment, Step& step,
         series->names.clear();
         for (const auto& name : names) series->names.push_back(name.display);
         note(look.key, facts, former, decision, step);
+        if (decision.unheard) note_unheard(look.key, *series, moment.at);
         if (is_told(decision.reason)) {
             auto notice =
                 maker_.make(look.key, std::move(names), facts, look.reading, former, decision);
             if (moment.explain && !moment.late && is_explained(decision.reason)) {
-                notice.contributions = moment.explain(rule_, look.key, moment.at);
+                moment.explain({notice.event_id, &rule_, look.key});
             }
             notices.push_back(std::move(notice));
         }
@@ -208,12 +212,13 @@ Facts RuleWatch::facts_of(const Look& look, Series& series, const Moment& moment
         series.period = period;
     }
     facts.gone = is_gone(series, look.reading, t);
+    facts.past = is_past(t);
     facts.deleted = series.deleted;
     facts.first_look = !looked_;
     facts.late = moment.late;
     facts.in_hours = always_hours_ || active(t, rule_.hours, rule_.zone);
     facts.room = told_ < rule_.max_series;
-    note_muting(look.key, series, facts, moment);
+    note_muting(look.key, series, facts);
     return facts;
 }
 
@@ -238,11 +243,13 @@ void RuleWatch::note_rows(const Look& look, Series& series, base::Second t) {
     }
 }
 
-void RuleWatch::note_muting(const SeriesKey& key, Series& series, Facts& facts,
-                            const Moment& moment) {
-    facts.inhibited = moment.inhibited || std::ranges::any_of(inhibitions_, [&](Inhibition& one) {
-                          return one.mutes(key);
-                      });
+bool RuleWatch::is_inhibited(const SeriesKey& key) {
+    return held_ ||
+           std::ranges::any_of(inhibitions_, [&](Inhibition& one) { return one.mutes(key); });
+}
+
+void RuleWatch::note_muting(const SeriesKey& key, Series& series, Facts& facts) {
+    facts.inhibited = is_inhibited(key);
     if (!silences_.empty()) {
         const auto names = names_.name(key, rule_.by, series.names);
         for (const auto& silence : silences_) {
@@ -253,23 +260,6 @@ void RuleWatch::note_muting(const SeriesKey& key, Series& series, Facts& facts,
     }
     series.silenced = facts.silenced;
     series.inhibited = facts.inhibited;
-}
-
-bool RuleWatch::has_history(const Series& series, base::Second t) const {
-    const auto head = t - delay_;
-    if (rule_.window.kind == Frame::Kind::rolling) {
-        return head - series.first_seen >= rule_.window.length;
-    }
-    if (rule_.window.kind == Frame::Kind::fixed) return head >= rule_.window.to;
-    return series.first_seen <= span_of(rule_.window, head, rule_.zone).tail;
-}
-
-bool RuleWatch::is_gone(const Series& series, const Reading& reading, base::Second t) const {
-    if (!series.chosen) return true;
-    if (is_gauge(rule_.metric)) return !reading.has_rows;
-    if (!keeps_) return false;
-    return series.deleted ||
-           (!rule_.by.empty() && series.last_row && t - *series.last_row >= kGoneAfter);
 }
 
 void RuleWatch::keep_track(const Look& look, const AlertState& former, Reason reason,
@@ -379,6 +369,7 @@ void RuleWatch::collect_unsaved(Step& step) {
         step.series.push_back(std::move(record));
     }
     unsaved_.clear();
+    if (std::exchange(digest_unsaved_, false)) step.digests.push_back(digest_);
 }
 
 }  // namespace quotafuse::alerts

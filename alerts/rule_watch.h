@@ -14,6 +14,7 @@
 
 #include "alerts/decide.h"
 #include "alerts/evaluation.h"
+#include "alerts/explain.h"
 #include "alerts/inhibition.h"
 #include "alerts/meter.h"
 #include "alerts/names.h"
@@ -26,21 +27,24 @@ namespace quotafuse::alerts {
 
 /// A series that keeps its key is no more after so long without a row.
 inline constexpr std::chrono::hours kGoneAfter{7 * 24};
+/// A fixed window stands still at its end; so long after it what fires is over, and nothing begins.
+inline constexpr std::chrono::hours kFixedLasts{24};
 
 /// One rule at work: its series, and which of them have to be looked at. A series is looked at when
 /// its value may have changed, while it is not at rest, or when one of its times is due. Pipeline
 /// thread only.
 class RuleWatch {
 public:
-    /// What explains a series, for its notice.
-    using Explain =
-        std::function<std::vector<Contribution>(const Rule&, const SeriesKey&, base::Second)>;
+    /// Takes note of a notice that is to be explained.
+    using Explain = std::function<void(const Question&)>;
 
     /// Everything by reference must outlive it.
     RuleWatch(const Rule& rule, std::unique_ptr<Meter> meter, const Names& names);
 
     const Rule& rule() const { return rule_; }
     const Meter& meter() const { return *meter_; }
+    /// Why the rule is not evaluated; empty when it is, or only warms up.
+    std::string error() const;
 
     /// `other` is evaluated before this one.
     void inhibit_by(const RuleWatch& other);
@@ -48,19 +52,24 @@ public:
 
     /// Takes over what is stored. False for a series whose texts no row has any more.
     bool restore(const SeriesRecord& record);
+    void restore(const DigestRecord& digest) { digest_ = digest; }
     void restore_looked() { looked_ = true; }
 
     struct Moment {
         base::Second at{};
-        bool late = false;       // see kLate
-        bool inhibited = false;  // all of the rule, by a built-in alert
-        const Explain& explain;  // may be empty
+        bool late = false;            // see kLate
+        bool inhibited = false;       // all of the rule, by a built-in alert
+        std::int64_t kept_since = 0;  // see sync::RowReader
+        const Explain& explain;       // may be empty
     };
     /// Decides about a second that the meter can tell of, and adds to `step` what came of it.
     /// Nothing happens while the meter warms up or is in error.
     void evaluate(const Moment& moment, Step& step);
     /// The gateway's objects have changed: every series is due, those at rest too.
     void look_at_all();
+
+    /// The action of the episode that fires was not asked for in time: it is to be asked for again.
+    void take_back_action(const std::string& stored_key);
 
     /// Adds every series that is not as stored.
     void collect_unsaved(Step& step);
@@ -107,7 +116,14 @@ private:
     Facts facts_of(const Look& look, Series& series, const Moment& moment);
     void note_objects(const SeriesKey& key, Series& series);
     void note_rows(const Look& look, Series& series, base::Second t);
-    void note_muting(const SeriesKey& key, Series& series, Facts& facts, const Moment& moment);
+    void note_muting(const SeriesKey& key, Series& series, Facts& facts);
+    bool is_inhibited(const SeriesKey& key);
+    bool is_past(base::Second t) const;
+    void note_kept(const Moment& moment);
+    void note_unheard(const SeriesKey& key, const Series& series, base::Second t);
+    void tell_digest(const Moment& moment, Step& step);
+    bool digest_waits(const std::vector<KeyName>& names, base::Second t);
+    std::vector<KeyName> names_of_digest() const;
     bool has_history(const Series& series, base::Second t) const;
     bool is_gone(const Series& series, const Reading& reading, base::Second t) const;
     void keep_track(const Look& look, const AlertState& former, Reason reason, base::Second t);
@@ -137,6 +153,10 @@ private:
     std::uint64_t objects_ = 1;
     std::vector<Silence> silences_;  // that concern the rule
     std::vector<Inhibition> inhibitions_;
+    bool held_ = false;    // by a built-in alert, or until an inhibitor has warmed up
+    DigestRecord digest_;  // what came and went, while it is not told
+    bool digest_unsaved_ = false;
+    std::optional<base::Second> lost_before_;  // rows of its fixed window that are not kept
     EvaluationLog log_;
     EvaluationLog::Entry nearest_;  // of the second that is evaluated
     std::vector<Look> looks_;       // of that second, kept for its memory

@@ -38,7 +38,7 @@ std::vector<SeriesKey> RuleWatch::firing_keys() const {
 RuleReport RuleWatch::report() const {
     RuleReport report;
     report.rule = rule_.name;
-    report.error = meter_->error();
+    report.error = error();
     report.warmed_up = meter_->warmed_up();
     report.series = series_.size();
     report.firing = firing_;
@@ -53,7 +53,7 @@ void RuleWatch::show_nearest(std::vector<Evaluation>& evaluations) const {
     if (evaluations.empty() || evaluations.front().reason != Reason::inactive) return;
     auto& newest = evaluations.front();
     std::vector<Look> looks;
-    meter_->look(newest.last, known_, true, looks);
+    meter_->show(newest.last, looks);
     const Look* nearest = nullptr;
     for (const auto& look : looks) {
         const auto& value = look.reading.value;

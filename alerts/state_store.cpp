@@ -45,6 +45,13 @@ CREATE TABLE window_record(
     spec INTEGER PRIMARY KEY, head INTEGER NOT NULL, seen INTEGER NOT NULL, bytes BLOB NOT NULL);
 )sql";
 
+// What came and went outside the active hours.
+constexpr auto kMigration4 = R"sql(
+CREATE TABLE rule_digest(
+    rule TEXT PRIMARY KEY, episodes INTEGER NOT NULL, series TEXT NOT NULL, names TEXT NOT NULL,
+    peak REAL NOT NULL, began INTEGER NOT NULL, over INTEGER NOT NULL) WITHOUT ROWID;
+)sql";
+
 /// Binds arguments one after the other.
 class Binder {
 public:
@@ -175,6 +182,39 @@ void write_rules(SQLite::Database& db, const std::vector<RuleRecord>& rules) {
     }
 }
 
+void write_digests(SQLite::Database& db, const std::vector<DigestRecord>& digests) {
+    SQLite::Statement put{db, "INSERT OR REPLACE INTO rule_digest VALUES(?, ?, ?, ?, ?, ?, ?)"};
+    SQLite::Statement drop{db, "DELETE FROM rule_digest WHERE rule = ?"};
+    for (const auto& digest : digests) {
+        auto& statement = digest.episodes == 0 ? drop : put;
+        Binder binder{statement};
+        binder.add(digest.rule);
+        if (digest.episodes > 0) {
+            binder.add(digest.episodes)
+                .add(digest.key)
+                .add(nlohmann::json(digest.names).dump())
+                .add(digest.peak)
+                .add(digest.began)
+                .add(digest.over);
+        }
+        statement.exec();
+        statement.reset();
+    }
+}
+
+std::vector<DigestRecord> read_digests(SQLite::Database& db) {
+    std::vector<DigestRecord> digests;
+    SQLite::Statement query{
+        db, "SELECT rule, episodes, series, names, peak, began, over FROM rule_digest"};
+    while (query.executeStep()) {
+        digests.push_back(
+            {query.getColumn(0).getString(), query.getColumn(1).getInt64(),
+             query.getColumn(2).getString(), names_from(query.getColumn(3).getString()),
+             query.getColumn(4).getDouble(), second_at(query, 5), second_at(query, 6)});
+    }
+    return digests;
+}
+
 void write_events(SQLite::Database& db, const std::vector<Event>& events) {
     SQLite::Statement put{db,
                           "INSERT OR REPLACE INTO alert_event(id, what, at, rule, series, reason, "
@@ -196,7 +236,7 @@ void write_events(SQLite::Database& db, const std::vector<Event>& events) {
 }  // namespace
 
 base::Schema schema() {
-    return {"alerts", {kMigration1, kMigration2, kMigration3}};
+    return {"alerts", {kMigration1, kMigration2, kMigration3, kMigration4}};
 }
 
 SavedState load_state(SQLite::Database& db) {
@@ -210,6 +250,7 @@ SavedState load_state(SQLite::Database& db) {
     }
     SQLite::Statement series{db, std::string{"SELECT "} + kColumns + " FROM alert_state"};
     while (series.executeStep()) saved.series.push_back(read_series(series));
+    saved.digests = read_digests(db);
     return saved;
 }
 
@@ -217,7 +258,7 @@ void save_state(base::Database& database, const Step& step) {
     auto& db = database.handle();
     // Dropped rules come first: one may be back under its name in the same step.
     for (const auto& rule : step.dropped_rules) {
-        for (const auto* table : {"alert_state", "rule_state"}) {
+        for (const auto* table : {"alert_state", "rule_state", "rule_digest"}) {
             SQLite::Statement drop{db, std::string{"DELETE FROM "} + table + " WHERE rule = ?"};
             Binder{drop}.add(rule);
             drop.exec();
@@ -225,6 +266,7 @@ void save_state(base::Database& database, const Step& step) {
     }
     write_all_series(db, step.series);
     write_rules(db, step.rules);
+    write_digests(db, step.digests);
     write_events(db, step.events);
     if (step.time == base::Second{}) return;
     SQLite::Statement time{db, "INSERT OR REPLACE INTO engine_state VALUES(1, ?)"};

@@ -19,6 +19,7 @@ struct SavedState {
     std::optional<base::Second> time;
     std::vector<SeriesRecord> series;
     std::map<std::string, std::uint64_t> looked;  // rule → fingerprint at its first look
+    std::vector<DigestRecord> digests;
 };
 
 SavedState load_state(SQLite::Database& database);
@@ -38,12 +39,14 @@ std::vector<WindowRecord> load_windows(SQLite::Database& database);
 /// Replaces all that is stored, within the caller's transaction.
 void save_windows(base::Database& database, const std::vector<WindowRecord>& windows);
 
-/// What a person or the daemon did that replay must know of.
+/// What the daemon did that replay must know of; silences tell it themselves.
 struct EngineEvent {
-    enum class Kind { started, stopped, reloaded, silenced, silence_ended };
+    /// `late`: seconds that were evaluated late, or put on record late: they asked for no action.
+    enum class Kind { started = 0, stopped = 1, reloaded = 2, late = 5 };
     Kind kind = Kind::started;
-    base::Second at{};   // engine time
-    std::string detail;  // silenced: to_json() of the silence; silence_ended: its id as a number
+    base::Second at{};   // engine time; late: the first of the seconds
+    std::string detail;  // late: the last of the seconds. started, reloaded: empty, or the engine
+                         // time of before, where the engine did not go on from there
 };
 void save_event(base::Database& database, const EngineEvent& event);
 /// Those at t ≥ since, oldest first, in a second in the order in which they were saved.

@@ -31,6 +31,18 @@ struct RuleRecord {
     base::Second looked_at{};
 };
 
+/// What came and went outside a rule's active hours, and is told when they begin.
+struct DigestRecord {
+    std::string rule;
+    std::int64_t episodes = 0;  // none: nothing is to be told
+    // The worst of them:
+    std::string key;
+    std::vector<std::string> names;
+    double peak = 0;
+    base::Second began{};
+    base::Second over{};
+};
+
 /// A line of the history: an episode began or ended, or somebody was told.
 struct Event {
     std::string id;  // of the notice, or of the episode
@@ -52,6 +64,7 @@ struct Step {
     std::vector<std::string> dropped_rules;  // no longer there, or changed: their state is void
     std::vector<SeriesRecord> series;
     std::vector<RuleRecord> rules;
+    std::vector<DigestRecord> digests;
     std::vector<Event> events;
     std::vector<Notice> notices;
 

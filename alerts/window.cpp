@@ -23,8 +23,8 @@ WindowSpec spec_of(const Rule& rule, Comparison base, int week) {
                     week,
                     {},
                     {}};
-    // A window of weeks ago moves by the hour: what is late by seconds is in it.
-    if (base != Comparison::usual) spec.delay = delay_of(rule);
+    // A window of weeks ago that moves by the hour: what is late by seconds is in it.
+    if (base != Comparison::usual || rule.window.is_calendar()) spec.delay = delay_of(rule);
     if (goes_by_local_time(rule.window, base)) spec.zone = rule.zone;
     return spec;
 }
@@ -46,10 +46,12 @@ Span WindowSpec::at(base::Second t) const {
         case Comparison::yesterday:
         case Comparison::last_week:
             return base_span_of(frame, base, t - delay, zone);
-        case Comparison::usual:
-            return span_of(
-                frame, weeks_before(std::chrono::floor<std::chrono::hours>(t - delay), week, zone),
-                zone);
+        case Comparison::usual: {
+            // What has come of a calendar period so far grows by the second.
+            const auto end =
+                frame.is_calendar() ? t - delay : std::chrono::floor<std::chrono::hours>(t - delay);
+            return span_of(frame, weeks_before(end, week, zone), zone);
+        }
     }
     std::abort();
 }
@@ -98,6 +100,10 @@ double Window::warmed_up() const {
     const auto there = static_cast<double>((high_ - std::max(low_, span_.tail)).count());
     // Not 1 before it is: a rule must not be judged by all rows but one.
     return std::clamp(there / all, 0.0, 0.999);
+}
+
+bool Window::begins_before_store() const {
+    return !first_row_ || base::unix_seconds(span_.tail) + 1 < *first_row_;
 }
 
 const Measure* Window::find(const SeriesKey& key) const {

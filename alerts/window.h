@@ -33,7 +33,7 @@ struct WindowSpec {
     std::vector<Dimension> by;
     Frame frame;
     /// none: the window itself. Else the one that it is compared with; `usual`: the one `week`
-    /// weeks earlier, moved once an hour.
+    /// weeks earlier, of a rolling frame moved once an hour.
     Comparison base = Comparison::none;
     int week = 0;
     std::chrono::seconds delay{0};  // how far it is behind the engine time
@@ -91,6 +91,8 @@ public:
     /// 1 when every row of its span is in it; less while it is being filled, 0 while names that it
     /// needs are not known.
     double warmed_up() const;
+    /// Whether the time before the first stored row is part of it: nobody knows what was then.
+    bool begins_before_store() const;
 
     /// Null for a series without rows. What it points to is there until rows enter or leave.
     const Measure* find(const SeriesKey& key) const;
@@ -158,7 +160,8 @@ private:
     // The rows with low_ < created_at ≤ high_ are in it: all of its span, once it is full.
     base::Second low_{};
     base::Second high_{};
-    bool waits_ = false;        // for names
+    std::optional<std::int64_t> first_row_;  // created_at of the first stored row, if there is one
+    bool waits_ = false;                     // for names
     bool overflowed_ = false;   // nothing is read for it then, and it stays where it was
     bool tries_again_ = false;  // has overflowed before it was emptied
 

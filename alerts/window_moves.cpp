@@ -14,6 +14,11 @@ namespace {
 using base::unix_seconds;
 
 constexpr std::size_t kFewRows = 500;
+constexpr std::chrono::hours kHour{1};
+
+bool moves_by_hour(const WindowSpec& spec) {
+    return spec.base == Comparison::usual && !spec.frame.is_calendar();
+}
 
 }  // namespace
 
@@ -28,7 +33,10 @@ void WindowSet::Impl::place(Member& member, Span span) {
         if (again) window.reset(span);
         return;
     }
-    if (next && next->window->span_ == span && next->window->is_full()) {
+    const auto moved = span.head - window.span_.head;
+    member.hurries = moves_by_hour(window.spec_) && window.is_full() && moved > base::Seconds{0} &&
+                     moved <= kHour;
+    if (next && next->window->span_ == span) {
         window.swap_rows(*next->window);
         return;
     }
@@ -101,7 +109,7 @@ bool WindowSet::Impl::fill(std::chrono::seconds most, const Visit* visit) {
     const auto lacks = [&](const Member& member) {
         const auto& window = *member.window;
         return !window.rests() && window.low_ > window.span_.tail &&
-               window.low_ - window.span_.tail <= most;
+               (member.hurries || window.low_ - window.span_.tail <= most);
     };
     std::optional<base::Second> until;
     for (const auto& member : members) {
@@ -132,35 +140,59 @@ bool WindowSet::Impl::fill(std::chrono::seconds most, const Visit* visit) {
 }
 
 /// Takes one step towards having a window of weeks ago ready for the next hour; false when it is,
-/// or there is nothing to prepare. At the hour what is not ready is done at once, so that a value
-/// never hangs on how far this came.
+/// or there is nothing to prepare.
 bool WindowSet::Impl::prepare(Member& member) {
     const auto ahead = next_span(*member.window);
     if (!ahead) return false;
     const auto span = *ahead;
+    const auto& now = *member.window;
     if (!member.next || member.next->window->span_ != span) {
-        member.next = copy_of(member);
-        member.next->window->span_ = span;
+        const bool apart = span.tail >= now.high_ || span.head < now.high_ || span.tail < now.low_;
+        member.next = apart ? empty_like(member) : copy_of(member);
+        auto& next = *member.next->window;
+        next.span_ = span;
+        if (apart) next.low_ = next.high_ = span.head;
         return true;
     }
     auto& next = *member.next->window;
-    const bool leads = next.high_ < span.head;
-    if (!leads && next.low_ >= span.tail) return false;
-    const auto from = leads ? next.high_ : next.low_;
-    const auto to = std::min(from + kStep, leads ? span.head : span.tail);
-    read_batch(from, to);
+    if (next.overflowed_) return false;
     some.assign(1, member.next.get());
-    for (const auto& row : batch) apply(row, some, leads ? 1 : -1);
-    (leads ? next.high_ : next.low_) = to;
+    if (next.high_ < span.head) {
+        const auto to = std::min(next.high_ + kStep, span.head);
+        apply_between(next.high_, to, 1);
+        next.high_ = to;
+    } else if (next.low_ < span.tail) {
+        const auto to = std::min(next.low_ + kStep, span.tail);
+        apply_between(next.low_, to, -1);
+        next.low_ = to;
+    } else if (next.low_ > span.tail) {
+        const auto from = std::max(next.low_ - kStep, span.tail);
+        apply_between(from, next.low_, 1);
+        next.low_ = from;
+    } else {
+        return false;
+    }
     return true;
+}
+
+/// To `some`; nothing when reading fails.
+void WindowSet::Impl::apply_between(base::Second after, base::Second until, int sign) {
+    read_batch(after, until);
+    for (const auto& row : batch) apply(row, some, sign);
+}
+
+std::unique_ptr<WindowSet::Impl::Member> WindowSet::Impl::empty_like(const Member& member) {
+    const auto& window = *member.window;
+    auto like = std::make_unique<Member>(Member{nullptr, member.choice, member.grouping});
+    like->own = std::make_unique<Window>(window.spec_, window.parts_, member.choice->filter,
+                                         member.grouping->keys);
+    like->window = like->own.get();
+    return like;
 }
 
 std::unique_ptr<WindowSet::Impl::Member> WindowSet::Impl::copy_of(const Member& member) {
     const auto& window = *member.window;
-    auto copy = std::make_unique<Member>(Member{nullptr, member.choice, member.grouping});
-    copy->own = std::make_unique<Window>(window.spec_, window.parts_, member.choice->filter,
-                                         member.grouping->keys);
-    copy->window = copy->own.get();
+    auto copy = empty_like(member);
     if (!copy->window->decode(window.encode({}))) std::abort();
     copy->window->settle();
     return copy;
@@ -257,19 +289,18 @@ bool WindowSet::Impl::has_more() const {
     });
 }
 
-/// Where a window of weeks ago will be in the next hour; empty for others, and where little of what
-/// is in it will stay.
+void WindowSet::Impl::note_first_row(std::optional<std::int64_t> created) {
+    first_row = created;
+    for (const auto& member : members) member->window->first_row_ = created;
+}
+
+/// Where a window of weeks ago will be in the next hour; empty for others.
 std::optional<Span> WindowSet::Impl::next_span(const Window& window) const {
     const auto& spec = window.spec_;
-    if (spec.base != Comparison::usual || !window.is_full() || window.overflowed_) {
-        return std::nullopt;
-    }
+    if (!moves_by_hour(spec) || !window.is_full() || window.overflowed_) return std::nullopt;
     const auto hour = std::chrono::floor<std::chrono::hours>(time - spec.delay);
-    const auto span = spec.at(hour + std::chrono::hours{1} + spec.delay);
-    const bool apart =
-        span.tail >= window.high_ || span.head < window.high_ || span.tail < window.low_;
-    if (apart || span == window.span_) return std::nullopt;
-    return span;
+    const auto span = spec.at(hour + kHour + spec.delay);
+    return span == window.span_ ? std::nullopt : std::optional{span};
 }
 
 }  // namespace quotafuse::alerts

@@ -59,6 +59,8 @@ WindowSet::Impl::Grouping& WindowSet::Impl::grouping_of(const WindowSpec& spec) 
 void WindowSet::Impl::begin(Member& member) {
     auto& window = *member.window;
     member.next.reset();
+    member.hurries = false;
+    window.first_row_ = first_row;
     window.waits_ = member.needs_names() && !directory.known;
     window.reset(window.motion_.at(time));
 }
@@ -162,6 +164,7 @@ void WindowSet::start(base::Second t, const std::vector<WindowRecord>& records) 
     all.started = true;
     all.time = t;
     all.cache.clear();
+    all.note_first_row(all.reader.first_row());
     all.visited = all.visited_low = all.visited_at(t);
     for (const auto& member : all.members) {
         all.begin(*member);
@@ -202,6 +205,9 @@ std::vector<WindowRecord> WindowSet::records(base::Second seen) const {
 void WindowSet::feed(const sync::Row& row) {
     auto& all = *impl_;
     all.cache.feed(row);
+    if (row.created_at < all.first_row.value_or(row.created_at + 1)) {
+        all.note_first_row(row.created_at);
+    }
     all.collect_holders(row);
     if (all.some.empty()) return;
     all.apply(row, all.some, 1);

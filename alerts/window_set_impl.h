@@ -46,6 +46,9 @@ struct WindowSet::Impl {
         /// Of a window of weeks ago, which moves once an hour: the same an hour later, made ready
         /// while that hour lasts. Null until it is begun.
         std::unique_ptr<Member> next{};
+        /// It was full until the hour: what it lacks is filled at once, or its values would hang
+        /// on how far `next` had come.
+        bool hurries = false;
         std::unique_ptr<Window> own{};  // of a `next`
         bool needs_names() const { return choice->filter.needs_names() || grouping->by_directory; }
     };
@@ -72,7 +75,10 @@ struct WindowSet::Impl {
     bool prepare(Member& member);
     bool prepare_next();
     static std::unique_ptr<Member> copy_of(const Member& member);
+    static std::unique_ptr<Member> empty_like(const Member& member);
+    void note_first_row(std::optional<std::int64_t> created);
     void read_batch(base::Second after, base::Second until);
+    void apply_between(base::Second after, base::Second until, int sign);
     void collect_holders(const sync::Row& row);
     bool move_heads();
     bool move_tails();
@@ -100,10 +106,11 @@ struct WindowSet::Impl {
     std::vector<std::unique_ptr<Member>> members;
     bool started = false;
     base::Second time{};
-    base::Second visited{};               // rows up to there were visited when they entered …
-    base::Second visited_low{};           // … and those after it while windows were filled
-    std::chrono::seconds reading{kStep};  // so much is read at once to fill windows
-    std::uint64_t rows = 0;               // applied
+    base::Second visited{};                 // rows up to there were visited when they entered …
+    base::Second visited_low{};             // … and those after it while windows were filled
+    std::chrono::seconds reading{kStep};    // so much is read at once to fill windows
+    std::uint64_t rows = 0;                 // applied
+    std::optional<std::int64_t> first_row;  // created_at of the first stored one
 
     std::vector<Edge> edges;  // scratch; the first edge_count count
     std::size_t edge_count = 0;

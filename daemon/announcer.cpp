@@ -38,9 +38,26 @@ Announcer::Announcer(Rooms rooms, const Config& config, const base::Clock& clock
 
 void Announcer::advance(base::Second t) {
     write(unsaved_);  // what the last call could not write
-    unsaved_ = rooms_.engine.advance(t, clock_.now());
+    const auto next = rooms_.engine.time() + base::Seconds{1};
+    const auto now = clock_.now();
+    unsaved_ = rooms_.engine.advance(t, now);
+    note_late(next, std::min(rooms_.engine.time(), now - alerts::kLate - base::Seconds{1}));
     write(unsaved_);
     hand_over_orders();
+}
+
+/// Replay goes by rows, which do not tell when a second was looked at.
+void Announcer::note_late(base::Second first, base::Second last) {
+    if (last < first) return;
+    const auto detail = std::to_string(base::unix_seconds(last));
+    const auto follows = [&](const alerts::EngineEvent& former) {
+        return former.detail == std::to_string(base::unix_seconds(first) - 1);
+    };
+    if (!late_.empty() && follows(late_.back())) {
+        late_.back().detail = detail;
+    } else {
+        late_.push_back({alerts::EngineEvent::Kind::late, first, detail});
+    }
 }
 
 void Announcer::advance_self() {
@@ -76,16 +93,26 @@ void Announcer::checkpoint_if_due() {
     if (rooms_.engine.time() - saved_ >= kCheckpointInterval) checkpoint();
 }
 
+/// What the engine decided on time is late, too, when the store could not take it for long.
+void Announcer::take_back_actions(alerts::Step& step) {
+    const auto before = clock_.now() - 2 * alerts::kLate;
+    for (const auto& notice : step.notices) {
+        if (!notice.late && notice.action && notice.at < before) note_late(notice.at, notice.at);
+    }
+    rooms_.engine.take_back_actions(step, before);
+}
+
 /// One transaction: the new state, what people are to be told, what the breaker is asked for.
 void Announcer::write(alerts::Step& step) {
     if (step.empty()) return;
+    take_back_actions(step);
     std::vector<Order> orders;
     std::vector<alerts::Notice> late;
     base::WriteTransaction transaction{rooms_.database};
     alerts::save_state(rooms_.database, step);
+    for (const auto& event : late_) alerts::save_event(rooms_.database, event);
     for (const auto& notice : step.notices) {
-        // What the engine decided on time is late, too, when the store could not take it for long.
-        if (notice.late || clock_.now() - notice.at > 2 * alerts::kLate) {
+        if (notice.late) {
             late.push_back(notice);
         } else {
             announce(notice, orders);
@@ -93,6 +120,7 @@ void Announcer::write(alerts::Step& step) {
     }
     if (!late.empty()) announce_late(late);
     transaction.commit();
+    late_.clear();
     if (step.time != base::Second{}) saved_ = step.time;
     std::move(orders.begin(), orders.end(), std::back_inserter(orders_));
     for (const auto& notice : std::exchange(step, {}).notices) {

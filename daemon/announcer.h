@@ -8,6 +8,7 @@
 
 #include "alerts/engine.h"
 #include "alerts/self_alerts.h"
+#include "alerts/state_store.h"
 #include "base/clock.h"
 #include "base/database.h"
 #include "base/log.h"
@@ -70,6 +71,8 @@ private:
         Waiting waiting;
     };
     void write(alerts::Step& step);
+    void take_back_actions(alerts::Step& step);
+    void note_late(base::Second first, base::Second last);
     void announce(const alerts::Notice& notice, std::vector<Order>& orders);
     void announce_late(const std::vector<alerts::Notice>& notices);
     std::optional<circuit_breaker::TripRequest> request_of(const alerts::Notice& notice) const;
@@ -88,6 +91,7 @@ private:
     alerts::Step unsaved_;                            // decided, not yet on record,
     alerts::Step unsaved_self_;                       // both
     base::Second saved_{};                            // the engine time on record
+    std::vector<alerts::EngineEvent> late_;           // to go on record with the next step
     std::deque<Order> orders_;                        // on record, not yet handed to the breaker
     std::map<std::string, Waiting> waiting_;          // by trip id
     std::map<std::string, std::string> told_errors_;  // rule → what the log has heard of it

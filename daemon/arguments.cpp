@@ -18,7 +18,8 @@ constexpr auto kReplayJson =
     "channel, "
     "at, cost_usd)}]; notes: [text]. Times are unix seconds. With --suggest: {rule, limit, from, "
     "until, "
-    "suggestions: [{per_month, limit (null for none), firings}]}.";
+    "suggestions: [{per_month, limit (null for none), firings}]}. With --compare: {from, until, "
+    "same, differences: [{only (daemon or replay), at, rule, key, what, reason, value}], notes}.";
 
 class Parser {
 public:
@@ -153,6 +154,10 @@ private:
             ->add_option("--suggest", typed.suggest,
                          "limits at which this rule would fire about 1, 5 and 20 times a month")
             ->excludes(rule);
+        replay
+            ->add_flag("--compare", typed.compare,
+                       "whether the rules decide now as the daemon did then; ends with 1 where not")
+            ->excludes("--suggest");
         with_json(replay);
         replay->footer(kReplayJson);
     }

@@ -26,6 +26,7 @@ struct ReplayArguments {
     std::string since = "30d";  // how long ago, or a local time
     std::string until;          // a local time; empty = now
     std::string suggest;        // the rule whose limit is wanted
+    bool compare = false;       // with what the daemon wrote
 };
 
 /// `quotafuse init …`

@@ -60,7 +60,13 @@ bool needs_kind(const Rule& rule, const std::string& kind) {
            (kind == "users" && needs.users);
 }
 
-constexpr std::string_view kNoFailures = "One API logs no failed request";
+/// Why a rule can say nothing here; empty also for one that is for another gateway: that is left
+/// alone, as if it were switched off.
+std::string cannot_give_here(const Rule& rule, sync::Gateway gateway) {
+    if (rule.gateway && *rule.gateway != gateway) return {};
+    const auto why = alerts::cannot_give(rule, gateway);
+    return why.empty() ? why : why + ": the rule has nothing to go by";
+}
 
 /// Takes the rule out of the count that it is in: it is in error instead.
 void uncount(alerts::Overview& overview, const std::string& rule) {
@@ -98,10 +104,11 @@ void add_unreadable(alerts::Overview& overview, const std::vector<Rule>& rules,
 
 void add_unlogged(alerts::Overview& overview, const std::vector<Rule>& rules,
                   std::optional<sync::Gateway> gateway) {
-    if (gateway != sync::Gateway::one_api) return;
+    if (!gateway) return;
     for (const auto& rule : rules) {
-        if (rule.enabled && needs_failed_requests(rule))
-            add_error(overview, rule.name, fmt::format("{}: it never fires", kNoFailures));
+        if (!rule.enabled) continue;
+        if (const auto why = cannot_give_here(rule, *gateway); !why.empty())
+            add_error(overview, rule.name, why);
     }
 }
 
@@ -136,11 +143,17 @@ std::vector<std::string> blind_spots(const Config& config) {
 
 std::vector<std::string> blind_spots(const Config& config, const GatewaySight& sight) {
     std::vector<std::string> found;
+    std::map<std::string, std::vector<std::string>> by_reason;
+    for (const auto& rule : config.rules) {
+        if (!rule.enabled || !sight.gateway) continue;
+        if (const auto why = cannot_give_here(rule, *sight.gateway); !why.empty())
+            by_reason[why].push_back(rule.name);
+    }
+    for (const auto& [why, rules] : by_reason)
+        found.push_back(fmt::format("{}: {}", named(rules), why));
     const auto on_errors = choose(config, needs_failed_requests);
-    if (!on_errors.empty() && sight.gateway == sync::Gateway::one_api) {
-        found.push_back(
-            fmt::format("{}: One API logs no failed request: it never fires", named(on_errors)));
-    } else if (!on_errors.empty() && sight.rows > 0 && sight.errors == 0) {
+    const bool logs_errors = sight.gateway != sync::Gateway::one_api;
+    if (!on_errors.empty() && logs_errors && sight.rows > 0 && sight.errors == 0) {
         found.push_back(fmt::format(
             "{}: none of the newest {} rows is a failed request: New API logs them only with "
             "ERROR_LOG_ENABLED=true in its environment",

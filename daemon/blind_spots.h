@@ -37,7 +37,8 @@ std::vector<std::string> blind_spots(const Config& config, std::optional<base::S
 /// Those that need what the account may not read.
 void add_unreadable(alerts::Overview& overview, const std::vector<alerts::Rule>& rules,
                     const std::map<std::string, std::string>& troubles);
-/// Those on failed requests, where the gateway logs none: known only once it has been read.
+/// Those that ask for what the gateway has not, e.g. failed requests: known only once it has been
+/// read. Rules that are for another gateway are none of them.
 void add_unlogged(alerts::Overview& overview, const std::vector<alerts::Rule>& rules,
                   std::optional<sync::Gateway> gateway);
 /// Both, each with its reason.

@@ -43,7 +43,7 @@ Daemon::Daemon(const Config& config, const base::Clock& clock, const base::Log& 
       lock_(config.store + ".lock"),
       database_(config.store, all_schemas()),
       store_(database_, config.keep, config.timezone),
-      engine_(config.rules, store_, engine_options(config.rules, config.keep)),
+      engine_(config.rules, store_, engine_options(config.keep)),
       self_alerts_(config.self_notify, config.timezone),
       gauges_(database_, store_),
       outbox_(database_),

@@ -4,22 +4,16 @@
 
 #include <fmt/format.h>
 
-#include "alerts/rule_loader.h"
+#include "daemon/info_needs.h"
 
 namespace quotafuse::daemon {
 
 using alerts::EngineEvent;
 
-alerts::Engine::Options engine_options(const std::vector<alerts::Rule>& rules,
-                                       const sync::Keep& keep) {
+alerts::Engine::Options engine_options(const sync::Keep& keep) {
     alerts::Engine::Options options;
     options.weeks = alerts::kMostWeeks;
-    for (const auto& rule : rules) {
-        if (!rule.enabled || rule.compare_to != alerts::Comparison::usual) continue;
-        options.weeks =
-            std::min(options.weeks, alerts::weeks_kept(alerts::longest(rule.window), keep.rows));
-    }
-    options.weeks = std::max(options.weeks, alerts::kLeastWeeks);
+    options.kept = keep.rows;
     return options;
 }
 
@@ -35,7 +29,8 @@ bool EngineFile::restore() {
     const auto& directory = rooms_.gauges.directory();
     if (directory.known) rooms_.engine.use(directory);
     for (const auto& rule : rooms_.engine.restore(saved, clock_.now(), windows)) say(rule);
-    if (directory.known) rooms_.engine.observe(rooms_.gauges.current());
+    if (saved.time && *saved.time < rooms_.engine.time()) left_off_ = saved.time;
+    rooms_.engine.observe(rooms_.gauges.current());
     rooms_.self_alerts.restore(saved);
     rooms_.engine.use_self_alerts(
         [&own = rooms_.self_alerts](std::string_view name) { return own.fires(name); });
@@ -60,9 +55,16 @@ void EngineFile::say(const alerts::VoidRule& rule) const {
 }
 
 void EngineFile::note(EngineEvent::Kind kind) {
+    const bool begins = kind == EngineEvent::Kind::started || kind == EngineEvent::Kind::reloaded;
+    const auto detail = begins && left_off_ ? std::to_string(base::unix_seconds(*left_off_)) : "";
     base::WriteTransaction transaction{rooms_.database};
-    alerts::save_event(rooms_.database, {kind, rooms_.engine.time(), {}});
+    alerts::save_event(rooms_.database, {kind, rooms_.engine.time(), detail});
     transaction.commit();
+}
+
+void EngineFile::expect_objects() {
+    const auto needs = needs_of(rooms_.engine.rules());
+    rooms_.engine.observe(rooms_.gauges.begin(needs, rooms_.engine.time()));
 }
 
 void EngineFile::save_windows_if_due() {

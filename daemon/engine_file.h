@@ -1,5 +1,8 @@
 #pragma once
 
+#include <optional>
+#include <vector>
+
 #include "alerts/engine.h"
 #include "alerts/self_alerts.h"
 #include "base/clock.h"
@@ -10,9 +13,8 @@
 
 namespace quotafuse::daemon {
 
-/// How far `usual` looks back: as far as every rule that compares with it can read.
-alerts::Engine::Options engine_options(const std::vector<alerts::Rule>& rules,
-                                       const sync::Keep& keep);
+/// How far `usual` looks back: as far as rows are kept, each rule for itself.
+alerts::Engine::Options engine_options(const sync::Keep& keep);
 
 /// What the engine takes up from the store at a start, and leaves there for the next one. Pipeline
 /// thread only; throws SQLite::Exception.
@@ -34,7 +36,12 @@ public:
     /// directly after Engine::advance().
     void save_windows_if_due();
     void save_windows();
+    /// Of a start also where the last run had come to, if that is not where this one goes on.
     void note(alerts::EngineEvent::Kind kind);
+    /// Before the first look at the gateway's objects, and after restore(): what is stored of them
+    /// is of the last run, and rules wait until what they need has been read again. May be
+    /// repeated.
+    void expect_objects();
 
     static constexpr base::Seconds kSaveInterval{600};
 
@@ -45,6 +52,7 @@ private:
     const base::Clock& clock_;
     const base::Log& log_;
     base::MonoTime next_save_;
+    std::optional<base::Second> left_off_;  // by the last run, where this one skips seconds
 };
 
 }  // namespace quotafuse::daemon

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "alerts/gauge_meter.h"
+
 namespace quotafuse::daemon {
 namespace {
 
@@ -21,6 +23,7 @@ void add(sync::InfoNeeds& needs, const Rule& rule) {
     if (is(Metric::token_remaining, Metric::token_used_percent, Metric::token_expires_in))
         needs.tokens = true;
     if (is(Metric::user_remaining, Metric::user_used_percent)) needs.users = true;
+    if (alerts::needs_owners(rule)) needs.users = true;
     // A silent key is an alert only while it exists.
     if (!alerts::keeps_keys(rule)) return;
     if (groups_by(rule, Dimension::token)) needs.tokens = true;

@@ -18,7 +18,8 @@ using notifiers::Message;
 Message::Kind kind_of(Reason reason) {
     if (reason == Reason::resolved) return Message::Kind::resolved;
     if (reason == Reason::reminder) return Message::Kind::reminder;
-    if (reason == Reason::first_look) return Message::Kind::summary;
+    if (reason == Reason::first_look || reason == Reason::came_and_went)
+        return Message::Kind::summary;
     return Message::Kind::firing;
 }
 
@@ -37,6 +38,12 @@ std::string Messages::what(const Notice& notice) const {
     // Silence is no recovery.
     if (notice.ended == alerts::Ending::no_traffic) {
         return std::string{words_.say("已结束（无流量）", "Over, without traffic")};
+    }
+    if (notice.ended == alerts::Ending::gone)
+        return std::string{words_.say("已结束（对象已消失）", "Over, it is gone")};
+    if (notice.reason == Reason::came_and_went) {
+        return std::string{
+            words_.say("非生效时段内触发过，已结束", "Came and went outside the active hours")};
     }
     switch (kind_of(notice.reason)) {
         case Message::Kind::resolved:
@@ -86,10 +93,8 @@ Message Messages::alert(const Notice& notice, const TripResult* trip) const {
     add_times(notice, message);
     add_remarks(notice, message);
     add_series(notice, message);
-    for (const auto& one : notice.contributions) {
-        if (one.parts.empty()) continue;
-        message.lines.push_back(
-            fmt::format("{} {}", words_.dimension(one.dimension), words_.parts(one)));
+    for (auto& line : words_.explanation(notice.contributions)) {
+        message.lines.push_back(std::move(line));
     }
     if (trip != nullptr) add_trip(*trip, message);
     message.footer = footer(notice.event_id, notice.zone, notice.at);
@@ -97,6 +102,7 @@ Message Messages::alert(const Notice& notice, const TripResult* trip) const {
 }
 
 void Messages::add_series(const Notice& notice, Message& message) const {
+    if (notice.reason == Reason::came_and_went) return;  // it stands with its numbers
     for (const auto& one : notice.series) {
         message.lines.push_back(
             fmt::format("{}: {}", alerts::describe(one.key), value_text(notice, one.value)));
@@ -117,11 +123,13 @@ void Messages::add_numbers(const Notice& notice, Message& message) const {
     auto limit =
         fmt::format("{} {}", notice.below ? "<" : ">", value_text(notice, notice.threshold));
     if (const auto window = words_.window(notice); !window.empty()) limit += ", " + window;
-    const bool several = notice.reason == Reason::first_look && !notice.series.empty();
+    const bool several = notice.reason == Reason::came_and_went ||
+                         (notice.reason == Reason::first_look && !notice.series.empty());
     message.facts.push_back(
         {std::string{alerts::metric_name(notice.metric)},
          several ? limit : fmt::format("{} ({})", value_text(notice, notice.value), limit)});
     add_comparison(notice, message);
+    if (notice.reason == Reason::came_and_went) return add_worst(notice, message);
     if (notice.reason == Reason::resolved || notice.reason == Reason::reminder) {
         message.facts.push_back(
             {std::string{words_.say("峰值", "Worst")}, value_text(notice, notice.peak)});
@@ -132,6 +140,18 @@ void Messages::add_numbers(const Notice& notice, Message& message) const {
                                                       : words_.say("请求数", "Requests")},
                                  group_digits(notice.requests)});
     }
+}
+
+/// Of several episodes the numbers are those of the worst.
+void Messages::add_worst(const Notice& notice, Message& message) const {
+    message.facts.push_back(
+        {std::string{words_.say("触发次数", "Episodes")}, group_digits(notice.episodes)});
+    auto worst = value_text(notice, notice.peak);
+    for (const auto& one : notice.series) {
+        for (const auto& part : one.key)
+            worst += fmt::format(" · {} {}", words_.dimension(part.dimension), part.display);
+    }
+    message.facts.push_back({std::string{words_.say("峰值", "Worst")}, std::move(worst)});
 }
 
 void Messages::add_comparison(const Notice& notice, Message& message) const {
@@ -148,8 +168,9 @@ void Messages::add_comparison(const Notice& notice, Message& message) const {
 
 void Messages::add_times(const Notice& notice, Message& message) const {
     if (notice.reason == Reason::first_look) return;
-    message.facts.push_back(
-        {std::string{words_.say("开始", "Since")}, notice.zone.format(notice.since)});
+    const auto label = notice.episodes > 1 ? words_.say("最严重一次始于", "The worst began")
+                                           : words_.say("开始", "Since");
+    message.facts.push_back({std::string{label}, notice.zone.format(notice.since)});
     if (notice.duration.count() > 0) {
         message.facts.push_back(
             {std::string{words_.say("持续", "Lasted")}, base::format_duration(notice.duration)});

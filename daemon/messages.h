@@ -33,6 +33,7 @@ private:
     std::string title(const alerts::Notice& notice) const;
     std::string what(const alerts::Notice& notice) const;
     void add_numbers(const alerts::Notice& notice, notifiers::Message& message) const;
+    void add_worst(const alerts::Notice& notice, notifiers::Message& message) const;
     void add_comparison(const alerts::Notice& notice, notifiers::Message& message) const;
     void add_times(const alerts::Notice& notice, notifiers::Message& message) const;
     void add_remarks(const alerts::Notice& notice, notifiers::Message& message) const;

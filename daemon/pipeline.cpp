@@ -151,6 +151,7 @@ void Pipeline::start() {
         rooms_.announcer.resume();
         restored_ = true;
     }
+    rooms_.file.expect_objects();
     rooms_.silences.load();
     rooms_.courier.start();
     using Kind = alerts::EngineEvent::Kind;

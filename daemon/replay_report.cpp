@@ -55,7 +55,67 @@ Json trip_json(const Episode::Trip& trip, double dollars) {
     return {{"channel", trip.channel}, {"at", base::unix_seconds(trip.at)}, {"cost_usd", dollars}};
 }
 
+/// Of a key as it is stored: the id or the text of each part.
+std::string key_text(const std::string& stored) {
+    std::string text;
+    for (const auto& part : Json::parse(stored, nullptr, false)) {
+        if (!part.is_array() || part.size() != 2 || !part[1].is_string()) continue;
+        const auto name = part[1].get<std::string>();
+        text += (text.empty() ? "" : ", ") + (name.empty() ? part[0].dump() : name);
+    }
+    return text;
+}
+
+std::string difference_text(const alerts::HistoryComparison::Difference& difference,
+                            const base::TimeZone& zone) {
+    const auto& event = difference.event;
+    const auto key = key_text(event.key);
+    return fmt::format("only {}  {}  {}{}{}: {}, {}{}", difference.recorded ? "daemon" : "replay",
+                       zone.format(event.at), event.rule, key.empty() ? "" : " ", key, event.what,
+                       event.reason,
+                       event.value ? fmt::format(", value {}", plain_number(*event.value)) : "");
+}
+
 }  // namespace
+
+std::string comparison_text(const alerts::HistoryComparison& comparison,
+                            const base::TimeZone& zone) {
+    const auto events = [](std::size_t count) {
+        return fmt::format("{} event{}", group_digits(static_cast<std::int64_t>(count)),
+                           count == 1 ? "" : "s");
+    };
+    auto text =
+        fmt::format("{} to {}\n", zone.format(comparison.from), zone.format(comparison.until));
+    for (const auto& note : comparison.notes) text += fmt::format("note: {}\n", note);
+    const auto& differences = comparison.differences;
+    if (differences.empty()) return text + "same: " + events(comparison.same);
+    text += fmt::format("different: {}; the same: {}", events(differences.size()),
+                        events(comparison.same));
+    const auto shown = std::min(differences.size(), ReplayReport::kMostShown);
+    for (std::size_t i = 0; i < shown; ++i) text += '\n' + difference_text(differences[i], zone);
+    if (differences.size() > shown)
+        text += "\nand more; --rule NAME compares one rule, --json shows all";
+    return text;
+}
+
+std::string comparison_json(const alerts::HistoryComparison& comparison) {
+    Json differences = Json::array();
+    for (const auto& [event, recorded] : comparison.differences) {
+        differences.push_back({{"only", recorded ? "daemon" : "replay"},
+                               {"at", base::unix_seconds(event.at)},
+                               {"rule", event.rule},
+                               {"key", event.key},
+                               {"what", event.what},
+                               {"reason", event.reason},
+                               {"value", event.value ? Json(*event.value) : Json()}});
+    }
+    const Json all{{"from", base::unix_seconds(comparison.from)},
+                   {"until", base::unix_seconds(comparison.until)},
+                   {"same", comparison.same},
+                   {"differences", std::move(differences)},
+                   {"notes", comparison.notes}};
+    return all.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
 
 std::string plain_number(double value) {
     auto text = fmt::format("{:.6f}", value);

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "alerts/comparison.h"
 #include "alerts/replay.h"
 #include "alerts/rule.h"
 #include "base/time_zone.h"
@@ -13,6 +14,12 @@ namespace quotafuse::daemon {
 std::string plain_number(double value);
 /// A value of the rule as people read it, with its unit: "7,600,000 tokens", "+400 %".
 std::string limit_text(const alerts::Rule& rule, double value);
+
+/// Whether replay says what the daemon wrote, for people: at most ReplayReport::kMostShown events.
+std::string comparison_text(const alerts::HistoryComparison& comparison,
+                            const base::TimeZone& zone);
+/// One line; `quotafuse replay --help` says what is in it.
+std::string comparison_json(const alerts::HistoryComparison& comparison);
 
 /// What a replay found, for people and for programs. Episodes of rules that are not in `rules` are
 /// left out.

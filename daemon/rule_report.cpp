@@ -87,6 +87,8 @@ std::string why(const Evaluation& evaluation, const Rule& rule) {
             return "told: it has fired since before the active hours";
         case Reason::flapping:
             return "told once for all that follow: it comes and goes";
+        case Reason::came_and_went:
+            return "told in one summary: it came and went outside the active hours";
         case Reason::action:
             return "told, although muted: the breaker is asked to act";
         case Reason::inactive:
@@ -115,7 +117,7 @@ std::string why(const Evaluation& evaluation, const Rule& rule) {
         case Reason::silenced:
             return "held by a silence: `quotafuse silence list`";
         case Reason::inhibited:
-            return fmt::format("held while one of these fires: {}",
+            return fmt::format("held while one of these fires or warms up: {}",
                                fmt::join(rule.inhibited_by, ", "));
         case Reason::max_series:
             return fmt::format("{} series fire and were told already (`max_series`)",
@@ -125,7 +127,7 @@ std::string why(const Evaluation& evaluation, const Rule& rule) {
         case Reason::resolved_off:
             return "over, and the rule does not say so (`resolved: false`)";
         case Reason::new_period:
-            return "over, because its calendar period is";
+            return "over, because its calendar period or fixed window is";
         case Reason::no_value:
             return "there is nothing to measure";
     }

@@ -12,7 +12,6 @@
 namespace quotafuse::daemon {
 namespace {
 
-using alerts::EngineEvent;
 using alerts::Silence;
 using Json = nlohmann::ordered_json;
 
@@ -100,8 +99,6 @@ std::string SilenceBook::add(const std::string& request_json) {
     write([&] {
         base::WriteTransaction transaction{rooms_.database};
         silence.id = alerts::add_silence(rooms_.database, silence);
-        alerts::save_event(rooms_.database, {EngineEvent::Kind::silenced, rooms_.engine.time(),
-                                             alerts::to_json(silence)});
         transaction.commit();
     });
     auto all = silences_;
@@ -138,8 +135,6 @@ std::string SilenceBook::end(const std::string& request_json) {
     write([&] {
         base::WriteTransaction transaction{rooms_.database};
         alerts::end_silence(rooms_.database, id, ended.until);
-        alerts::save_event(rooms_.database, {EngineEvent::Kind::silence_ended, rooms_.engine.time(),
-                                             std::to_string(id)});
         transaction.commit();
     });
     auto left = silences_;

@@ -1,21 +1,57 @@
 #include "daemon/wording.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
-#include <vector>
 
 #include <fmt/format.h>
 
 #include "alerts/self_alerts.h"
 #include "base/duration.h"
+#include "base/text.h"
 #include "daemon/number_format.h"
 
 namespace quotafuse::daemon {
 
 using alerts::Comparison;
+using alerts::Contribution;
 using alerts::Dimension;
 using alerts::Frame;
 using alerts::Notice;
+
+namespace {
+
+/// Of one name among up to fifteen, in bytes: clients may ask for a model of any length.
+constexpr std::size_t kMostName = 80;
+
+/// The share that the line is there for.
+double leading_share(const Contribution& contribution) {
+    const auto& first = contribution.parts.front();
+    return first.share_of_rise.value_or(first.share);
+}
+
+/// Of a few groups, routes or providers one has nearly all as a rule: that half of the value is one
+/// key says more.
+double weight_of(Dimension dimension) {
+    switch (dimension) {
+        case Dimension::channel:
+        case Dimension::model:
+        case Dimension::token:
+        case Dimension::user:
+        case Dimension::code:
+        case Dimension::ip:
+            return 1;
+        case Dimension::provider:
+        case Dimension::tag:
+        case Dimension::group:
+        case Dimension::route:
+        case Dimension::status:
+            return 0.5;
+    }
+    std::abort();
+}
+
+}  // namespace
 
 std::string value_text(const Notice& notice, const std::optional<double>& value) {
     if (!value) return "–";
@@ -105,10 +141,35 @@ std::string Wording::comparison(const Notice& notice) const {
     std::abort();
 }
 
-std::string Wording::parts(const alerts::Contribution& contribution) const {
+std::vector<std::string> Wording::explanation(
+    const std::vector<Contribution>& contributions) const {
+    std::vector<const Contribution*> told;
+    for (const auto& one : contributions) {
+        if (!one.parts.empty()) told.push_back(&one);
+    }
+    std::ranges::stable_sort(told, std::ranges::greater{}, [](const Contribution* one) {
+        return leading_share(*one) * weight_of(one->dimension);
+    });
+    if (told.size() > kMostDimensionsTold) told.resize(kMostDimensionsTold);
+    std::ranges::stable_sort(told, std::ranges::greater{},
+                             [](const Contribution* one) { return leading_share(*one); });
+    std::vector<std::string> lines;
+    for (const auto* const one : told) {
+        lines.push_back(fmt::format("{} {}", dimension(one->dimension), parts(*one)));
+    }
+    if (!told.empty() && told.front()->newest_rows) {
+        const auto rows = group_digits(*told.front()->newest_rows);
+        lines.push_back(chinese() ? fmt::format("以上占比仅按最新的 {} 行日志计算", rows)
+                                  : fmt::format("Shares are of the newest {} rows", rows));
+    }
+    return lines;
+}
+
+std::string Wording::parts(const Contribution& contribution) const {
     std::vector<std::string> texts;
     for (const auto& part : contribution.parts) {
-        auto text = fmt::format("{} {} %", part.name.display, std::lround(part.share));
+        auto text = fmt::format("{} {} %", base::cut_bytes(part.name.display, kMostName),
+                                std::lround(part.share));
         if (part.share_of_rise) {
             const auto rise = std::lround(*part.share_of_rise);
             text += chinese() ? fmt::format("（占增量 {} %）", rise)

@@ -1,14 +1,19 @@
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "alerts/notice.h"
 #include "alerts/rule.h"
 #include "daemon/config.h"
 
 namespace quotafuse::daemon {
+
+/// A message is read on a telephone, at night.
+inline constexpr std::size_t kMostDimensionsTold = 5;
 
 /// The words of messages in one of the two languages.
 class Wording {
@@ -25,12 +30,16 @@ public:
     std::string window(const alerts::Notice& notice) const;
     /// "与前 1h 相比", "against the same time yesterday"; empty without a comparison.
     std::string comparison(const alerts::Notice& notice) const;
-    /// "gpt-4o 81 % · gpt-4 12 %", each with its share of a rise where that is known.
-    std::string parts(const alerts::Contribution& contribution) const;
+    /// Lines such as "Model gpt-4o 81 % · gpt-4 12 %", each part with its share of a rise where
+    /// that is known, and what the shares are of where they are not of the whole value. At most
+    /// kMostDimensionsTold dimensions: those with the largest parts, the largest first.
+    std::vector<std::string> explanation(
+        const std::vector<alerts::Contribution>& contributions) const;
     /// What a built-in alert says in a few words; empty for a rule of a file.
     std::string_view self_alert(std::string_view rule) const;
 
 private:
+    std::string parts(const alerts::Contribution& contribution) const;
     std::string former_period(const alerts::Frame& frame) const;
     Language language_;
 };

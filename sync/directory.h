@@ -10,7 +10,7 @@
 namespace quotafuse::sync {
 
 /// What the gateway calls its objects, as of the last snapshot; texts are ids of the store's
-/// dictionary. Ids of objects that are not in here were deleted, or their kind may not be read.
+/// dictionary. What is not in here was deleted, or was not read yet, or may not be: see Extent.
 struct Directory {
     struct Channel {
         std::string name;

@@ -60,6 +60,19 @@ struct InfoNeeds {
     bool operator==(const InfoNeeds&) const = default;
 };
 
+/// Of objects at the gateway. Stored by these numbers: never renumber.
+enum class ObjectKind : std::uint8_t { channels = 1, tokens = 2, users = 3, abilities = 4 };
+
+/// How much of a kind has been read since the program began. Stored by these numbers: never
+/// renumber.
+enum class Extent : std::uint8_t {
+    unread = 0,   // nobody needs it: what is stored of it may be of any age
+    begun = 1,    // it is read slice by slice, and some are still to come
+    refused = 2,  // it may not be read
+    most = 3,     // as many as are watched: what was not met may be one of the others
+    all = 4,
+};
+
 /// The ids that a snapshot shows: what lies between them and is not in it, is gone.
 struct Coverage {
     static constexpr std::int64_t kHighest = std::numeric_limits<std::int64_t>::max();
@@ -85,7 +98,7 @@ struct GatewayInfo {
     std::map<std::int64_t, UserInfo> users;
     Coverage users_covered;
     /// For each group × model that any channel is set up for, how many serve it: enabled, and with
-    /// an enabled ability. Empty before all have been read once.
+    /// an enabled ability. Empty before all have been read once, the channels too.
     using Route = std::pair<std::string, std::string>;
     std::optional<std::map<Route, int>> healthy;
     double quota_per_unit = 500'000;  // quota for one US dollar
@@ -99,6 +112,7 @@ struct GatewayInfo {
     /// What is needed and cannot be had, by kind ("balances", "keys", "abilities", "tokens",
     /// "users"): why, and what to do.
     std::map<std::string, std::string> troubles;
+    std::map<ObjectKind, Extent> extents;
     bool operator==(const GatewayInfo&) const = default;
 };
 

@@ -113,7 +113,8 @@ std::vector<GaugeChange> gauges_at(SQLite::Database& database, std::int64_t t) {
     query.bind(1, t);
     std::vector<GaugeChange> gauges;
     while (query.executeStep()) {
-        if (!query.isColumnNull(5)) gauges.push_back(read_change(query));
+        auto gauge = read_change(query);
+        if (gauge.value || is_status(gauge.key.gauge)) gauges.push_back(std::move(gauge));
     }
     return gauges;
 }

@@ -35,7 +35,7 @@ inline constexpr auto kGaugesAt =
 
 GaugeChange read_change(const SQLite::Statement& query);
 
-/// Gauges with a value, as of t.
+/// Gauges with a value, as of t, and the status of what is gone, without one.
 std::vector<GaugeChange> gauges_at(SQLite::Database& database, std::int64_t t);
 Directory read_directory(SQLite::Database& database);
 

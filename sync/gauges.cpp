@@ -66,6 +66,8 @@ struct Gauges::Impl {
     void take_users(const GatewayInfo& info, Taking& taking);
     void take_routes(const GatewayInfo& info, Taking& taking);
     void take_state(const GatewayInfo& info, Taking& taking);
+    void take_extent(ObjectKind kind, Extent extent, Taking& taking);
+    std::vector<GaugeChange> write(base::Second at, const std::function<void(Taking&)>& take);
     void set(const GaugeKey& key, std::optional<double> value, Taking& taking);
     std::int64_t series_of(const GaugeKey& key);
     template <class Objects, class Shown, std::size_t count>
@@ -77,6 +79,7 @@ struct Gauges::Impl {
     Store& store;
     Directory directory;
     std::map<GaugeKey, Newest> newest;
+    std::map<GaugeKey, std::int64_t> ended;  // statuses: since when there is none any more
     std::int64_t newest_at = 0;
     SQLite::Statement put_series;
     SQLite::Statement find_series;
@@ -114,7 +117,11 @@ Gauges::Impl::Impl(base::Database& opened, Store& interns)
       put_state(opened.handle(), "UPDATE gateway_state SET known = 1, quota_per_unit = ?") {
     for (const auto& gauge : gauges_at(opened.handle(), Coverage::kHighest)) {
         newest_at = std::max(newest_at, gauge.at);
-        newest[gauge.key] = {series_of(gauge.key), gauge.at, *gauge.value};
+        if (gauge.value) {
+            newest[gauge.key] = {series_of(gauge.key), gauge.at, *gauge.value};
+        } else {
+            ended[gauge.key] = gauge.at;
+        }
     }
 }
 
@@ -154,10 +161,13 @@ void Gauges::Impl::set(const GaugeKey& key, std::optional<double> value, Taking&
     put_change.exec();
     taking.changes.push_back({key, taking.at, value});
     taking.then.emplace_back([this, key, series, at = taking.at, value] {
-        if (value)
+        if (value) {
             newest[key] = {series, at, *value};
-        else
+            ended.erase(key);
+        } else {
             newest.erase(key);
+            if (is_status(key.gauge)) ended[key] = at;
+        }
     });
 }
 
@@ -261,31 +271,56 @@ void Gauges::Impl::take_state(const GatewayInfo& info, Taking& taking) {
     });
 }
 
-Gauges::Gauges(base::Database& database, Store& store)
-    : impl_(std::make_unique<Impl>(database, store)) {}
-Gauges::~Gauges() = default;
+void Gauges::Impl::take_extent(ObjectKind kind, Extent extent, Taking& taking) {
+    set({Gauge::extent, static_cast<std::int64_t>(kind)}, static_cast<double>(extent), taking);
+}
 
-std::vector<GaugeChange> Gauges::record(const GatewayInfo& info, base::Second at) {
-    Impl::Taking taking;
-    taking.at = std::max(base::unix_seconds(at), impl_->newest_at);
-    base::WriteTransaction transaction{impl_->database};
-    impl_->take_channels(info, taking);
-    impl_->take_tokens(info, taking);
-    impl_->take_users(info, taking);
-    impl_->take_routes(info, taking);
-    impl_->take_state(info, taking);
+std::vector<GaugeChange> Gauges::Impl::write(base::Second at,
+                                             const std::function<void(Taking&)>& take) {
+    Taking taking;
+    taking.at = std::max(base::unix_seconds(at), newest_at);
+    base::WriteTransaction transaction{database};
+    take(taking);
     transaction.commit();
     for (const auto& apply : taking.then) apply();
-    impl_->newest_at = taking.at;
+    newest_at = taking.at;
     std::sort(taking.changes.begin(), taking.changes.end(),
               [](const GaugeChange& a, const GaugeChange& b) { return a.key < b.key; });
     return std::move(taking.changes);
 }
 
+Gauges::Gauges(base::Database& database, Store& store)
+    : impl_(std::make_unique<Impl>(database, store)) {}
+Gauges::~Gauges() = default;
+
+std::vector<GaugeChange> Gauges::record(const GatewayInfo& info, base::Second at) {
+    return impl_->write(at, [&](Impl::Taking& taking) {
+        impl_->take_channels(info, taking);
+        impl_->take_tokens(info, taking);
+        impl_->take_users(info, taking);
+        impl_->take_routes(info, taking);
+        impl_->take_state(info, taking);
+        for (const auto& [kind, extent] : info.extents) impl_->take_extent(kind, extent, taking);
+    });
+}
+
+std::vector<GaugeChange> Gauges::begin(const InfoNeeds& needs, base::Second at) {
+    return impl_->write(at, [&](Impl::Taking& taking) {
+        const auto expect = [&](ObjectKind kind, bool needed) {
+            impl_->take_extent(kind, needed ? Extent::begun : Extent::unread, taking);
+        };
+        expect(ObjectKind::channels, true);
+        expect(ObjectKind::tokens, needs.tokens);
+        expect(ObjectKind::users, needs.users);
+        expect(ObjectKind::abilities, needs.abilities);
+    });
+}
+
 std::vector<GaugeChange> Gauges::current() const {
     std::vector<GaugeChange> all;
-    all.reserve(impl_->newest.size());
+    all.reserve(impl_->newest.size() + impl_->ended.size());
     for (const auto& [key, value] : impl_->newest) all.push_back({key, value.at, value.value});
+    for (const auto& [key, at] : impl_->ended) all.push_back({key, at, std::nullopt});
     return all;
 }
 

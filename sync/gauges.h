@@ -23,7 +23,7 @@ enum class Gauge : std::uint8_t {
     channel_balance = 2,     // in the provider's unit; empty when it was never refreshed
     channel_balance_at = 3,  // unix seconds of the refresh; empty when there was none
     dead_keys = 4,           // keys of a multi-key channel that are switched off
-    token_status = 5,        // 1 enabled
+    token_status = 5,        // 1 enabled, 2 disabled, 3 expired, 4 used up
     token_remaining = 6,     // quota; empty for an unlimited key
     token_used = 7,          // quota
     token_expires_at = 8,    // unix seconds; empty when never
@@ -31,7 +31,14 @@ enum class Gauge : std::uint8_t {
     user_remaining = 10,     // quota
     user_used = 11,          // quota
     healthy_channels = 12,   // that serve a group × model: enabled, and its ability, too
+    extent = 13,             // an Extent; its object is an ObjectKind
 };
+
+/// Every object of its kind has one as long as it is there.
+constexpr bool is_status(Gauge gauge) {
+    return gauge == Gauge::channel_status || gauge == Gauge::token_status ||
+           gauge == Gauge::user_status;
+}
 
 /// Whose gauge: a channel, token or user by id; a group × model by texts.
 struct GaugeKey {
@@ -73,7 +80,11 @@ public:
     /// changed.
     std::vector<GaugeChange> record(const GatewayInfo& info, base::Second at);
 
-    /// Every gauge that has a value.
+    /// Notes that these kinds are to be read from now on, and that of the others nothing new will
+    /// be known: what is stored is of the last run. Otherwise as record(), and before it.
+    std::vector<GaugeChange> begin(const InfoNeeds& needs, base::Second at);
+
+    /// Every gauge that has a value, and the status of what is gone, without one.
     std::vector<GaugeChange> current() const;
     const Directory& directory() const;
 

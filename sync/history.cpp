@@ -191,6 +191,11 @@ void History::read_gauges(base::Second after, base::Second until,
     } while (changes.size() == static_cast<std::size_t>(kSlice));
 }
 
+std::optional<std::int64_t> History::first_row() {
+    const auto oldest = impl_->db.execAndGet("SELECT min(created_at) FROM log");
+    return oldest.isNull() ? std::nullopt : std::optional{oldest.getInt64()};
+}
+
 std::optional<std::pair<base::Second, base::Second>> History::range() {
     SQLite::Statement query{impl_->db,
                             "SELECT (SELECT min(created_at) FROM log), "

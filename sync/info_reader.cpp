@@ -1,6 +1,7 @@
 #include "sync/info_reader.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <string_view>
 #include <utility>
@@ -20,6 +21,9 @@ constexpr auto kAutoEnable = "AutomaticEnableChannelEnabled";
 
 // Columns come and go with an upgrade of the gateway, or with other grants.
 constexpr int kLooksPerColumns = 120;
+
+// What rules do not wait for has its turn with each of so many, too.
+constexpr int kLooksPerRest = 4;
 
 // So many are watched: a rule that groups by more keys is in error anyway.
 constexpr std::size_t kMostObjects = 100'000;
@@ -49,6 +53,9 @@ void InfoReader::set_needs(InfoNeeds needs) {
     needs_ = needs;
     info_.troubles.clear();
     turn_ = 0;
+    // Who asks again later begins anew: by then what was read is old.
+    if (!needs.tokens) tokens_ = {};
+    if (!needs.users) users_ = {};
     if (!needs.abilities) {
         abilities_.forget();
         info_.healthy.reset();
@@ -84,11 +91,30 @@ GatewayInfo InfoReader::read() {
                 run(task);
         }
     }
-    if (abilities_.are_known()) info_.healthy = abilities_.count_healthy(info_.channels);
+    // A channel that was not read yet would count as one that does not serve.
+    if (abilities_.are_known() && channels_.complete)
+        info_.healthy = abilities_.count_healthy(info_.channels);
+    note_extents();
     ++looks_;
     auto info = info_;
     info.troubles.insert(limits_.begin(), limits_.end());
     return info;
+}
+
+void InfoReader::note_extents() {
+    const bool abilities_complete = abilities_.are_known() && channels_.complete;
+    info_.extents = {
+        {ObjectKind::channels, extent_of("channels", true, channels_.complete)},
+        {ObjectKind::tokens, extent_of("tokens", needs_.tokens, tokens_.complete)},
+        {ObjectKind::users, extent_of("users", needs_.users, users_.complete)},
+        {ObjectKind::abilities, extent_of("abilities", needs_.abilities, abilities_complete)}};
+}
+
+Extent InfoReader::extent_of(const std::string& kind, bool needed, bool complete) const {
+    if (!needed) return Extent::unread;
+    if (refused_.contains(kind)) return Extent::refused;
+    if (!complete) return Extent::begun;
+    return limits_.contains(kind) ? Extent::most : Extent::all;
 }
 
 std::vector<Cells> InfoReader::ask(const std::string& sql, const std::vector<Argument>& arguments) {
@@ -138,8 +164,10 @@ bool InfoReader::may_read(const std::string& kind, const std::string& table,
     }
     if (missing.empty()) {
         info_.troubles.erase(kind);
+        refused_.erase(kind);
         return true;
     }
+    refused_.insert(kind);
     info_.troubles[kind] = fmt::format(
         "the gateway has no {}, or the account of source.dsn may not read it: `quotafuse grants` "
         "prints what the rules need",
@@ -156,29 +184,22 @@ void InfoReader::note_limit(const std::string& kind, bool reached, std::size_t m
 }
 
 std::vector<InfoReader::Task> InfoReader::tasks() const {
-    std::vector<Task> all{Task::options, Task::server, Task::requests};
+    std::vector<Task> all{Task::options};
     if (needs_.abilities) all.push_back(Task::abilities);
     if (needs_.tokens) all.push_back(Task::tokens);
     if (needs_.users) all.push_back(Task::users);
+    // Rules wait for what was begun, and nobody for these.
+    const bool hurries = std::ranges::any_of(
+        info_.extents, [](const auto& kind) { return kind.second == Extent::begun; });
+    if (hurries && looks_ % kLooksPerRest != 0) return all;
+    all.push_back(Task::server);
+    all.push_back(Task::requests);
     return all;
 }
 
 const char* InfoReader::task_name(Task task) {
-    switch (task) {
-        case Task::options:
-            return "options";
-        case Task::server:
-            return "server";
-        case Task::requests:
-            return "requests";
-        case Task::abilities:
-            return "abilities";
-        case Task::tokens:
-            return "tokens";
-        case Task::users:
-            return "users";
-    }
-    std::abort();
+    constexpr std::array kNames{"options", "server", "requests", "abilities", "tokens", "users"};
+    return kNames.at(static_cast<std::size_t>(task));
 }
 
 /// A kind that is refused leaves the others alone.
@@ -189,6 +210,7 @@ void InfoReader::run(Task task) {
         if (!is_refused(e)) throw;
         columns_are_old_ = true;
         info_.troubles[task_name(task)] = e.what();
+        refused_.insert(task_name(task));
     }
 }
 
@@ -263,6 +285,7 @@ std::vector<Cells> InfoReader::read_slice(const std::string& kind, const std::st
     const bool too_many = !round.done && round.count >= kMostObjects;
     round.done = round.done || too_many;
     if (round.done) {
+        round.complete = true;
         note_limit(kind, too_many, kMostObjects);
         round.last = 0;
         round.count = 0;

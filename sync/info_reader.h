@@ -41,7 +41,8 @@ private:
     struct Round {
         std::int64_t last = 0;
         std::size_t count = 0;
-        bool done = false;  // in this look
+        bool done = false;      // in this look
+        bool complete = false;  // it has been through once
     };
 
     bool has_statements_left() const { return used_ < most_; }
@@ -51,6 +52,8 @@ private:
     bool may_read(const std::string& kind, const std::string& table,
                   const std::vector<std::string>& columns);
 
+    void note_extents();
+    Extent extent_of(const std::string& kind, bool needed, bool complete) const;
     void note_limit(const std::string& kind, bool reached, std::size_t most);
 
     std::vector<Task> tasks() const;
@@ -85,6 +88,7 @@ private:
     AbilityRounds abilities_;
     bool abilities_done_ = false;                // in this look
     std::map<std::string, std::string> limits_;  // kinds of which there are too many: said so
+    std::set<std::string> refused_;              // kinds that could not be read when last asked for
     GatewayInfo info_;                           // what the next look does not read again stays
 };
 

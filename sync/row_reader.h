@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 
 #include "sync/row.h"
 
@@ -19,6 +20,8 @@ public:
     /// Rows created before this were deleted (unix seconds), others were not; 0 where none is ever
     /// deleted. Never goes back.
     virtual std::int64_t kept_since() const { return 0; }
+    /// created_at of the oldest row; empty when there is none.
+    virtual std::optional<std::int64_t> first_row() = 0;
     /// Rows with after < created_at ≤ until, oldest first. Throws SQLite::Exception.
     virtual void read(std::int64_t after, std::int64_t until,
                       const std::function<void(const Row&)>& visit) = 0;

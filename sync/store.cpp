@@ -270,6 +270,11 @@ std::optional<base::Second> Store::epoch_since() {
     return base::from_unix(query.getColumn(0).getInt64());
 }
 
+std::optional<std::int64_t> Store::first_row() {
+    const auto oldest = database_.handle().execAndGet("SELECT min(created_at) FROM log");
+    return oldest.isNull() ? std::nullopt : std::optional{oldest.getInt64()};
+}
+
 void Store::read(std::int64_t after, std::int64_t until,
                  const std::function<void(const Row&)>& visit) {
     read_rows_.each({after, until}, visit);

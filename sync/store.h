@@ -66,6 +66,7 @@ public:
     /// Rows created before this were deleted for their age or for room (unix seconds), and none is
     /// taken in any more; 0 = none. Never goes back.
     std::int64_t kept_since() const override { return marks_.kept_since; }
+    std::optional<std::int64_t> first_row() override;
     const Texts& texts() const override { return texts_; }
     /// The id of a text, known or new. A new one is stored within the caller's transaction, or one
     /// of its own where none is open, and goes with it when it is rolled back: the id is then no

@@ -3,11 +3,11 @@ quotafuse_test(alerts
           alerts_engine_rules_test.cpp alerts_engine_test.cpp alerts_engine_values_test.cpp
           alerts_restart_test.cpp
           alerts_silence_test.cpp alerts_self_alerts_test.cpp alerts_inhibition_test.cpp
-          alerts_evaluations_test.cpp alerts_calendar_test.cpp
+          alerts_evaluations_test.cpp alerts_calendar_test.cpp alerts_digest_test.cpp alerts_fixed_window_test.cpp
   LINK quotafuse_alerts quotafuse_sync quotafuse_base)
 
 quotafuse_test(alerts_replay
-  SOURCES alerts_replay_test.cpp alerts_rule_test_test.cpp
+  SOURCES alerts_replay_test.cpp alerts_rule_test_test.cpp alerts_weeks_test.cpp
   LINK quotafuse_alerts quotafuse_sync quotafuse_base)
 
 # What operators write: rule files, their times, their documentation.
@@ -25,7 +25,7 @@ quotafuse_test(alerts_windows
 
 # Where values come from, and what explains them.
 quotafuse_test(alerts_meters
-  SOURCES alerts_compare_test.cpp alerts_explain_test.cpp alerts_gauges_test.cpp alerts_meter_test.cpp
+  SOURCES alerts_compare_test.cpp alerts_explain_test.cpp alerts_explained_notices_test.cpp alerts_gauges_test.cpp alerts_meter_test.cpp alerts_objects_test.cpp
           alerts_property_test.cpp
   LINK quotafuse_alerts quotafuse_sync quotafuse_base)
 target_compile_definitions(alerts_replay_test PRIVATE QUOTAFUSE_DOCS="${CMAKE_SOURCE_DIR}/docs")

@@ -101,6 +101,20 @@ TEST_CASE("a drop to nothing is a change by a hundred percent of what was there"
     CHECK_FALSE(rig.read(number_key(99)).value.has_value());
 }
 
+TEST_CASE("of a time that began before the mirror did nobody knows the half") {
+    MeterRig rig{compared(Metric::requests, Comparison::previous, 50), 0, alerts::kLeastWeeks,
+                 MeterRig::Mirror::young};
+    add(rig, -61, 1);  // the first row that there is
+    add(rig, -10, 5);
+    for (const std::int64_t second : {1, 20, 57}) {
+        rig.run_to(second);
+        CHECK_FALSE(rig.read(number_key(3)).base.has_value());
+    }
+    rig.run_to(58);  // from the second of the first row on, a minute long
+    CHECK(rig.read(number_key(3)).base == 6);
+    CHECK(rig.read(number_key(3)).value == doctest::Approx(-100));
+}
+
 TEST_CASE("a rate has no change where there is no traffic now, or was none") {
     MeterRig rig{compared(Metric::error_rate, Comparison::previous, 10)};
     auto failed = answer(-70);
@@ -195,6 +209,20 @@ TEST_CASE("when the hour turns, the bases move and every value is another") {
     REQUIRE(sighted.size() == 1);
     CHECK(sighted[0].reading.base == 4);
     CHECK(sighted[0].reading.value == doctest::Approx(150));
+}
+
+TEST_CASE("what has come of a day so far is compared with as much of the same day of other weeks") {
+    auto rule = compared(Metric::requests, Comparison::usual, 50);
+    rule.window.kind = Frame::Kind::today;
+    constexpr std::int64_t kNow = 110 * 60;  // 01:50
+    MeterRig rig{rule, kNow};
+    for (const int week : {0, 1, 2, 3}) {
+        for (std::int64_t at = 60; at <= kNow; at += 60) add(rig, at - week * kWeek, 1);
+    }
+    rig.step();
+    CHECK(rig.read(number_key(3)).now == 110);
+    CHECK(rig.read(number_key(3)).base == 110);
+    CHECK(rig.read(number_key(3)).value == doctest::Approx(0));
 }
 
 TEST_CASE("a calendar window is compared with as much of the former period") {

@@ -109,6 +109,7 @@ TEST_CASE("an alert carries what makes it up, and goes out without where that ca
         public:
             explicit Failing(sync::Store& store) : store_(store) {}
             const sync::Texts& texts() const override { return store_.texts(); }
+            std::optional<std::int64_t> first_row() override { return store_.first_row(); }
             void read(std::int64_t after, std::int64_t until,
                       const std::function<void(const sync::Row&)>& visit) override {
                 if (armed && until - after == 2) {

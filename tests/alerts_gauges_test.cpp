@@ -102,6 +102,82 @@ TEST_CASE("what is switched off says nothing but that it is down") {
     CHECK(dead.step().empty());
 }
 
+TEST_CASE("a key that expired or ran out keeps its values, a disabled one has none") {
+    for (const int status : {3, 4}) {
+        CAPTURE(status);
+        MeterRig left{meter_rule(Metric::token_remaining, 1, true)};
+        left.set(Gauge::token_status, 5, 1);
+        left.set(Gauge::token_remaining, 5, 100);
+        CHECK(left.step().size() == 1);
+        left.set(Gauge::token_status, 5, status);
+        left.set(Gauge::token_remaining, 5, 0);
+        left.step();
+        CHECK(value_of(left, 5) == 0);
+        CHECK_FALSE(left.meter().deleted(number_key(5)));
+        left.set(Gauge::token_status, 5, 2);
+        left.step();
+        CHECK_FALSE(value_of(left, 5).has_value());
+        CHECK(left.meter().deleted(number_key(5)));
+
+        MeterRig used{meter_rule(Metric::token_used_percent, 90)};
+        used.set(Gauge::token_status, 5, status);
+        used.set(Gauge::token_remaining, 5, 0);
+        used.set(Gauge::token_used, 5, 70);
+        CHECK(used.step().size() == 1);
+        CHECK(value_of(used, 5) == 100);
+
+        MeterRig ends{meter_rule(Metric::token_expires_in, 3600, true)};
+        ends.set(Gauge::token_status, 5, status);
+        ends.set(Gauge::token_expires_at, 5, static_cast<double>(kMeterMonday - 60));
+        CHECK(ends.step().size() == 1);
+        CHECK(value_of(ends, 5) == 0);
+    }
+    // Users are enabled or not, and channels have no end of their own.
+    MeterRig user{meter_rule(Metric::user_remaining, 1, true)};
+    user.set(Gauge::user_status, 5, 3);
+    user.set(Gauge::user_remaining, 5, 0);
+    CHECK(user.step().empty());
+}
+
+TEST_CASE("a gauge is judged when all of its kind has been read since the start") {
+    using sync::Extent;
+    using sync::ObjectKind;
+    const auto warmed_up = [](alerts::Rule rule, ObjectKind kind, Extent extent) {
+        MeterRig rig{std::move(rule)};
+        // What is stored is of days ago.
+        for (const auto gauge : {Gauge::token_remaining, Gauge::user_remaining})
+            rig.set(gauge, 1, 0);
+        rig.set(Gauge::extent, static_cast<std::int64_t>(ObjectKind::tokens),
+                static_cast<double>(Extent::all));
+        rig.set(Gauge::extent, static_cast<std::int64_t>(kind), static_cast<double>(extent));
+        return rig.meter().warmed_up();
+    };
+    const std::vector<std::pair<Metric, ObjectKind>> kinds{
+        {Metric::channel_down, ObjectKind::channels},
+        {Metric::channel_balance, ObjectKind::channels},
+        {Metric::dead_keys, ObjectKind::channels},
+        {Metric::token_expires_in, ObjectKind::tokens},
+        {Metric::user_used_percent, ObjectKind::users},
+        {Metric::healthy_channels, ObjectKind::abilities}};
+    for (const auto& [metric, kind] : kinds) {
+        CAPTURE(alerts::metric_name(metric));
+        const auto rule = meter_rule(metric, 1);
+        CHECK(warmed_up(rule, kind, Extent::unread) < 1);
+        CHECK(warmed_up(rule, kind, Extent::begun) < 1);
+        CHECK(warmed_up(rule, kind, Extent::refused) < 1);
+        CHECK(warmed_up(rule, kind, Extent::most) == 1);
+        CHECK(warmed_up(rule, kind, Extent::all) == 1);
+    }
+    // Before its owners are known every key would pass for one of nobody's.
+    auto of_group = meter_rule(Metric::token_remaining, 1, true);
+    of_group.where = {{Dimension::group, {named("vip", true)}}};
+    CHECK(warmed_up(of_group, ObjectKind::users, Extent::begun) < 1);
+    CHECK(warmed_up(of_group, ObjectKind::users, Extent::all) == 1);
+    auto of_user = meter_rule(Metric::token_remaining, 1, true);
+    of_user.where = {{Dimension::user, {numbered(9)}}};
+    CHECK(warmed_up(of_user, ObjectKind::users, Extent::unread) == 1);
+}
+
 TEST_CASE("the age of a balance passes its limit in that very second") {
     MeterRig rig{meter_rule(Metric::channel_balance_age, 100)};
     rig.set(Gauge::channel_balance_at, 1, static_cast<double>(kMeterMonday + 10));

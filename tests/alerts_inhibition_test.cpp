@@ -132,3 +132,62 @@ TEST_CASE("a built-in alert mutes the rules that name it") {
     skewed = false;
     CHECK(told(watchman.run_to(11)) == Lines{"burn 0 first"});
 }
+
+TEST_CASE("an inhibitor that cannot be judged yet holds what it may mute, but not for ever") {
+    // Which rows `site` chooses goes by names, which are not known at first.
+    Mirror mirror;
+    alerts::Engine engine{rules_from(R"(rules:
+  - name: burn
+    metric: tokens
+    by: [channel]
+    window: 5m
+    above: 1000
+    inhibited_by: [site]
+    action: {disable_channel: {mode: live}}
+  - {name: site, metric: errors, window: 5m, above: 2, where: {channel: "azure-*"}}
+)"),
+                          mirror.store()};
+    engine.restore({}, at(0));
+    const auto warm_up = [&] {
+        while (engine.warm_up(std::chrono::milliseconds{50})) {
+        }
+    };
+    const auto run_to = [&](std::int64_t second) {
+        std::vector<alerts::Notice> notices;
+        while (engine.time() < at(second)) {
+            auto step = engine.advance(at(second));
+            std::move(step.notices.begin(), step.notices.end(), std::back_inserter(notices));
+        }
+        return notices;
+    };
+    warm_up();
+    engine.advance(at(1));
+    engine.feed(mirror.append(requests(2, 1, 5000, 3), at(1)));
+    engine.feed(mirror.append(requests(250, 1, 5000, 3), at(1)));
+    engine.feed(mirror.append(requests(500, 1, 5000, 3), at(1)));
+    CHECK(run_to(60).empty());
+    REQUIRE(engine.overview().warming.size() == 1);
+    CHECK(engine.overview().alerts.front().inhibited);
+    sync::Directory directory;
+    directory.known = true;
+    directory.channels[3] = {"azure-eu", 1, 0, 0};
+    SUBCASE("it fires, as it turns out") {
+        engine.feed(mirror.append(failures(61, 3), at(60)));
+        engine.use(directory);
+        warm_up();
+        CHECK(told(run_to(61)) == Lines{"site 0 first look"});
+    }
+    SUBCASE("it does not") {
+        engine.use(directory);
+        warm_up();
+        const auto notices = run_to(61);
+        REQUIRE(told(notices) == Lines{"burn 3 first"});
+        CHECK(notices.front().action);
+    }
+    SUBCASE("it never gets what it needs") {
+        CHECK(run_to(600).empty());
+        const auto notices = run_to(601);
+        REQUIRE(told(notices) == Lines{"burn 3 first"});
+        CHECK(notices.front().action);
+    }
+}

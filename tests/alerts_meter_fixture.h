@@ -37,6 +37,9 @@ public:
         rows_.emplace(row.created_at, row);
         return row;
     }
+    std::optional<std::int64_t> first_row() override {
+        return rows_.empty() ? std::nullopt : std::optional{rows_.begin()->first};
+    }
     void read(std::int64_t after, std::int64_t until,
               const std::function<void(const sync::Row&)>& visit) override {
         for (auto at = rows_.upper_bound(after); at != rows_.end() && at->first <= until; ++at) {
@@ -75,10 +78,15 @@ inline sync::Row answer(std::int64_t second, std::int64_t channel = 3) {
 /// One rule's meter over rows and gauges that a test gives, moved second by second.
 class MeterRig {
 public:
-    explicit MeterRig(alerts::Rule rule, std::int64_t start = 0, int weeks = alerts::kLeastWeeks)
+    enum class Mirror { old, young };
+    /// An old mirror begins years before anything that a rule compares with.
+    explicit MeterRig(alerts::Rule rule, std::int64_t start = 0, int weeks = alerts::kLeastWeeks,
+                      Mirror mirror = Mirror::old)
         : names(rows.texts()), rule_(std::move(rule)), windows_(rows), weeks_(weeks) {
         directory.known = true;
         start_ = now = start;
+        const bool compares = rule_.compare_to != alerts::Comparison::none;
+        if (compares && mirror == Mirror::old) rows.add(answer(-1000 * 86'400, 99));
     }
 
     /// Before the first second: what the store has from earlier. Later: what comes in now.

@@ -210,6 +210,8 @@ private:
 
     void fill_history() {
         std::vector<sync::LogEntry> entries;
+        // Every window that is compared with lies behind the first row.
+        entries.push_back(random_entry(dice_, kMonday + now_ - 70 * kDay, requests_));
         for (const std::int64_t days : {21, 14, 7, 1, 0}) {
             for (int i = 0; i < 60; ++i) {
                 auto created = kMonday + now_ - days * kDay + dice_.number(-500, 500);

@@ -73,6 +73,7 @@ public:
         engine_->set_silences(alerts::load_silences(database_->handle(), at(second)));
         engine_->restore(alerts::load_state(database_->handle()), at(second),
                          alerts::load_windows(database_->handle()));
+        engine_->observe(gauges_->begin({.tokens = true}, engine_->time()));
         while (engine_->warm_up(std::chrono::milliseconds{100})) {
         }
         note(alerts::EngineEvent::Kind::started);
@@ -310,6 +311,8 @@ TEST_CASE(
   - {name: down, metric: channel_down, above: 0}
   - {name: shadowed, metric: errors, by: [channel], window: 5m, above: 4, inhibited_by: [down]}
   - {name: poor, metric: channel_balance, below: 10, for: 1m}
+  - {name: hushed, metric: since_last, by: [token], window: 10m, above: 300}
+  - {name: key-left, metric: token_remaining, below: 0.1}
 )";
     std::mt19937_64 random{20260105};
     const auto chance = [&](double share) {
@@ -327,6 +330,16 @@ TEST_CASE(
         info.channels[channel].balance_at = kMonday;
     }
     info.has_balances = true;
+    info.extents[sync::ObjectKind::channels] = sync::Extent::all;
+    std::map<std::int64_t, sync::TokenInfo> keys;
+    for (int token = 1; token <= 6; ++token) keys[token] = {"k", 1, 1, 100'000, 0, {}};
+    // The second half of the keys comes a while after each start.
+    const auto read_keys = [&](bool complete) {
+        info.tokens = keys;
+        if (!complete) info.tokens.erase(info.tokens.find(4), info.tokens.end());
+        info.tokens_covered = complete ? sync::kEveryId : sync::Coverage{0, 3};
+        info.extents[sync::ObjectKind::tokens] = complete ? sync::Extent::all : sync::Extent::begun;
+    };
 
     const auto make = [&](std::int64_t second) {
         auto entry = request(second, any(1, 4));
@@ -364,15 +377,18 @@ TEST_CASE(
     }
     live.backfill(std::move(before), 0);
     live.start(0);
+    read_keys(false);
     live.see(info);
 
     std::int64_t silence = 0;
+    std::int64_t started = 0;
     const auto outage = [](std::int64_t second) { return second >= 30000 && second < 33600; };
     for (std::int64_t second = 1; second <= kDay; ++second) {
         if (second % 17321 == 0) {
             live.stop();
             second += any(2, 60);
             live.start(second);
+            started = second;
         }
         if (outage(second)) continue;
         std::vector<sync::LogEntry> batch;
@@ -386,6 +402,11 @@ TEST_CASE(
                 if (chance(0.004)) channel.status = channel.status == 1 ? 2 : 1;
                 if (chance(0.05)) channel.balance = static_cast<double>(any(0, 120));
             }
+            for (auto& [id, token] : keys) {
+                if (chance(0.01)) token.status = static_cast<int>(any(1, 4));
+                if (chance(0.02)) token.remaining = any(0, 200'000);
+            }
+            read_keys(second - started > 200);
             live.see(info);
         }
         if (second % 20000 == 500) {
@@ -408,11 +429,12 @@ TEST_CASE(
         if (event.what == "firing") fired.insert(event.rule);
         why.insert(event.what + " " + event.reason);
     }
-    CHECK(fired.size() == 13);  // every rule has something to say
+    CHECK(fired.size() == 15);  // every rule has something to say
     CHECK(why.contains("told reminder"));
     CHECK(why.contains("told flapping"));
     CHECK(why.contains("firing silenced"));
     CHECK(why.contains("firing outside hours"));
+    CHECK(why.contains("told came and went"));
     sync::History history{live.path()};
     auto options = span(1, kDay);
     options.as_it_was = true;

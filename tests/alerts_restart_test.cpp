@@ -173,13 +173,30 @@ TEST_CASE("a step can be saved again after a failure, and a failed one leaves no
     CHECK(watchman.engine().overview().firing == 2);
 }
 
-TEST_CASE("after more than a day the engine goes on from now") {
+TEST_CASE("the last day of a long stop is gone through, as that of a long outage") {
+    constexpr std::int64_t kHour = 3600;
+    constexpr std::int64_t kBack = 60 * kHour;
+    Watchman watchman{"rules: [{name: burn, metric: tokens, window: 1m, above: 1000}]"};
+    watchman.run_to(5);
+    watchman.save(watchman.engine().checkpoint());
+    SUBCASE("a stop") {
+        watchman.restart(kBack);
+        CHECK(watchman.engine().time() == at(kBack - 24 * kHour));
+    }
+    SUBCASE("an outage") {}
+    watchman.add(requests(kBack - 30 * kHour, 1, 5000));
+    watchman.add(requests(kBack - 10 * kHour, 1, 7000));
+    const auto told = watchman.run_to(kBack);
+    REQUIRE(reasons(told) == std::vector{alerts::Reason::first, alerts::Reason::resolved});
+    CHECK(told.front().at == at(kBack - 10 * kHour));
+    CHECK(told.front().value == 7000.0);
+}
+
+TEST_CASE("after a stop of less than a day the engine goes on from where it was") {
     Watchman watchman{kRules};
     watchman.run_to(5);
     watchman.restart(5 + 86'400);
     CHECK(watchman.engine().time() == at(5));
-    watchman.restart(6 + 2 * 86'400);
-    CHECK(watchman.engine().time() == at(6 + 2 * 86'400));
 }
 
 TEST_CASE("a checkpoint spares a restart the quiet time before it") {
@@ -230,20 +247,19 @@ TEST_CASE("rules that are gone are forgotten, and come back as new ones") {
     CHECK(told.front().reason == alerts::Reason::first_look);
 }
 
-TEST_CASE(
-    "what the daemon and people did is kept for replay, in order, and pruned with the history") {
+TEST_CASE("what the daemon did is kept for replay, in order, and pruned with the history") {
     Mirror mirror;
     auto& file = mirror.database();
     using Kind = alerts::EngineEvent::Kind;
     alerts::save_event(file, {Kind::started, at(10), {}});
-    alerts::save_event(file, {Kind::silenced, at(20), "{}"});
-    alerts::save_event(file, {Kind::silence_ended, at(20), "1"});
+    alerts::save_event(file, {Kind::reloaded, at(20), {}});
+    alerts::save_event(file, {Kind::late, at(20), "1"});
     alerts::save_event(file, {Kind::stopped, at(30), {}});
     const auto all = alerts::load_events(file.handle(), at(11));
     REQUIRE(all.size() == 3);
-    CHECK(all[0].kind == Kind::silenced);
-    CHECK(all[0].detail == "{}");
-    CHECK(all[1].kind == Kind::silence_ended);
+    CHECK(all[0].kind == Kind::reloaded);
+    CHECK(all[1].kind == Kind::late);
+    CHECK(all[1].detail == "1");
     CHECK(all[2].at == at(30));
     CHECK(alerts::prune_history(file, at(30), 2));  // there may be more
     CHECK_FALSE(alerts::prune_history(file, at(30), 2));
@@ -316,7 +332,7 @@ TEST_CASE(
     REQUIRE(watchman.run_to(4200).size() == 1);  // its row is in the window still
     constexpr std::int64_t kLater = 4200 + 3 * 86'400;
     watchman.restart(kLater);
-    REQUIRE(watchman.engine().time() == at(kLater));
+    REQUIRE(watchman.engine().time() == at(kLater - 86'400));
     for (const auto& notice : watchman.run_to(kLater + 5)) {
         CHECK(notice.reason == alerts::Reason::reminder);
     }

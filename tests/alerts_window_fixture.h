@@ -48,6 +48,9 @@ public:
     void remove(std::int64_t channel) {
         std::erase_if(rows_, [&](const auto& row) { return row.second.channel == channel; });
     }
+    std::optional<std::int64_t> first_row() override {
+        return rows_.empty() ? std::nullopt : std::optional{rows_.begin()->first};
+    }
     void read(std::int64_t after, std::int64_t until,
               const std::function<void(const sync::Row&)>& visit) override {
         ++readings;

@@ -30,5 +30,5 @@ quotafuse_test(replay_command
 
 # Alerts, silences and restarts as people meet them: the program beside a gateway's SQLite file.
 quotafuse_test(daemon_alerts
-  SOURCES daemon_alerts_test.cpp daemon_reload_test.cpp
+  SOURCES daemon_alerts_test.cpp daemon_compare_test.cpp daemon_reload_test.cpp
   LINK quotafuse_daemon quotafuse_mariadb quotafuse_program)

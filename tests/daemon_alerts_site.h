@@ -56,9 +56,12 @@ public:
         command.insert(command.end(), {"--config", config()});
         return run_program(std::move(command));
     }
+    void gateway(const std::string& sql) const {
+        SQLite::Database db{folder_.file("one-api.db"), SQLite::OPEN_READWRITE, 5000};
+        db.exec(sql);
+    }
     void request(int tokens) const {
-        SQLite::Database gateway{folder_.file("one-api.db"), SQLite::OPEN_READWRITE, 5000};
-        gateway.exec(
+        gateway(
             fmt::format("INSERT INTO logs(created_at, type, prompt_tokens, channel_id, "
                         "model_name, token_name, token_id, other) "
                         "VALUES({}, 2, {}, 3, 'm', 'k', 1, '')",

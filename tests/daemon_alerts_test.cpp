@@ -97,6 +97,28 @@ TEST_CASE("a clean restart says nothing twice and finds its windows as it left t
     CHECK_FALSE(contains(daemon->out(), "Firing: burn"));
 }
 
+TEST_CASE("what the gateway's keys look like at the start is one message, after a restart none") {
+    const Site site{"  - {name: left, metric: token_remaining, below: 1}\n"};
+    site.gateway(
+        "INSERT INTO tokens(id, user_id, `key`, name, status, remain_quota, unlimited_quota) VALUES"
+        "(1, 5, 'a', 'one', 1, 90, 0), (2, 5, 'b', 'two', 4, 0, 0), (3, 5, 'c', 'off', 2, 0, 0), "
+        "(4, 5, 'd', 'rich', 1, 90000000, 0)");
+    auto daemon = site.start();
+    REQUIRE(eventually([&] { return contains(daemon->out(), "First look"); }));
+    site.settle();
+    auto alerts = site.status().at("alerts");
+    CHECK(alerts.size() == 2);
+    CHECK_FALSE(contains(daemon->out(), "Firing: left"));
+    daemon->signal(SIGTERM);
+    CHECK(daemon->wait(3s) == 0);
+    // What is found in the file counts when the gateway has been read again, and is as it was.
+    daemon = site.start();
+    REQUIRE(eventually([&] { return site.status().at("rules").at("warming") == 0; }));
+    site.settle();
+    CHECK(site.status().at("alerts").size() == 2);
+    CHECK_FALSE(contains(daemon->out(), "left"));
+}
+
 TEST_CASE("a long warm-up holds up neither pages nor other rules nor the end") {
     std::string rules = kBurn;
     for (int model = 0; model < 40; ++model) {

@@ -9,16 +9,19 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include "alerts/comparison.h"
 #include "alerts/rule_loader.h"
 #include "alerts/state_store.h"
 #include "base/guarded.h"
 #include "daemon/announcer.h"
 #include "daemon/engine_file.h"
+#include "daemon/replay_report.h"
 #include "daemon/schemas.h"
 #include "daemon/silence_book.h"
 #include "support/fake_clock.h"
 #include "support/mariadb.h"
 #include "support/program.h"
+#include "sync/history.h"
 
 namespace quotafuse::tests {
 
@@ -146,6 +149,17 @@ public:
     alerts::Engine& engine() { return parts_->engine; }
     std::vector<alerts::EngineEvent> events() {
         return alerts::load_events(parts_->database.handle(), base::from_unix(0));
+    }
+    std::vector<alerts::Silence> stored_silences() {
+        return alerts::load_silences(parts_->database.handle(), base::from_unix(0));
+    }
+    /// What a replay of all that was decides otherwise.
+    std::string differences() {
+        sync::History history{folder_.file("s.db")};
+        alerts::ReplayOptions options;
+        options.until = clock.now();
+        const auto comparison = alerts::compare_with_history(config_.rules, history, options);
+        return comparison.differences.empty() ? "" : comparison_text(comparison, {});
     }
     base::Second saved_time() {
         return alerts::load_state(parts_->database.handle()).time.value_or(base::Second{});

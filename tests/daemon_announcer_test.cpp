@@ -101,6 +101,44 @@ TEST_CASE("a limit of the configuration refuses at once, and the alert says so w
     CHECK(desk.results_waiting() == 0);
 }
 
+TEST_CASE("an order that could not be put on record in time is decided anew") {
+    Desk desk{burn_rule("one", 1) + burn_rule("two", 2)};
+    desk.row(1, 1, kStart);
+    desk.row(2, 1, kStart);
+    desk.tick();
+    desk.row(1, 500, kStart + 1);
+    desk.row(2, 500, kStart + 1 - 3500);  // over in 100 s
+    {
+        auto lock = desk.lock();
+        CHECK_THROWS_AS(desk.tick(), SQLite::Exception);
+        desk.clock.advance(300s);
+        CHECK_THROWS_AS(desk.tick(), SQLite::Exception);
+    }
+    SUBCASE("at once") {}
+    SUBCASE("also where a crash comes between") {
+        desk.announcer().advance(base::from_unix(kStart + 3));
+        desk.open();
+    }
+    desk.tick();
+    desk.tick();
+    desk.take_results(1);
+    CHECK(desk.status_of(1) == "3");
+    CHECK(desk.status_of(2) == "1");
+    CHECK(desk.results_waiting() == 0);
+    CHECK(desk.audit().last(5).size() == 1);
+    const auto texts = desk.texts("a");
+    CHECK(std::ranges::count_if(texts, [](const auto& text) {
+              return contains(text, "is disabled at the gateway");
+          }) == 1);
+    // So that replay decides as was decided.
+    const auto events = desk.events();
+    const auto late =
+        std::ranges::find(events, alerts::EngineEvent::Kind::late, &alerts::EngineEvent::kind);
+    REQUIRE(late != events.end());
+    CHECK(base::unix_seconds(late->at) == kStart + 2);
+    CHECK(desk.differences() == "");
+}
+
 TEST_CASE(
     "what is found late is one digest and trips nothing, until it is on time and still burning") {
     Desk desk{burn_rule("one", 1)};
@@ -116,6 +154,7 @@ TEST_CASE(
     desk.tick();
     desk.take_results(1);
     CHECK(desk.status_of(1) == "3");
+    CHECK(desk.differences() == "");
 }
 
 TEST_CASE(

@@ -24,6 +24,10 @@ const std::string kErrors = "  - {name: errors, metric: error_rate, window: 5m, 
 const std::string kTokens = "  - {name: keys, metric: token_remaining, below: 1}\n";
 const std::string kMonth = "  - {name: month, metric: cost, window: 30d, above: 1}\n";
 
+const std::string kNoFailures =
+    "One API logs no failed request (a row of type 5 is a channel test there): the rule has "
+    "nothing to go by";
+
 }  // namespace
 
 TEST_CASE("error rules without a failed request among many rows are named, with what to set") {
@@ -36,7 +40,7 @@ TEST_CASE("error rules without a failed request among many rows are named, with 
     CHECK(blind_spots(with_errors, GatewaySight{sync::Gateway::new_api, 0, 0, {}}).empty());
     CHECK(blind_spots(config(kMonth), GatewaySight{sync::Gateway::new_api, 5000, 0, {}}).empty());
     CHECK(blind_spots(with_errors, GatewaySight{sync::Gateway::one_api, 5000, 9, {}}) ==
-          std::vector<std::string>{"rule errors: One API logs no failed request: it never fires"});
+          std::vector<std::string>{"rule errors: " + kNoFailures});
 }
 
 TEST_CASE("what the account may not read is told with the rules that need it") {
@@ -82,6 +86,18 @@ TEST_CASE("only what enabled rules look at is asked of the gateway") {
     CHECK(needs_of(config("  - {name: a, metric: healthy_channels, below: 2}\n").rules).abilities);
     CHECK(needs_of(config("  - {name: a, metric: dead_keys, above: 0}\n").rules).keys);
     CHECK(needs_of(config("  - {name: a, metric: channel_balance, below: 5}\n").rules).balances);
+    // Keys that are chosen by their owners need those, too.
+    const auto needs_users = [](const std::string& where) {
+        return needs_of(config("  - {name: a, metric: token_remaining, below: 5, where: {" + where +
+                               "}}\n")
+                            .rules)
+            .users;
+    };
+    CHECK(needs_users("group: vip"));
+    CHECK(needs_users("group: \"!vip\""));
+    CHECK(needs_users("user: \"al*\""));
+    CHECK_FALSE(needs_users("user: 7"));
+    CHECK_FALSE(needs_users("token: \"prod-*\""));
     // A key that falls silent is an alert only while it exists.
     CHECK(needs_of(
               config("  - {name: a, metric: requests, by: [token], window: 1h, below: 1}\n").rules)
@@ -111,6 +127,28 @@ TEST_CASE("a rule that waits for what never comes is in error, not warming up") 
     add_unlogged(overview, one.rules, sync::Gateway::one_api);
     REQUIRE(overview.errors.size() == 2);
     CHECK(overview.errors[1].rule == "errors");
-    CHECK(overview.errors[1].text == "One API logs no failed request: it never fires");
+    CHECK(overview.errors[1].text == kNoFailures);
     CHECK(overview.inactive == 1);  // a rule counts once
+}
+
+TEST_CASE("whatever One API cannot give is told, and rules for New API are left alone there") {
+    const auto one = config(
+        "  - {name: ttft, metric: ttft_p95, by: [channel], window: 5m, above: 1s}\n"
+        "  - {name: ips, metric: distinct_ips, window: 5m, above: 1}\n"
+        "  - {name: route, metric: requests, where: {route: \"/v1/*\"}, window: 5m, above: 1}\n"
+        "  - {name: tagged, metric: requests, by: [tag], window: 5m, above: 1}\n"
+        "  - {name: key, metric: cost, where: {token: 5}, window: 5m, above: 1}\n"
+        "  - {name: other, gateway: new-api, metric: error_rate, window: 5m, above: 1}\n" +
+        kMonth);
+    alerts::Overview overview;
+    overview.inactive = 7;
+    add_unlogged(overview, one.rules, sync::Gateway::one_api);
+    std::vector<std::string> named;
+    for (const auto& error : overview.errors) named.push_back(error.rule);
+    CHECK(named == std::vector<std::string>{"ttft", "ips", "route", "tagged", "key"});
+    CHECK(overview.errors[3].text ==
+          "One API's channels have no tag: the rule has nothing to go by");
+    CHECK(overview.inactive == 2);
+    CHECK(blind_spots(one, GatewaySight{sync::Gateway::one_api, 9, 0, {}}).size() == 5);
+    CHECK(blind_rules(one.rules, {}, sync::Gateway::new_api).empty());
 }

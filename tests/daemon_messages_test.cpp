@@ -1,3 +1,5 @@
+#include <utility>
+
 #include <doctest/doctest.h>
 
 #include "alerts/self_alerts.h"
@@ -93,6 +95,51 @@ TEST_CASE("a resolution tells how long it lasted, how bad it was, and when it is
     CHECK(message.lines.at(0) == "No traffic: whether it has recovered is unknown");
 }
 
+TEST_CASE("what is gone has not recovered, and its title says so") {
+    auto n = notice();
+    n.reason = alerts::Reason::resolved;
+    n.ended = alerts::Ending::gone;
+    CHECK(Messages{config(Language::english)}.alert(n).title ==
+          "Over, it is gone: token-burn · Channel 3 (azure-eu)");
+    CHECK(Messages{config(Language::chinese)}.alert(n).title ==
+          "已结束（对象已消失）：token-burn · 渠道 3 (azure-eu)");
+    n.ended = alerts::Ending::recovered;
+    CHECK(Messages{config(Language::english)}.alert(n).title ==
+          "Resolved: token-burn · Channel 3 (azure-eu)");
+}
+
+TEST_CASE("what came and went outside the hours is counted, and the worst of it described") {
+    auto n = notice();
+    n.reason = alerts::Reason::came_and_went;
+    n.episodes = 1200;
+    n.peak = *n.value;
+    n.duration = 10min;
+    n.series = {{std::exchange(n.key, {}), n.value}};
+    const auto english = Messages{config(Language::english)}.alert(n);
+    using Fact = notifiers::Message::Fact;
+    CHECK(english.kind == notifiers::Message::Kind::summary);
+    CHECK(english.title == "Came and went outside the active hours: token-burn");
+    CHECK(english.facts == std::vector<Fact>{{"tokens", "> 2,000,000, 1h"},
+                                             {"Episodes", "1,200"},
+                                             {"Worst", "2,500,000 · Channel 3 (azure-eu)"},
+                                             {"The worst began", "2026-01-05 23:00:00"},
+                                             {"Lasted", "10m"}});
+    CHECK(english.lines.empty());
+    const auto chinese = Messages{config(Language::chinese)}.alert(n);
+    CHECK(chinese.title == "非生效时段内触发过，已结束：token-burn");
+    CHECK(chinese.facts.at(1) == Fact{"触发次数", "1,200"});
+    CHECK(chinese.facts.at(2) == Fact{"峰值", "2,500,000 · 渠道 3 (azure-eu)"});
+    CHECK(chinese.facts.at(3).label == "最严重一次始于");
+    // Of a single one the key stands in the title.
+    n.episodes = 1;
+    n.key = std::exchange(n.series, {}).front().key;
+    const auto single = Messages{config(Language::english)}.alert(n);
+    CHECK(single.title ==
+          "Came and went outside the active hours: token-burn · Channel 3 (azure-eu)");
+    CHECK(single.facts.at(2) == Fact{"Worst", "2,500,000"});
+    CHECK(single.facts.at(3).label == "Since");
+}
+
 TEST_CASE("late notices are one message that says so") {
     const auto message = Messages{config(Language::english)}.late({notice(), notice()},
                                                                   base::from_unix(1'767'630'000));
@@ -129,19 +176,55 @@ TEST_CASE("a comparison says what against what, in both languages") {
           "against what is usual at this time of the week: $46.20, was $14.00");
 }
 
-TEST_CASE("what explains an alert is a line a dimension") {
+TEST_CASE("what explains an alert is a line a dimension, the largest part first") {
+    using alerts::Dimension;
     auto n = notice();
-    n.contributions = {
-        {alerts::Dimension::model,
-         {{{alerts::Dimension::model, {}, "gpt-4o", "gpt-4o"}, 81.4, 95.0},
-          {{alerts::Dimension::model, {}, "o1", "o1"}, 12, {}}}},
-        {alerts::Dimension::token, {{{alerts::Dimension::token, 11, "", "k1 (alice)"}, 99, {}}}}};
+    n.contributions = {{Dimension::token, {{{Dimension::token, 11, "", "k1 (alice)"}, 94, {}}}, {}},
+                       {Dimension::model,
+                        {{{Dimension::model, {}, "gpt-4o", "gpt-4o"}, 81.4, 95.0},
+                         {{Dimension::model, {}, "o1", "o1"}, 12, {}}},
+                        {}}};
     const auto english = Messages{config(Language::english)}.alert(n);
     CHECK(english.lines ==
           std::vector<std::string>{"Model gpt-4o 81 % (95 % of the rise) · o1 12 %",
-                                   "Key k1 (alice) 99 %"});
+                                   "Key k1 (alice) 94 %"});
     const auto chinese = Messages{config(Language::chinese)}.alert(n);
     CHECK(chinese.lines.at(0) == "模型 gpt-4o 81 %（占增量 95 %） · o1 12 %");
+}
+
+TEST_CASE("shares of the newest rows only say so") {
+    auto n = notice();
+    n.contributions = {{alerts::Dimension::token,
+                        {{{alerts::Dimension::token, 11, "", "k1 (alice)"}, 99, {}}},
+                        50'000}};
+    CHECK(Messages{config(Language::english)}.alert(n).lines ==
+          std::vector<std::string>{"Key k1 (alice) 99 %", "Shares are of the newest 50,000 rows"});
+    CHECK(Messages{config(Language::chinese)}.alert(n).lines.back() ==
+          "以上占比仅按最新的 50,000 行日志计算");
+}
+
+TEST_CASE("no more than five dimensions are told, and a name of any length fits") {
+    using alerts::Dimension;
+    auto n = notice();
+    const auto add = [&](Dimension dimension, const std::string& name, double share) {
+        n.contributions.push_back({dimension, {{{dimension, {}, name, name}, share, {}}}, {}});
+    };
+    add(Dimension::token, "k1", 70);
+    add(Dimension::model, std::string(300, 'm'), 60);
+    add(Dimension::user, "alice", 72);
+    add(Dimension::ip, "10.1.2.3", 4);  // says next to nothing
+    add(Dimension::code, "rate_limited", 55);
+    add(Dimension::route, "/v1/messages", 100);
+    add(Dimension::group, "default", 99);  // one group has nearly all as a rule
+    const auto lines = Messages{config(Language::english)}.alert(n).lines;
+    REQUIRE(lines.size() == kMostDimensionsTold);
+    CHECK(lines.at(0) == "Route /v1/messages 100 %");
+    CHECK(lines.at(1) == "User alice 72 %");
+    CHECK(lines.at(2) == "Key k1 70 %");
+    CHECK(lines.at(3).starts_with("Model mmm"));
+    CHECK(lines.at(3).ends_with("m… 60 %"));
+    CHECK(lines.at(3).size() < 100);
+    CHECK(lines.at(4) == "Error code rate_limited 55 %");
 }
 
 TEST_CASE("a gauge has no window, and a built-in alert no numbers but a sentence") {

@@ -133,7 +133,7 @@ TEST_CASE("each reason has words of its own") {
     CHECK(why(evaluation, rule) ==
           "back at $5.00 (`clear`), over when that lasts 3m (`keep_firing_for`)");
     evaluation.reason = alerts::Reason::inhibited;
-    CHECK(why(evaluation, rule) == "held while one of these fires: source-stale");
+    CHECK(why(evaluation, rule) == "held while one of these fires or warms up: source-stale");
     std::vector<std::string> all;
     for (int i = 0; i <= static_cast<int>(alerts::Reason::no_value); ++i) {
         evaluation.reason = static_cast<alerts::Reason>(i);

@@ -29,8 +29,9 @@ struct Gauged {
     /// Values by gauge and object, for tests that have no group × model.
     std::map<std::pair<Gauge, std::int64_t>, double> values() const {
         std::map<std::pair<Gauge, std::int64_t>, double> all;
-        for (const auto& gauge : gauges.current())
-            all[{gauge.key.gauge, gauge.key.object}] = *gauge.value;
+        for (const auto& gauge : gauges.current()) {
+            if (gauge.value) all[{gauge.key.gauge, gauge.key.object}] = *gauge.value;
+        }
         return all;
     }
     StoreFile file;
@@ -240,6 +241,57 @@ TEST_CASE("what a snapshot changed is known after a restart, and a failed one ch
     CHECK(again.gauges.record(next, at(90)).empty());
 }
 
+TEST_CASE("what is gone stays known as gone over a restart, until it is back") {
+    const TempDir folder;
+    const auto path = folder.file("s.db");
+    {
+        Gauged opened{path};
+        opened.gauges.record(channels({{3, {"a", 1, 1}}, {4, {"b", 1, 1}}}), at(0));
+        opened.gauges.record(channels({{3, {"a", 1, 1}}}), at(30));
+    }
+    {
+        Gauged opened{path};
+        const auto current = opened.gauges.current();
+        REQUIRE(current.size() == 2);
+        CHECK(current[0] == change(Gauge::channel_status, 3, 0, 1));
+        CHECK(current[1] == change(Gauge::channel_status, 4, 30, std::nullopt));
+        opened.gauges.record(channels({{3, {"a", 1, 1}}, {4, {"b", 1, 1}}}), at(60));
+        CHECK(opened.gauges.current().size() == 2);
+        CHECK(opened.values().size() == 2);
+    }
+    CHECK(Gauged{path}.values().size() == 2);
+}
+
+TEST_CASE("how far a kind has been read begins anew with each start, and is stored as a gauge") {
+    const TempDir folder;
+    const auto path = folder.file("s.db");
+    const auto extent = [](ObjectKind kind) {
+        return std::pair{Gauge::extent, static_cast<std::int64_t>(kind)};
+    };
+    const auto number_of = [](Extent value) { return static_cast<double>(value); };
+    {
+        Gauged opened{path};
+        CHECK(opened.gauges.begin({.tokens = true}, at(0)).size() == 4);
+        const auto begun = opened.values();
+        CHECK(begun.at(extent(ObjectKind::channels)) == number_of(Extent::begun));
+        CHECK(begun.at(extent(ObjectKind::tokens)) == number_of(Extent::begun));
+        CHECK(begun.at(extent(ObjectKind::users)) == number_of(Extent::unread));
+        CHECK(begun.at(extent(ObjectKind::abilities)) == number_of(Extent::unread));
+        auto info = channels({});
+        info.extents = {{ObjectKind::channels, Extent::all}, {ObjectKind::tokens, Extent::begun}};
+        CHECK(opened.gauges.record(info, at(30)) ==
+              std::vector{change(Gauge::extent, 1, 30, number_of(Extent::all))});
+        info.extents[ObjectKind::tokens] = Extent::most;
+        CHECK(opened.gauges.record(info, at(60)).size() == 1);
+    }
+    Gauged again{path};
+    CHECK(again.values().at(extent(ObjectKind::tokens)) == number_of(Extent::most));
+    again.gauges.begin({.abilities = true}, at(90));
+    CHECK(again.values().at(extent(ObjectKind::channels)) == number_of(Extent::begun));
+    CHECK(again.values().at(extent(ObjectKind::tokens)) == number_of(Extent::unread));
+    CHECK(again.values().at(extent(ObjectKind::abilities)) == number_of(Extent::begun));
+}
+
 TEST_CASE("seconds that do not go on count as the last one") {
     const TempDir folder;
     Gauged opened{folder.file("s.db")};
@@ -312,7 +364,7 @@ TEST_CASE("old gauges keep the last of each hour, and the ones in force for ever
         CHECK(by_key(gauges_at(db, t)) == expected_at(t));
     }
     // Afterwards it goes on as if nothing had been: also with gauges that left no trace.
-    CHECK(opened.gauges.current() == Gauged{path}.gauges.current());
+    CHECK(opened.values() == Gauged{path}.values());
     for (std::int64_t id = 1; id <= 9; ++id) info.channels[id] = {"c", 1, 7};
     CHECK(opened.gauges.record(info, at(4 * kDay)).size() == 9);
     CHECK(opened.values().size() == 9);

@@ -227,6 +227,11 @@ TEST_CASE(
                     gone.insert(id);
             }
             if (last->tokens_covered.last == Coverage::kHighest) ++rounds;
+            // Once through it stays known, while it is read again and again.
+            CHECK(last->extents.at(ObjectKind::tokens) ==
+                  (rounds > 0 ? Extent::all : Extent::begun));
+            CHECK(last->extents.at(ObjectKind::abilities) ==
+                  (last->healthy ? Extent::all : Extent::begun));
             if (look == 9) {
                 CHECK(seen.size() == 4500);
                 CHECK(gone.empty());
@@ -300,6 +305,10 @@ TEST_CASE("a kind that may not be read is left out with a reason, and the others
     CHECK(info.troubles.at("balances").find("channels.balance, channels.balance_updated_time") !=
           std::string::npos);
     CHECK(info.troubles.contains("keys"));
+    CHECK(info.extents == std::map<ObjectKind, Extent>{{ObjectKind::channels, Extent::all},
+                                                       {ObjectKind::tokens, Extent::refused},
+                                                       {ObjectKind::users, Extent::refused},
+                                                       {ObjectKind::abilities, Extent::all}});
     // Without it deleted keys could not be told from others.
     CHECK(info.troubles.at("tokens").find("tokens.deleted_at") != std::string::npos);
     CHECK(info.troubles.at("tokens").find("quotafuse grants") != std::string::npos);
@@ -319,10 +328,12 @@ TEST_CASE("grants that come or go are noticed without a restart") {
     CHECK(info.tokens.empty());
     CHECK(info.tokens_covered == Coverage{});
     CHECK(info.troubles.at("tokens").find("refused") != std::string::npos);
+    CHECK(info.extents.at(ObjectKind::tokens) == Extent::refused);
     session.refuse.clear();
     reader.read();
     info = reader.read();
     CHECK(info.troubles.empty());
+    CHECK(info.extents.at(ObjectKind::tokens) == Extent::all);
     CHECK(info.tokens.size() == 3);
     // A gateway that does not answer is no trouble of one kind.
     session.refuse = "FROM `tokens`";
@@ -335,6 +346,75 @@ TEST_CASE("grants that come or go are noticed without a restart") {
     session.refuse = "FROM `channels`";
     session.kind_of_refusal = GatewayError::Kind::denied;
     CHECK_THROWS_AS(reader.read(), GatewayError);
+}
+
+TEST_CASE("a kind is known when all of it was read since it was asked for") {
+    TestGateway gateway{Engine::sqlite, "newapi_2026"};
+    gateway.add_channel(1, {"default"}, {"gpt-4o"});
+    gateway.sql(insert_tokens(1, 1500));
+    const auto session = gateway.session();
+    InfoReader reader{*session, gateway.database(), {.tokens = true}, 5};
+    const auto extent = [&](ObjectKind kind) { return reader.read().extents.at(kind); };
+    CHECK(extent(ObjectKind::channels) == Extent::all);
+    CHECK(extent(ObjectKind::users) == Extent::unread);
+    for (int look = 0; look < 3; ++look) reader.read();
+    CHECK(extent(ObjectKind::tokens) == Extent::all);
+    reader.set_needs({});
+    CHECK(extent(ObjectKind::tokens) == Extent::unread);
+    reader.set_needs({.tokens = true});
+    const auto again = reader.read();
+    const bool whole = again.tokens_covered == kEveryId;
+    CHECK(again.extents.at(ObjectKind::tokens) == (whole ? Extent::all : Extent::begun));
+}
+
+TEST_CASE("what rules wait for is read first, and the rest not long after") {
+    TestGateway gateway{Engine::mariadb, "newapi_2026"};
+    gateway.add_channel(1, {"default"}, {"gpt-4o"});
+    gateway.sql("INSERT INTO users(id, username, password, request_count) VALUES(1, 'a', '', 3)");
+    gateway.sql(insert_tokens(1, 900));
+    const auto session = gateway.session();
+    InfoReader small{*session, gateway.database(), {.tokens = true}};
+    CHECK(small.read().extents.at(ObjectKind::tokens) == Extent::all);
+    gateway.sql(insert_tokens(901, 9500));
+    InfoReader big{*session, gateway.database(), {.tokens = true}};
+    for (int look = 1; look <= 3; ++look)
+        CHECK(big.read().extents.at(ObjectKind::tokens) == Extent::begun);
+    CHECK(big.read().extents.at(ObjectKind::tokens) == Extent::all);
+    CHECK(big.read().requests == 3);
+}
+
+TEST_CASE("of more keys than are watched the rest is not known") {
+    TestGateway gateway{Engine::sqlite, "newapi_2026"};
+    gateway.add_channel(1, {"default"}, {"gpt-4o"});
+    gateway.sql(
+        "WITH RECURSIVE ids(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM ids LIMIT 100001) "
+        "INSERT INTO tokens(id, user_id, `key`, name) SELECT id, 1, 'k' || id, 'n' FROM ids");
+    const auto session = gateway.session();
+    InfoReader reader{*session, gateway.database(), {.tokens = true}, kNoLimit};
+    const auto info = reader.read();
+    CHECK(info.tokens.size() == 100'000);
+    CHECK(info.extents.at(ObjectKind::tokens) == Extent::most);
+    CHECK(info.troubles.at("tokens").find("over 100000") != std::string::npos);
+}
+
+TEST_CASE("channels that serve are not counted before all channels are known") {
+    TestGateway gateway{Engine::sqlite, "newapi_2026"};
+    gateway.sql(
+        "WITH RECURSIVE ids(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM ids LIMIT 6000) "
+        "INSERT INTO channels(id, `key`, name) SELECT id, '', 'c' FROM ids");
+    gateway.sql(
+        "INSERT INTO abilities(`group`, model, channel_id, enabled) VALUES('g', 'm', 6000, 1)");
+    const auto session = gateway.session();
+    InfoReader reader{*session, gateway.database(), {.abilities = true}};
+    for (int look = 0; look < 8; ++look) {
+        const auto info = reader.read();
+        CAPTURE(look);
+        CHECK(info.healthy.has_value() == (info.extents.at(ObjectKind::abilities) == Extent::all));
+        if (!info.healthy) continue;
+        CHECK(info.extents.at(ObjectKind::channels) == Extent::all);
+        CHECK(info.healthy->at({"g", "m"}) == 1);
+    }
+    CHECK(reader.read().healthy);
 }
 
 TEST_CASE("what a look does not read again stays") {

@@ -246,7 +246,9 @@ void Setup::propose(sync::History& history) {
     span_.zone = config_.timezone;
     span_.until = clock.now();
     span_.from = span_.until - kMonth;
-    span_.weeks = engine_options(rules_, config_.keep).weeks;
+    const auto usual = engine_options(config_.keep);
+    span_.weeks = usual.weeks;
+    span_.kept = usual.kept;
     const auto known = range ? span_.until - std::max(range->first, span_.from) : base::Seconds{0};
     if (known < kEnoughHistory) {
         std::cout << fmt::format("limits   those of the defaults: only {} of history is known\n",

@@ -141,6 +141,11 @@ int suggest(const Arguments& arguments, const Config& config,
     return 0;
 }
 
+int print(const alerts::HistoryComparison& comparison, bool json, const base::TimeZone& zone) {
+    std::cout << (json ? comparison_json(comparison) : comparison_text(comparison, zone)) << '\n';
+    return comparison.differences.empty() ? 0 : 1;
+}
+
 }  // namespace
 
 int replay_command(const Arguments& arguments) {
@@ -152,7 +157,9 @@ int replay_command(const Arguments& arguments) {
     options.zone = config.timezone;
     options.from = parse_since(arguments.replay.since, clock.now(), config.timezone);
     options.until = parse_until(arguments.replay.until, clock.now(), config.timezone);
-    options.weeks = engine_options(rules, config.keep).weeks;
+    const auto usual = engine_options(config.keep);
+    options.weeks = usual.weeks;
+    options.kept = usual.kept;
     if (options.from >= options.until) {
         throw base::Failure(base::ExitCode::usage, "--since must be before --until and before now");
     }
@@ -167,6 +174,11 @@ int replay_command(const Arguments& arguments) {
                                time_left(share, line.seconds()));
         });
     };
+    if (arguments.replay.compare) {
+        const auto comparison = alerts::compare_with_history(rules, history, options);
+        line.clear();
+        return print(comparison, arguments.json, config.timezone);
+    }
     const auto result = alerts::replay(rules, history, options);
     const auto seconds = line.seconds();
     line.clear();

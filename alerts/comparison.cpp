@@ -1,0 +1,158 @@
+#include "alerts/comparison.h"
+
+#include <algorithm>
+#include <iterator>
+#include <map>
+#include <set>
+#include <tuple>
+
+#include <fmt/format.h>
+
+#include "alerts/player.h"
+#include "alerts/state_store.h"
+
+namespace quotafuse::alerts {
+namespace {
+
+/// Equal for events that say the same; a sum may be added up in another order.
+auto content_of(const Event& event) {
+    return std::tuple{event.at,     event.rule,
+                      event.key,    event.what,
+                      event.reason, event.value ? fmt::format("{:.9g}", *event.value) : "",
+                      event.id};
+}
+
+bool comes_before(const Event& a, const Event& b) {
+    return content_of(a) < content_of(b);
+}
+
+/// What only one of two sorted lists has.
+void add_missing(const std::vector<Event>& of, const std::vector<Event>& in, bool recorded,
+                 HistoryComparison& result) {
+    std::vector<Event> only;
+    std::ranges::set_difference(of, in, std::back_inserter(only), comes_before);
+    for (auto& event : only) result.differences.push_back({std::move(event), recorded});
+}
+
+/// Rules that were evaluated as they are now.
+std::vector<Rule> known_rules(const std::vector<Rule>& rules,
+                              const std::map<std::string, base::Second>& looks,
+                              std::vector<std::string>& notes) {
+    std::vector<Rule> known;
+    for (const auto& rule : rules) {
+        if (!rule.enabled) continue;
+        if (looks.contains(rule.name)) {
+            known.push_back(rule);
+        } else {
+            notes.push_back(fmt::format(
+                "rule {}: the daemon never evaluated it as it is now: not compared", rule.name));
+        }
+    }
+    return known;
+}
+
+std::vector<Event> recorded_events(SQLite::Database& database,
+                                   const std::map<std::string, base::Second>& looks,
+                                   const HistoryComparison& span) {
+    auto events = load_history(database, span.from + std::chrono::seconds{1}, span.until);
+    std::erase_if(events, [&](const Event& event) {
+        const auto look = looks.find(event.rule);
+        return look == looks.end() || event.at < look->second;
+    });
+    return events;
+}
+
+using Series = std::pair<std::string, std::string>;  // rule and key
+
+/// Series that had fired since before the span: a replay, which begins shortly before it, cannot
+/// know since when. Until when each did.
+std::map<Series, base::Second> older_episodes(SQLite::Database& database,
+                                              const std::map<std::string, base::Second>& looks,
+                                              const HistoryComparison& span) {
+    std::map<Series, base::Second> open;
+    for (const auto& event : load_history(database, {}, span.from)) {
+        const auto look = looks.find(event.rule);
+        if (look == looks.end() || event.at < look->second) continue;
+        if (event.what == "firing") open[{event.rule, event.key}] = span.until;
+        if (event.what == "over") open.erase({event.rule, event.key});
+    }
+    auto found = open;
+    for (const auto& event : load_history(database, span.from, span.until)) {
+        const auto series = found.find({event.rule, event.key});
+        if (event.what == "over" && series != found.end() && open.erase(series->first) > 0) {
+            series->second = event.at;
+        }
+    }
+    return found;
+}
+
+void leave_out(const std::map<Series, base::Second>& older, std::vector<Event>& events) {
+    std::erase_if(events, [&](const Event& event) {
+        const auto series = older.find({event.rule, event.key});
+        return series != older.end() && event.at <= series->second;
+    });
+}
+
+/// What cannot be compared, or may not be equal, because people changed the rules meanwhile.
+void note_other_rules(SQLite::Database& database, const base::TimeZone& zone,
+                      const std::map<std::string, base::Second>& looks, HistoryComparison& result) {
+    std::set<std::string> others;
+    for (const auto& event : load_history(database, result.from, result.until)) {
+        const auto look = looks.find(event.rule);
+        if (look != looks.end() && event.at < look->second) others.insert(event.rule);
+    }
+    for (const auto& rule : others) {
+        result.notes.push_back(fmt::format("rule {}: compared from its first look on, at {}", rule,
+                                           zone.format(looks.at(rule))));
+    }
+    if (result.differences.empty()) return;
+    const auto events = load_events(database, result.from);
+    const auto reload = std::find_if(events.rbegin(), events.rend(), [&](const auto& event) {
+        return event.kind == EngineEvent::Kind::reloaded && event.at <= result.until;
+    });
+    if (reload == events.rend()) return;
+    result.notes.push_back(
+        fmt::format("the configuration was read anew at {}: before that rules may have had other "
+                    "cooldowns, hours or inhibitors",
+                    zone.format(reload->at)));
+}
+
+}  // namespace
+
+HistoryComparison compare_with_history(const std::vector<Rule>& rules, sync::History& history,
+                                       ReplayOptions options) {
+    auto& database = history.handle();
+    HistoryComparison result;
+    const auto looks = first_looks(database, rules);
+    const auto known = known_rules(rules, looks, result.notes);
+    // Further on the daemon may not have looked yet, or not have written it down.
+    if (const auto time = load_state(database).time) {
+        options.until = std::min(options.until, *time);
+    }
+    options.as_it_was = true;
+    auto replayed = replay(known, history, options);
+    result.from = replayed.from;
+    result.until = replayed.until;
+    result.notes.insert(result.notes.end(), replayed.notes.begin(), replayed.notes.end());
+    auto recorded = recorded_events(database, looks, result);
+    auto& events = replayed.events;
+    std::erase_if(events, [&](const Event& event) { return event.at <= result.from; });
+    const auto older = older_episodes(database, looks, result);
+    for (const auto& [series, end] : older) {
+        result.notes.push_back(
+            fmt::format("rule {}, series {}: fired since before: compared from {} on", series.first,
+                        series.second, options.zone.format(end)));
+    }
+    leave_out(older, recorded);
+    leave_out(older, events);
+    std::ranges::sort(recorded, comes_before);
+    std::ranges::sort(events, comes_before);
+    add_missing(recorded, events, true, result);
+    result.same = recorded.size() - result.differences.size();
+    add_missing(events, recorded, false, result);
+    std::ranges::stable_sort(result.differences, {}, [](const auto& one) { return one.event.at; });
+    note_other_rules(database, options.zone, looks, result);
+    return result;
+}
+
+}  // namespace quotafuse::alerts
