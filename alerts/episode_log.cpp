@@ -34,6 +34,8 @@ void EpisodeLog::take(const Event& event, const Names& names) {
     }
     auto* const episode = newest_of(series);
     if (episode == nullptr) return;
+    // A digest is about many episodes; its key is that of the worst.
+    if (event.what == "told" && event.reason == reason_name(Reason::came_and_went)) return;
     if (event.what == "told") {
         ++episode->notices;
         untold_.erase(series);

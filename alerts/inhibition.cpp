@@ -15,18 +15,20 @@ Inhibition::Inhibition(const RuleWatch& by, const std::vector<Dimension>& mine) 
 }
 
 bool Inhibition::waits(base::Second t, bool late) {
-    if (by_->meter().warmed_up() >= 1 || !by_->error().empty()) {
+    is_blind_ = !by_->error().empty();
+    if (by_->meter().warmed_up() >= 1 || is_blind_) {
         waits_since_.reset();
         return false;
     }
     // Missed seconds go by far quicker than windows are filled.
     if (late) return true;
     if (!waits_since_ || *waits_since_ > t) waits_since_ = t;
-    return t - *waits_since_ < kLongestWait;
+    is_blind_ = t - *waits_since_ >= kLongestWait;
+    return !is_blind_;
 }
 
 bool Inhibition::mutes(const SeriesKey& key) {
-    if (by_->firing() == 0) return false;
+    if (by_->firing() == 0 || is_blind_) return false;
     if (common_.empty()) return true;
     if (version_ != by_->firing_version()) {
         version_ = by_->firing_version();

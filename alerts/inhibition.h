@@ -23,6 +23,7 @@ public:
     /// `by` must outlive it. `mine`: what the muted rule groups by.
     Inhibition(const RuleWatch& by, const std::vector<Dimension>& mine);
 
+    /// By what waits() found of this second.
     bool mutes(const SeriesKey& key);
     /// Whether nobody can say yet if the other fires, because it warms up: the muted rule is held
     /// meanwhile. An inhibitor that is in error or never gets what it needs does not hold for ever:
@@ -32,6 +33,8 @@ public:
 
 private:
     std::optional<base::Second> waits_since_;  // the first such second that was on time
+    /// Nobody knows whether what fired when it was last evaluated still does.
+    bool is_blind_ = false;
     const RuleWatch* by_;
     std::vector<std::pair<std::size_t, std::size_t>> common_;  // places in theirs and in mine
     std::uint64_t version_ = 0;                                // of `firing_`

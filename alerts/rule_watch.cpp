@@ -67,10 +67,11 @@ bool RuleWatch::restore(const SeriesRecord& record) {
     series.names = record.names;
     series.stored = true;
     if (!at_rest(record.state)) restless_.insert(*key);
-    if (counts_as_told(record.state)) ++told_;
-    if (record.state.phase == Phase::firing) ++firing_;
     if (record.last_row) meter_->recall(*key, *record.last_row);
-    series_.insert_or_assign(*key, std::move(series));
+    // A restore that failed further on is made again.
+    const bool is_new = series_.insert_or_assign(*key, std::move(series)).second;
+    if (is_new && counts_as_told(record.state)) ++told_;
+    if (is_new && record.state.phase == Phase::firing) ++firing_;
     ++firing_version_;
     due_.emplace(base::Second{}, *key);  // its own times are found at the first look
     return true;
@@ -199,7 +200,13 @@ void RuleWatch::judge(const Look& look, const Moment& moment, Step& step,
 
 Facts RuleWatch::facts_of(const Look& look, Series& series, const Moment& moment) {
     const auto t = moment.at;
+    const bool was_deleted = series.deleted;
     note_objects(look.key, series);
+    const auto begun = look.reading.oldest.value_or(series.first_seen);
+    if (keeps_ && was_deleted && !series.deleted && begun > series.first_seen) {
+        series.first_seen = begun;  // switched on again: it has a window to be heard of
+        unsaved_.insert(look.key);
+    }
     if (keeps_) note_rows(look, series, t);
     Facts facts;
     facts.at = t;
@@ -297,8 +304,11 @@ void RuleWatch::rest(const Look& look, Series& series, Reason reason, base::Seco
     const bool rolls = rule_.window.kind == Frame::Kind::rolling;
     const auto ready_at = series.first_seen + rule_.window.length + delay_;
     if (rolls && ready_at > t) due_.emplace(ready_at, look.key);
-    if (series.last_row && !rule_.by.empty()) {
-        due_.emplace(*series.last_row + kGoneAfter, look.key);
+    // One of them: when it comes, newer rows may have put off the end.
+    const bool has_due = series.gone_due && *series.gone_due > t;
+    if (series.last_row && !rule_.by.empty() && !has_due) {
+        series.gone_due = *series.last_row + kGoneAfter;
+        due_.emplace(*series.gone_due, look.key);
     }
 }
 

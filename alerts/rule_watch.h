@@ -97,6 +97,7 @@ private:
         base::Second first_seen{};
         std::optional<base::Second> last_row;  // of one without rows in its window
         std::optional<base::Second> newest;    // since_last: the row that its value counts from
+        std::optional<base::Second> gone_due;  // in due_: when it may be gone
         std::optional<base::Second> period;
         std::vector<std::string> names;
         std::optional<double> value;

@@ -160,7 +160,7 @@ private:
     // The rows with low_ < created_at ≤ high_ are in it: all of its span, once it is full.
     base::Second low_{};
     base::Second high_{};
-    std::optional<std::int64_t> first_row_;  // created_at of the first stored row, if there is one
+    std::optional<std::int64_t> first_row_;  // every row since then is stored; empty: there is none
     bool waits_ = false;                     // for names
     bool overflowed_ = false;   // nothing is read for it then, and it stays where it was
     bool tries_again_ = false;  // has overflowed before it was emptied

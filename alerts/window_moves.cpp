@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <cstdlib>
 #include <utility>
 
 #include "alerts/window_record.h"
@@ -27,15 +26,15 @@ void WindowSet::Impl::place(Member& member, Span span) {
     auto& window = *member.window;
     if (span == window.span_) return;
     const auto next = std::move(member.next);
+    const auto moved = span.head - window.span_.head;
+    member.hurries = moves_by_hour(window.spec_) && window.is_full() && !window.overflowed_ &&
+                     moved > base::Seconds{0} && moved <= kHour;
     if (window.overflowed_) {
         const auto stood = span.head - window.high_;
         const bool again = stood >= retry_after(window.spec_.frame) || stood < base::Seconds{0};
         if (again) window.reset(span);
         return;
     }
-    const auto moved = span.head - window.span_.head;
-    member.hurries = moves_by_hour(window.spec_) && window.is_full() && moved > base::Seconds{0} &&
-                     moved <= kHour;
     if (next && next->window->span_ == span) {
         window.swap_rows(*next->window);
         return;
@@ -148,10 +147,12 @@ bool WindowSet::Impl::prepare(Member& member) {
     const auto& now = *member.window;
     if (!member.next || member.next->window->span_ != span) {
         const bool apart = span.tail >= now.high_ || span.head < now.high_ || span.tail < now.low_;
-        member.next = apart ? empty_like(member) : copy_of(member);
+        member.next = apart ? nullptr : copy_of(member);
+        const bool copied = member.next != nullptr;
+        if (!copied) member.next = empty_like(member);
         auto& next = *member.next->window;
         next.span_ = span;
-        if (apart) next.low_ = next.high_ = span.head;
+        if (!copied) next.low_ = next.high_ = span.head;
         return true;
     }
     auto& next = *member.next->window;
@@ -190,10 +191,11 @@ std::unique_ptr<WindowSet::Impl::Member> WindowSet::Impl::empty_like(const Membe
     return like;
 }
 
+/// Null where what is in it does not add up: it is read anew then.
 std::unique_ptr<WindowSet::Impl::Member> WindowSet::Impl::copy_of(const Member& member) {
     const auto& window = *member.window;
     auto copy = empty_like(member);
-    if (!copy->window->decode(window.encode({}))) std::abort();
+    if (!copy->window->decode(window.encode({}))) return nullptr;
     copy->window->settle();
     return copy;
 }

@@ -164,7 +164,8 @@ void WindowSet::start(base::Second t, const std::vector<WindowRecord>& records) 
     all.started = true;
     all.time = t;
     all.cache.clear();
-    all.note_first_row(all.reader.first_row());
+    const auto kept = all.reader.kept_since();
+    all.note_first_row(kept > 0 ? kept : all.reader.first_row());
     all.visited = all.visited_low = all.visited_at(t);
     for (const auto& member : all.members) {
         all.begin(*member);
@@ -217,6 +218,8 @@ void WindowSet::feed(const sync::Row& row) {
 void WindowSet::forget(const sync::Row& row) {
     auto& all = *impl_;
     all.cache.forget(row);
+    const auto kept = all.reader.kept_since();
+    if (all.first_row && kept > *all.first_row) all.note_first_row(kept);
     all.collect_holders(row);
     if (!all.some.empty()) all.apply(row, all.some, -1);
 }

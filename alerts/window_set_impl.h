@@ -110,7 +110,7 @@ struct WindowSet::Impl {
     base::Second visited_low{};             // … and those after it while windows were filled
     std::chrono::seconds reading{kStep};    // so much is read at once to fill windows
     std::uint64_t rows = 0;                 // applied
-    std::optional<std::int64_t> first_row;  // created_at of the first stored one
+    std::optional<std::int64_t> first_row;  // every row since then is stored
 
     std::vector<Edge> edges;  // scratch; the first edge_count count
     std::size_t edge_count = 0;

@@ -40,8 +40,16 @@ void Announcer::advance(base::Second t) {
     write(unsaved_);  // what the last call could not write
     const auto next = rooms_.engine.time() + base::Seconds{1};
     const auto now = clock_.now();
-    unsaved_ = rooms_.engine.advance(t, now);
-    note_late(next, std::min(rooms_.engine.time(), now - alerts::kLate - base::Seconds{1}));
+    const auto note_what_was_late = [&] {
+        note_late(next, std::min(rooms_.engine.time(), now - alerts::kLate - base::Seconds{1}));
+    };
+    try {
+        unsaved_ = rooms_.engine.advance(t, now);
+    } catch (const SQLite::Exception&) {
+        note_what_was_late();  // it came some of the way
+        throw;
+    }
+    note_what_was_late();
     write(unsaved_);
     hand_over_orders();
 }
@@ -97,7 +105,8 @@ void Announcer::checkpoint_if_due() {
 void Announcer::take_back_actions(alerts::Step& step) {
     const auto before = clock_.now() - 2 * alerts::kLate;
     for (const auto& notice : step.notices) {
-        if (!notice.late && notice.action && notice.at < before) note_late(notice.at, notice.at);
+        if (!notice.late && notice.action && notice.at < before)
+            note_late(notice.at, std::max(notice.at, step.time));
     }
     rooms_.engine.take_back_actions(step, before);
 }

@@ -67,8 +67,8 @@ void EngineFile::expect_objects() {
     rooms_.engine.observe(rooms_.gauges.begin(needs, rooms_.engine.time()));
 }
 
-void EngineFile::save_windows_if_due() {
-    if (clock_.mono() >= next_save_) save_windows();
+bool EngineFile::is_save_due() const {
+    return clock_.mono() >= next_save_;
 }
 
 void EngineFile::save_windows() {

@@ -32,9 +32,9 @@ public:
     /// or another. False when no rule has ever been evaluated on it: what is read first was there
     /// before.
     bool restore();
-    /// Puts full windows on record, every kSaveInterval, or at once at the end. To be called
-    /// directly after Engine::advance().
-    void save_windows_if_due();
+    /// Every kSaveInterval.
+    bool is_save_due() const;
+    /// Puts full windows on record. To be called directly after Engine::advance() and a checkpoint.
     void save_windows();
     /// Of a start also where the last run had come to, if that is not where this one goes on.
     void note(alerts::EngineEvent::Kind kind);

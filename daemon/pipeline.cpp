@@ -81,8 +81,10 @@ void Pipeline::evaluate() {
     // next start begins where this one did.
     if (!horizon) return;
     rooms_.announcer.advance(*horizon);
-    rooms_.file.save_windows_if_due();
-    rooms_.announcer.checkpoint_if_due();
+    if (!rooms_.file.is_save_due()) return rooms_.announcer.checkpoint_if_due();
+    // A window is of use to an engine that is not behind it.
+    rooms_.announcer.checkpoint();
+    rooms_.file.save_windows();
 }
 
 /// Between letters, so that the gateway is read, pages answer and other rules are evaluated
@@ -90,13 +92,15 @@ void Pipeline::evaluate() {
 void Pipeline::warm_up() {
     more_warm_up_ = rooms_.engine.warm_up(kWarmUpSlice);
     if (more_warm_up_ == told_warm_up_) return;
-    told_warm_up_ = more_warm_up_;
-    if (more_warm_up_)
-        log_.info(fmt::format("rules: {} of {} are warming up from the store",
-                              rooms_.engine.overview().warming.size(),
+    if (more_warm_up_) {
+        const auto warming = rooms_.engine.overview().warming.size();
+        if (warming == 0) return;  // it makes ready what `usual` needs at the hour
+        log_.info(fmt::format("rules: {} of {} are warming up from the store", warming,
                               rooms_.engine.rules().size()));
-    else
+    } else {
         log_.info("rules: warmed up");
+    }
+    told_warm_up_ = more_warm_up_;
 }
 
 /// Once a second, as the rules.
@@ -228,8 +232,8 @@ void Pipeline::finish() {
         if (!started_) return;
         evaluate();
         if (rooms_.intake.horizon()) {
-            rooms_.file.save_windows();
             rooms_.announcer.checkpoint();
+            rooms_.file.save_windows();
         }
         rooms_.file.note(alerts::EngineEvent::Kind::stopped);
     });

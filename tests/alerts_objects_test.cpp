@@ -149,4 +149,24 @@ TEST_CASE("a channel that is switched on again and stays silent is watched anew"
     CHECK(told.front().key.front().id == 3);
 }
 
+TEST_CASE("also where it was an alert that ended when it was switched off") {
+    const auto status = [](Watchman& watchman, int value) {
+        watchman.observe(changes(watchman, Gauge::channel_status, {{3, double(value)}}));
+        watchman.directory().channels[3].status = value;
+        watchman.tell();
+    };
+    Watchman watchman{
+        "rules: [{name: quiet, metric: since_last, by: [channel], window: 10m, above: 5m}]"};
+    status(watchman, 1);
+    watchman.run_to(1);
+    watchman.add({request(2)});
+    // A channel is expected to be heard of once it has been for a window.
+    REQUIRE(watchman.run_to(700).size() == 1);
+    status(watchman, 3);
+    REQUIRE(watchman.run_to(710).size() == 1);  // it is gone
+    status(watchman, 1);
+    CHECK(watchman.run_to(710 + 600).empty());
+    CHECK(watchman.run_to(710 + 620).size() == 1);
+}
+
 }  // namespace quotafuse::tests

@@ -265,7 +265,7 @@ TEST_CASE("a suggestion is no limit that every ripple passes, and none is made o
 
 namespace {
 
-/// A gateway that keeps its log in SQLite: three days, a steady channel, and one odd hour.
+/// A gateway that keeps its log in SQLite: eight days, a steady channel, and one odd hour.
 void make_gateway(const std::string& path) {
     SQLite::Database gateway{path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE};
     gateway.exec(sqlite_ddl("newapi_2026"));
@@ -275,9 +275,9 @@ void make_gateway(const std::string& path) {
         "INSERT INTO logs(created_at, type, channel_id, token_id, token_name, model_name, quota, "
         "prompt_tokens, completion_tokens, use_time, other) "
         "VALUES(?, 2, 3, 12, 'k1', 'gpt-4o', ?, ?, 10, 1, '{}')"};
-    const auto start = now() - 3 * 86400;
+    const auto start = now() - 8 * 86400;
     for (std::int64_t at = start; at < now(); at += 600) {
-        const bool odd = at >= start + 2 * 86400 && at < start + 2 * 86400 + 3600;
+        const bool odd = at >= start + 5 * 86400 && at < start + 5 * 86400 + 3600;
         put.bind(1, at);
         put.bind(2, odd ? 20'000'000 : 1000);
         put.bind(3, odd ? 3'000'000 : 2000);
@@ -324,7 +324,7 @@ TEST_CASE("init writes a configuration whose limits come from the gateway's own 
     CHECK(read_file(secrets).find("SQL_DSN='" + folder.file("one-api.db") + "'") !=
           std::string::npos);
     // Channel 3 burned 18 million tokens in its odd hour, where 5 million are the default; once in
-    // three days is too often.
+    // eight days is too often.
     const auto channels = read_file(folder.file("etc/rules.d/channels.yaml"));
     const auto at = channels.find("name: channel-token-burn");
     REQUIRE(at != std::string::npos);

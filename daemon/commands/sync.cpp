@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "alerts/state_store.h"
 #include "base/failure.h"
 #include "base/lock_file.h"
 #include "daemon/commands/commands.h"
@@ -70,6 +71,7 @@ public:
 private:
     void read_all();
     void store(const sync::Poll& poll);
+    void drop_windows();
     sync::Store::Upkeep keep_up();
     void check();
 
@@ -113,11 +115,20 @@ void Copy::read_all() {
 void Copy::store(const sync::Poll& poll) {
     // A power cut costs the last batches, which are then read again.
     database_.set_durable(poll.drained);
-    rows_ += static_cast<std::int64_t>(store_.append(poll.batch, clock_.now()).size());
+    const auto added = static_cast<std::int64_t>(store_.append(poll.batch, clock_.now()).size());
+    if (added > 0 && rows_ == 0) drop_windows();
+    rows_ += added;
     broken_others_ += poll.broken_others;
     behind_ = poll.behind;
     // What comes in must not outrun what has to go for it.
     for (auto step = keep_up(); step.for_room && step.more;) step = keep_up();
+}
+
+/// They lack the rows of their time that this brings.
+void Copy::drop_windows() {
+    base::WriteTransaction transaction{database_};
+    alerts::save_windows(database_, {});
+    transaction.commit();
 }
 
 sync::Store::Upkeep Copy::keep_up() {
