@@ -1,31 +1,33 @@
 #include <algorithm>
-#include <cerrno>
 #include <cstdlib>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <iostream>
+#include <limits>
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include "alerts/replay.h"
 #include "base/duration.h"
 #include "base/failure.h"
+#include "base/lock_file.h"
 #include "base/text.h"
 #include "daemon/builtin_config.h"
 #include "daemon/builtin_rules.h"
 #include "daemon/commands/commands.h"
 #include "daemon/engine_file.h"
-#include "daemon/file_descriptor.h"
 #include "daemon/progress_line.h"
 #include "daemon/replay_report.h"
+#include "daemon/schemas.h"
+#include "daemon/setup_files.h"
 #include "daemon/tuned_rules.h"
+#include "sync/gateway_session.h"
+#include "sync/gauges.h"
 #include "sync/history.h"
+#include "sync/info_reader.h"
 #include "sync/log_source.h"
+#include "sync/store.h"
 
 namespace quotafuse::daemon {
 namespace {
@@ -38,30 +40,6 @@ constexpr auto kDefaultStore = "/var/lib/quotafuse/quotafuse.db";
 constexpr const char* kSecrets[] = {"SQL_DSN",         "LOG_SQL_DSN",        "BREAKER_SQL_DSN",
                                     "ACCESS_PASSWORD", "TELEGRAM_BOT_TOKEN", "TELEGRAM_CHAT_ID",
                                     "FEISHU_WEBHOOK",  "FEISHU_SECRET",      "WECOM_WEBHOOK"};
-
-std::string read_file(const std::string& path) {
-    std::ifstream file{path, std::ios::binary};
-    return {std::istreambuf_iterator<char>{file}, {}};
-}
-
-/// Whole or not at all.
-void write_file(const std::string& path, const std::string& text, mode_t mode) {
-    const auto fail = [&](const std::string& what) {
-        throw base::Failure(base::ExitCode::io_error,
-                            fmt::format("{}: {}: {}", path, what, std::strerror(errno)));
-    };
-    const auto draft = path + ".new";
-    FileDescriptor file{::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)};
-    if (file.get() < 0 || ::fchmod(file.get(), mode) != 0) fail("cannot be made");
-    for (std::size_t at = 0; at < text.size();) {
-        const auto written = ::write(file.get(), text.data() + at, text.size() - at);
-        if (written < 0) fail("cannot be written");
-        at += static_cast<std::size_t>(written);
-    }
-    if (::fsync(file.get()) != 0 || std::rename(draft.c_str(), path.c_str()) != 0) {
-        fail("cannot be written");
-    }
-}
 
 bool on_a_terminal() {
     return ::isatty(STDIN_FILENO) == 1;
@@ -98,7 +76,9 @@ private:
     void find_gateway();
     void write_configuration();
     void write_secrets();
+    void complete_secrets();
     void mirror();
+    void read_objects() const;
     void choose_files();
     void propose(sync::History& history);
     void write_rules();
@@ -183,6 +163,21 @@ void Setup::write_secrets() {
         file("secrets.env"));
 }
 
+/// The one thing that init itself asks for; the rest is the person's.
+void Setup::complete_secrets() {
+    const auto path = file("secrets.env");
+    const auto text = read_file(path);
+    const auto dsn = base::Environment::of_process().get("SQL_DSN");
+    const bool has_dsn =
+        text.starts_with("SQL_DSN=") || text.find("\nSQL_DSN=") != std::string::npos;
+    if (has_dsn || !dsn || dsn->empty() || dsn->find_first_of("'\n") != std::string::npos) {
+        std::cout << fmt::format("kept     {}\n", path);
+        return;
+    }
+    write_file(path, fmt::format("{}\n# From `quotafuse init`.\nSQL_DSN='{}'\n", text, *dsn), 0600);
+    std::cout << fmt::format("added    SQL_DSN to {}\n", path);
+}
+
 void Setup::write_configuration() {
     std::error_code error;
     fs::create_directories(file("rules.d"), error);
@@ -191,10 +186,10 @@ void Setup::write_configuration() {
                             fmt::format("{}: {}; run this as root, or give another --dir", folder_,
                                         error.message()));
     }
-    if (!fs::exists(file("secrets.env"))) {
-        write_secrets();
+    if (fs::exists(file("secrets.env"))) {
+        complete_secrets();
     } else {
-        std::cout << fmt::format("kept     {}\n", file("secrets.env"));
+        write_secrets();
     }
     if (fs::exists(location_.file)) {
         std::cout << fmt::format("kept     {}\n", location_.file);
@@ -213,6 +208,24 @@ void Setup::write_configuration() {
     require_source(config_);
 }
 
+/// What channels and keys are called, and what a dollar is, once: the replay wants to know.
+void Setup::read_objects() const {
+    const base::LockFile lock{config_.store + ".lock"};
+    base::Database database{config_.store, all_schemas()};
+    sync::Store store{database, config_.keep, config_.timezone};
+    sync::Gauges gauges{database, store};
+    const auto& dsn = *config_.source.main;
+    const base::SystemClock clock;
+    try {
+        const auto session = sync::make_session(dsn, {});
+        constexpr sync::InfoNeeds kAll{true, true, true, true, true};
+        sync::InfoReader reader{*session, dsn.database, kAll, std::numeric_limits<int>::max()};
+        gauges.record(reader.read(), clock.now());
+    } catch (const sync::GatewayError& e) {
+        std::cout << fmt::format("names    not known: {}\n", e.what());
+    }
+}
+
 /// Beside a daemon its store is read as it is.
 void Setup::mirror() {
     Arguments with{arguments_};
@@ -223,6 +236,8 @@ void Setup::mirror() {
         if (const auto code = sync_command(with); code != 0) {
             throw base::Failure(base::ExitCode::failed, "the copy was stopped");
         }
+        read_objects();
+        give_away_store(config_.store);
     } catch (const base::Failure& e) {
         if (e.code() != base::ExitCode::unavailable || !fs::exists(config_.store)) throw;
         std::cout << fmt::format("{}; going by what is stored\n", e.what());

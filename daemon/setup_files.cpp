@@ -1,0 +1,79 @@
+#include "daemon/setup_files.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/failure.h"
+#include "daemon/file_descriptor.h"
+
+namespace quotafuse::daemon {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// As what it replaces, or as its folder: the service has to read what root writes. Only root may
+/// give files away.
+void take_owner(int file, const std::string& path) {
+    struct stat like {};
+    const bool found = ::stat(path.c_str(), &like) == 0 ||
+                       ::stat(fs::path{path}.parent_path().c_str(), &like) == 0;
+    if (::geteuid() != 0 || !found) return;
+    if (::fchown(file, like.st_uid, like.st_gid) != 0) {
+        throw base::Failure(
+            base::ExitCode::io_error,
+            fmt::format("{}: cannot be given to its owner: {}", path, std::strerror(errno)));
+    }
+}
+
+}  // namespace
+
+std::string read_file(const std::string& path) {
+    std::ifstream file{path, std::ios::binary};
+    return {std::istreambuf_iterator<char>{file}, {}};
+}
+
+void write_file(const std::string& path, const std::string& text, mode_t mode) {
+    const auto fail = [&](const std::string& what) {
+        throw base::Failure(base::ExitCode::io_error,
+                            fmt::format("{}: {}: {}", path, what, std::strerror(errno)));
+    };
+    struct stat former {};
+    if (::stat(path.c_str(), &former) == 0) mode = former.st_mode & 07777U;
+    const auto draft = path + ".new";
+    FileDescriptor file{::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)};
+    if (file.get() < 0 || ::fchmod(file.get(), mode) != 0) fail("cannot be made");
+    take_owner(file.get(), path);
+    for (std::size_t at = 0; at < text.size();) {
+        const auto written = ::write(file.get(), text.data() + at, text.size() - at);
+        if (written < 0) fail("cannot be written");
+        at += static_cast<std::size_t>(written);
+    }
+    if (::fsync(file.get()) != 0 || std::rename(draft.c_str(), path.c_str()) != 0) {
+        fail("cannot be written");
+    }
+}
+
+void give_away_store(const std::string& store) {
+    for (const auto* const suffix : {"", "-wal", "-shm", ".lock"}) {
+        const auto path = store + suffix;
+        struct stat folder {};
+        if (::geteuid() != 0 || !fs::exists(path)) continue;
+        if (::stat(fs::path{path}.parent_path().c_str(), &folder) != 0 ||
+            ::chown(path.c_str(), folder.st_uid, folder.st_gid) != 0) {
+            throw base::Failure(base::ExitCode::io_error,
+                                fmt::format("{}: cannot be given to the owner of its folder: {}",
+                                            path, std::strerror(errno)));
+        }
+    }
+}
+
+}  // namespace quotafuse::daemon
