@@ -344,10 +344,7 @@ ReplayResult Player::run(RowSource& source, std::size_t reader) {
         result_.notes.push_back(fmt::format("rule {}: {}", error.rule, error.text));
     }
     for (const auto& warming : engine_->overview().warming) {
-        result_.notes.push_back(
-            fmt::format("rule {}: says nothing at the end, because what it needs (rows, names or "
-                        "gauges) is not all there: {:.0f} %",
-                        warming.rule, warming.part * 100));
+        result_.silent.push_back(warming.rule);
     }
     result_.episodes = log_->episodes(options_.from);
     engine_.reset();

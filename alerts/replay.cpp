@@ -64,6 +64,7 @@ void add(ReplayResult&& more, ReplayResult& all) {
     };
     append(more.events, all.events);
     append(more.episodes, all.episodes);
+    append(more.silent, all.silent);
     all.notices.merge(more.notices);
     for (auto& note : more.notes) {
         if (std::ranges::count(all.notes, note) == 0) all.notes.push_back(std::move(note));

@@ -46,11 +46,13 @@ struct ReplayResult {
     std::vector<Episode> episodes;       // by when they fired
     std::map<std::string, int> notices;  // that each rule would have sent; none: not in here
     std::vector<std::string> notes;      // what could not be replayed, and why
+    /// Rules that were not evaluated to the end: rows, names or gauges that they need are missing.
+    std::vector<std::string> silent;
 };
 
 struct ReplayOptions {
     base::Second from{};
-    base::Second until{};  // not after now; cut at the end of the mirror
+    base::Second until{};     // not after now; cut at the end of the mirror
     int weeks = kLeastWeeks;  // see Engine::Options
     std::optional<std::chrono::seconds> kept = std::nullopt;
     /// A rule begins with its recorded first look, as the daemon ran it. Else it counts as looked

@@ -11,15 +11,13 @@ namespace {
 
 constexpr auto kReplayJson =
     "--json gives one object: from, until, rows, seconds; rules: [{rule, episodes, "
-    "longest_seconds, "
-    "worst, limit, notices, disabled: [{channel, at, cost_usd}]}]; episodes: [{rule, key: "
-    "{dimension: "
-    "text}, began, fired, over (null while it fires), ending, worst, notices, trip (null, or "
-    "channel, "
-    "at, cost_usd)}]; notes: [text]. Times are unix seconds. With --suggest: {rule, limit, from, "
-    "until, "
-    "suggestions: [{per_month, limit (null for none), firings}]}. With --compare: {from, until, "
-    "same, differences: [{only (daemon or replay), at, rule, key, what, reason, value}], notes}.";
+    "longest_seconds, worst, limit, notices, disabled: [{channel, at, cost_usd}]}]; episodes: "
+    "[{rule, key: {dimension: text}, began, fired, over (null while it fires), ending, worst, "
+    "notices, trip (null, or channel, at, cost_usd)}]; notes: [text]; silent: [rule that "
+    "lacked rows, names or gauges]. Times are unix seconds. With --suggest: {rule, limit, "
+    "from, until, suggestions: [{per_month, limit (null for none), firings}]}. With "
+    "--compare: {from, until, same, differences: [{only (daemon or replay), at, rule, key, "
+    "what, reason, value}], notes}.";
 
 class Parser {
 public:

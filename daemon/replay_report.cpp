@@ -192,7 +192,8 @@ std::string ReplayReport::table() const {
     std::vector<std::string> quiet;
     for (const auto& line : lines_) {
         if (line.episodes.empty()) {
-            quiet.push_back(line.rule->name);
+            const bool evaluated = std::ranges::count(result_.silent, line.rule->name) == 0;
+            if (evaluated) quiet.push_back(line.rule->name);
             continue;
         }
         std::int64_t quota = 0;
@@ -207,6 +208,12 @@ std::string ReplayReport::table() const {
     if (!quiet.empty()) {
         text +=
             fmt::format("{}never fired: {}\n", rows.size() > 1 ? "\n" : "", fmt::join(quiet, ", "));
+    }
+    if (!result_.silent.empty()) {
+        text += fmt::format(
+            "not evaluated to the end, because rows, names or gauges that they need are not in the "
+            "store: {}\n",
+            fmt::join(result_.silent, ", "));
     }
     return text;
 }
@@ -290,7 +297,8 @@ std::string ReplayReport::json(double seconds) const {
                    {"seconds", seconds},
                    {"rules", std::move(rules)},
                    {"episodes", std::move(episodes)},
-                   {"notes", result_.notes}};
+                   {"notes", result_.notes},
+                   {"silent", result_.silent}};
     return all.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 

@@ -21,6 +21,8 @@ int run_command(const Arguments& arguments);
 int silence_command(const Arguments& arguments);
 int status_command(const Arguments& arguments);
 int sync_command(const Arguments& arguments);
+/// What `sync` does with a configuration that was read.
+int copy_rows(const Config& config, bool json);
 int test_rules_command(const Arguments& arguments);
 int version_command(const Arguments& arguments);
 

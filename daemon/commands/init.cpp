@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <iostream>
 #include <limits>
+#include <set>
 
 #include <fmt/format.h>
 #include <termios.h>
@@ -92,12 +93,20 @@ private:
     std::vector<alerts::Rule> rules_;      // the defaults
     std::vector<alerts::RuleText> files_;  // to be written
     std::vector<Tuning> tunings_;
+    std::set<std::string> said_;
 };
 
+/// What it has to say is said once, though it is read again and again.
 Config Setup::load(bool named) {
-    Arguments with{arguments_};
-    with.config = {location_.file, named};
-    return load_or_fail(with);
+    base::yaml::Diagnostics diagnostics;
+    auto config =
+        load_config({location_.file, named}, base::Environment::of_process(), diagnostics);
+    for (const auto& line : diagnostics.lines()) {
+        if (said_.insert(line).second) std::cerr << line << '\n';
+    }
+    if (!diagnostics.ok())
+        throw base::Failure(base::ExitCode::config, "the configuration has faults");
+    return config;
 }
 
 void Setup::ask_to_go_on() {
@@ -228,12 +237,9 @@ void Setup::read_objects() const {
 
 /// Beside a daemon its store is read as it is.
 void Setup::mirror() {
-    Arguments with{arguments_};
-    with.config = {location_.file, true};
-    with.json = false;
     std::cout << "mirror   " << std::flush;
     try {
-        if (const auto code = sync_command(with); code != 0) {
+        if (const auto code = copy_rows(config_, false); code != 0) {
             throw base::Failure(base::ExitCode::failed, "the copy was stopped");
         }
         read_objects();
@@ -266,8 +272,10 @@ void Setup::propose(sync::History& history) {
     span_.kept = usual.kept;
     const auto known = range ? span_.until - std::max(range->first, span_.from) : base::Seconds{0};
     if (known < kEnoughHistory) {
-        std::cout << fmt::format("limits   those of the defaults: only {} of history is known\n",
-                                 base::format_duration(known));
+        std::cout << fmt::format(
+            "limits   those of the defaults: only {} of history is known, of {} "
+            "that it takes: run init again then\n",
+            base::format_duration(known), base::format_duration(kEnoughHistory));
         return;
     }
     std::vector<alerts::Rule> wanted;

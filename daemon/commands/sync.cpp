@@ -184,7 +184,10 @@ void Copy::print(bool json) const {
 }  // namespace
 
 int sync_command(const Arguments& arguments) {
-    const auto config = load_or_fail(arguments);
+    return copy_rows(load_or_fail(arguments), arguments.json);
+}
+
+int copy_rows(const Config& config, bool json) {
     require_source(config);
     SignalWatch signals;
     const base::SystemClock clock;
@@ -192,7 +195,7 @@ int sync_command(const Arguments& arguments) {
         Copy copy{config, clock, signals.token()};
         copy.run();
         if (!signals.stopped()) {
-            copy.print(arguments.json);
+            copy.print(json);
             return 0;
         }
     }
