@@ -8,7 +8,10 @@
 
 #include <fmt/format.h>
 
+#include "alerts/active_hours.h"
+#include "alerts/decide.h"
 #include "alerts/player.h"
+#include "alerts/rule_watch.h"
 #include "alerts/state_store.h"
 
 namespace quotafuse::alerts {
@@ -93,6 +96,34 @@ void leave_out(const std::map<Series, base::Second>& older, std::vector<Event>& 
     });
 }
 
+/// The hours in which a replay began have been quiet since before it: what came and went in them is
+/// told at their end, and it cannot know all of it. When what it tells of such a rule is complete;
+/// empty for one that it heard from the beginning.
+std::optional<base::Second> first_whole_digest(const Rule& rule, base::Second begin) {
+    constexpr std::chrono::minutes kStep{1};
+    const auto last = begin + kGoneAfter + kLeadIn;
+    const auto is_active = [&](base::Second t) { return active(t, rule.hours, rule.zone); };
+    if (rule.hours == ActiveHours{} || is_active(begin)) return std::nullopt;
+    auto t = begin;
+    while (t < last && !is_active(t)) t += kStep;
+    while (t < last && is_active(t)) t += kStep;
+    return t;
+}
+
+void leave_out_first_digests(const std::vector<Rule>& rules, base::Second begin,
+                             std::vector<Event>& recorded, std::vector<Event>& replayed) {
+    for (const auto& rule : rules) {
+        const auto whole = first_whole_digest(rule, begin);
+        if (!whole) continue;
+        const auto is_partial = [&](const Event& event) {
+            return event.rule == rule.name && event.what == "told" && event.at < *whole &&
+                   event.reason == reason_name(Reason::came_and_went);
+        };
+        std::erase_if(recorded, is_partial);
+        std::erase_if(replayed, is_partial);
+    }
+}
+
 /// What cannot be compared, or may not be equal, because people changed the rules meanwhile.
 void note_other_rules(SQLite::Database& database, const base::TimeZone& zone,
                       const std::map<std::string, base::Second>& looks, HistoryComparison& result) {
@@ -145,6 +176,7 @@ HistoryComparison compare_with_history(const std::vector<Rule>& rules, sync::His
     }
     leave_out(older, recorded);
     leave_out(older, events);
+    leave_out_first_digests(known, result.from - kLeadIn, recorded, events);
     std::ranges::sort(recorded, comes_before);
     std::ranges::sort(events, comes_before);
     add_missing(recorded, events, true, result);

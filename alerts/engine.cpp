@@ -182,7 +182,7 @@ void Engine::set_silences(std::vector<Silence> silences) {
     for (const auto& watch : watches_) watch->set_silences(silences_);
 }
 
-void Engine::use_self_alerts(std::function<bool(std::string_view name)> fires) {
+void Engine::use_self_alerts(SelfAlertFires fires) {
     self_alert_fires_ = std::move(fires);
 }
 
@@ -227,17 +227,17 @@ void Engine::step_to(base::Second t, bool late) {
     }
     const auto kept_since = reader_.kept_since();
     for (const auto& watch : watches_) {
-        watch->evaluate({t, late, is_inhibited(watch->rule()), kept_since, explain}, unsaved_);
+        watch->evaluate({t, late, is_inhibited(watch->rule(), t), kept_since, explain}, unsaved_);
     }
     if (!questions.empty()) explain_notices(questions, t);
     windows_.settle();
     gauges_.settle();
 }
 
-bool Engine::is_inhibited(const Rule& rule) const {
+bool Engine::is_inhibited(const Rule& rule, base::Second t) const {
     if (!self_alert_fires_) return false;
     return std::ranges::any_of(rule.inhibited_by, [&](const std::string& name) {
-        return is_self_alert(name) && self_alert_fires_(name);
+        return is_self_alert(name) && self_alert_fires_(name, t);
     });
 }
 

@@ -136,8 +136,10 @@ public:
     void observe(const std::vector<sync::GaugeChange>& changes);
     /// Every silence that has not ended.
     void set_silences(std::vector<Silence> silences);
-    /// Whether a built-in alert fires: asked for rules that are inhibited_by one.
-    void use_self_alerts(std::function<bool(std::string_view name)> fires);
+    /// Whether a built-in alert fires, as of an engine second: asked for rules that are
+    /// inhibited_by one.
+    using SelfAlertFires = std::function<bool(std::string_view name, base::Second t)>;
+    void use_self_alerts(SelfAlertFires fires);
 
     /// Evaluates every second after the last one up to t, each once and in order, at most
     /// kMostSecondsOfStep of them: where the step's time is before t there is more to do, and the
@@ -175,7 +177,7 @@ private:
     Step take_step();
     void make_watches();
     RuleWatch* watch_of(std::string_view rule) const;
-    bool is_inhibited(const Rule& rule) const;
+    bool is_inhibited(const Rule& rule, base::Second t) const;
     void explain_notices(const std::vector<Question>& questions, base::Second t);
 
     const std::vector<Rule> rules_;
@@ -186,7 +188,7 @@ private:
     WindowSet windows_;
     std::vector<std::unique_ptr<RuleWatch>> watches_;  // inhibitors before what they inhibit
     std::vector<Silence> silences_;
-    std::function<bool(std::string_view)> self_alert_fires_;
+    SelfAlertFires self_alert_fires_;
     base::Second time_{};
     Step unsaved_;
     /// Fed since the last second and seen in it: not in the window records of that second. What is

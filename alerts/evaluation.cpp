@@ -41,7 +41,7 @@ void EvaluationLog::add_quiet(base::Second t) {
 
 void EvaluationLog::push(Kept kept) {
     if (kept_.size() == kEvaluationsKept) kept_.pop_front();
-    kept_.push_back(std::move(kept));
+    kept_.push_back(kept);
 }
 
 std::vector<Evaluation> EvaluationLog::read(const Names& names,

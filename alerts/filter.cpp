@@ -132,18 +132,28 @@ bool Filter::holds(Memo& memo, const sync::Row& row) const {
     std::abort();
 }
 
+std::uint8_t Filter::ask_text(const Memo& memo, sync::TextId text) const {
+    auto said = kAsked;
+    for (const auto& term : memo.condition.terms) {
+        if (term.id || !base::glob_match(term.pattern, texts_.text(text))) continue;
+        said = static_cast<std::uint8_t>(said | (term.negated ? kRefused : kMatched));
+    }
+    return said;
+}
+
+std::uint8_t Filter::look_up_text(Memo& memo, sync::TextId text) const {
+    const auto at = static_cast<std::size_t>(text);
+    if (at >= kMostTexts) return ask_text(memo, text);
+    if (at >= memo.by_text.size())
+        memo.by_text.resize(std::min(std::max(at + 1, texts_.size()), kMostTexts));
+    auto& said = memo.by_text[at];
+    if (said == 0) said = ask_text(memo, text);
+    return said;
+}
+
 /// Patterns are matched with the text, once for each text; ids are compared with the number.
 bool Filter::holds_text(Memo& memo, std::int64_t number, sync::TextId text) const {
-    const auto at = static_cast<std::size_t>(text);
-    if (at >= memo.by_text.size()) memo.by_text.resize(std::max(at + 1, texts_.size()));
-    auto& said = memo.by_text[at];
-    if (said == 0) {
-        said = kAsked;
-        for (const auto& term : memo.condition.terms) {
-            if (term.id || !base::glob_match(term.pattern, texts_.text(text))) continue;
-            said = static_cast<std::uint8_t>(said | (term.negated ? kRefused : kMatched));
-        }
-    }
+    const auto said = look_up_text(memo, text);
     if ((said & kRefused) != 0) return false;
     bool matched = (said & kMatched) != 0 || !memo.any_positive;
     for (const auto& term : memo.condition.terms) {

@@ -55,12 +55,16 @@ private:
         Condition condition;
         bool any_positive = false;
         bool any_pattern = false;
-        std::vector<std::uint8_t> by_text;                 // by TextId: 0, or bits of what matched
+        std::vector<std::uint8_t> by_text;  // by TextId: 0, or bits of what matched; see kMostTexts
         std::unordered_map<std::int64_t, bool> by_number;  // of channels and statuses
     };
 
     bool holds(Memo& memo, const sync::Row& row) const;
     bool holds_in_key(Memo& memo, const SeriesKey& key, const std::vector<Dimension>& by) const;
+    /// What is said of later texts is not remembered: they are decided anew each time.
+    static constexpr std::size_t kMostTexts = std::size_t{1} << 20U;
+    std::uint8_t ask_text(const Memo& memo, sync::TextId text) const;
+    std::uint8_t look_up_text(Memo& memo, sync::TextId text) const;
     bool holds_text(Memo& memo, std::int64_t number, sync::TextId text) const;
     bool holds_number(Memo& memo, std::int64_t number) const;
     bool decide_number(Memo& memo, std::int64_t number) const;

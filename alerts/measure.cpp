@@ -43,12 +43,15 @@ void join(Measure::Extras& extras, const sync::Row& row, const Sums& counts, int
     values += fresh ? 1 : 0;
     auto& attempts = at->second;
     extras.lost -= is_lost(attempts) ? 1 : 0;
-    (failed ? attempts.failed : attempts.answered) += sign;
+    const bool answered = row.kind == sync::Kind::consume;
+    auto& count = failed ? attempts.failed : answered ? attempts.answered : attempts.passed_over;
+    count += sign;
     extras.lost += is_lost(attempts) ? 1 : 0;
     extras.joined += sign;
-    if (attempts.failed != 0 || attempts.answered != 0) return;
-    extras.retried.erase(at);
-    --values;
+    if (attempts == Measure::Attempts{}) {
+        extras.retried.erase(at);
+        --values;
+    }
 }
 
 const Measure::Extras& extras_of(const Measure* measure) {

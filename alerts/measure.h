@@ -38,6 +38,7 @@ struct Measure {
     struct Attempts {
         std::int32_t failed = 0;
         std::int32_t answered = 0;
+        std::int32_t passed_over = 0;  // failed, but not with what `where` calls an error
         bool operator==(const Attempts&) const = default;
     };
     struct Extras {
@@ -53,7 +54,7 @@ struct Measure {
         /// request id is a request of its own and not in here.
         std::unordered_map<std::uint64_t, Attempts> retried;
         std::int64_t joined = 0;  // attempts in `retried`
-        std::int64_t lost = 0;    // requests of `retried` and without id whose every attempt failed
+        std::int64_t lost = 0;    // requests of `retried` and without id: errors, and no answer
     };
     Sums sums;
     /// The lowest created_at since the series was last empty.

@@ -71,6 +71,10 @@ public:
     /// since_last, after a restart: when a series had its last row, which may have left the window
     /// since.
     virtual void recall(const SeriesKey& /*key*/, base::Second /*last_row*/) {}
+    /// Series that it remembers though they have left its windows.
+    virtual std::size_t remembered() const { return 0; }
+    /// Lets go of them: they are more than a rule may have.
+    virtual void forget_remembered() {}
 };
 
 /// `rule` and the rest must outlive it. `weeks`: how far `usual` looks back.

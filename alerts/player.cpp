@@ -9,12 +9,12 @@
 
 #include "alerts/baseline.h"
 #include "alerts/self_alerts.h"
+#include "base/database.h"
 #include "base/failure.h"
 
 namespace quotafuse::alerts {
 namespace {
 
-constexpr std::chrono::hours kLeadIn{24};
 constexpr std::chrono::seconds kSecond{1};
 constexpr std::chrono::milliseconds kWarmUpSlice{1000};
 constexpr std::int64_t kProgressEvery = 3600;
@@ -85,12 +85,13 @@ SelfAlertTimes::SelfAlertTimes(SQLite::Database& database, base::Second from, ba
 
 bool SelfAlertTimes::fires(std::string_view name, base::Second t) const {
     return std::any_of(spans_.begin(), spans_.end(), [&](const auto& span) {
-        return span.name == name && span.fired <= t && t < span.over;
+        return span.name == name && span.fired < t && t <= span.over;
     });
 }
 
 Player::Player(const std::vector<Rule>& rules, sync::History& history, const ReplayOptions& options)
     : history_(history), options_(options) {
+    base::require_version(history.handle(), history.handle().getFilename(), schema());
     for (const auto& rule : rules) {
         if (rule.enabled) rules_.push_back(rule);
     }
@@ -217,7 +218,7 @@ void Player::start_engine(base::Second t, std::optional<base::Second> stored) {
     engine_->use(directory_);
     engine_->set_silences(silences_);
     engine_->use_self_alerts(
-        [this](std::string_view name) { return self_alerts_->fires(name, playing_); });
+        [this](std::string_view name, base::Second at) { return self_alerts_->fires(name, at); });
     std::vector<sync::GaugeChange> gauges;
     for (const auto& [key, change] : gauges_) gauges.push_back(change);
     if (!gauges.empty()) engine_->observe(gauges);
@@ -225,7 +226,7 @@ void Player::start_engine(base::Second t, std::optional<base::Second> stored) {
     saved.time = stored;
     saved.looked = looked_;
     for (const auto& [key, record] : series_) saved.series.push_back(record);
-    for (const auto& [rule, digest] : digests_) saved.digests.push_back(digest);
+    for (const auto& [series, digest] : digests_) saved.digests.push_back(digest);
     engine_->restore(saved, t, windows);
     warm_up();
 }
@@ -314,7 +315,13 @@ void Player::take(const Step& step) {
         }
     }
     for (const auto& rule : step.rules) looked_[rule.rule] = rule.fingerprint;
-    for (const auto& digest : step.digests) digests_[digest.rule] = digest;
+    for (const auto& digest : step.digests) {
+        if (digest.episodes == 0) {
+            digests_.erase({digest.rule, digest.key});
+        } else {
+            digests_[{digest.rule, digest.key}] = digest;
+        }
+    }
     log_->take(step, engine_->names());
     if (step.time < options_.from) return;
     for (const auto& notice : step.notices) ++result_.notices[notice.rule];

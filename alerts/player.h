@@ -23,7 +23,10 @@ namespace quotafuse::alerts {
 std::map<std::string, base::Second> first_looks(SQLite::Database& database,
                                                 const std::vector<Rule>& rules);
 
-/// When built-in alerts fired, which rules may be inhibited by.
+/// A replay begins so long before what was asked for, so that it knows what fires.
+inline constexpr std::chrono::hours kLeadIn{24};
+
+/// When built-in alerts fired, which rules may be inhibited by: as SelfAlerts::fired() tells.
 class SelfAlertTimes {
 public:
     SelfAlertTimes(SQLite::Database& database, base::Second from, base::Second until);
@@ -87,7 +90,7 @@ private:
     base::Second changes_until_{};
     std::map<std::pair<std::string, std::string>, SeriesRecord> series_;  // as saved
     std::map<std::string, std::uint64_t> looked_;
-    std::map<std::string, DigestRecord> digests_;
+    std::map<std::pair<std::string, std::string>, DigestRecord> digests_;  // the same
     std::unique_ptr<EpisodeLog> log_;
     std::unique_ptr<Engine> engine_;  // after what it refers to
 };

@@ -12,21 +12,6 @@
 namespace quotafuse::alerts {
 namespace {
 
-/// Whether the choice or the grouping of rows goes by what the gateway calls its channels.
-bool needs_directory(const Rule& rule) {
-    const auto of_channel = [](Dimension dimension) {
-        return dimension == Dimension::provider || dimension == Dimension::tag;
-    };
-    const auto by_name = [&](const Condition& condition) {
-        return of_channel(condition.dimension) ||
-               (condition.dimension == Dimension::channel &&
-                std::any_of(condition.terms.begin(), condition.terms.end(),
-                            [](const Term& term) { return !term.id; }));
-    };
-    return rule.metric == Metric::cost || std::any_of(rule.by.begin(), rule.by.end(), of_channel) ||
-           std::any_of(rule.where.begin(), rule.where.end(), by_name);
-}
-
 std::vector<Window*> share_bases(const Rule& rule, WindowSet& windows, const Parts& parts,
                                  int weeks) {
     std::vector<Window*> bases;
@@ -42,6 +27,20 @@ std::vector<Window*> share_bases(const Rule& rule, WindowSet& windows, const Par
 }
 
 }  // namespace
+
+bool needs_directory(const Rule& rule) {
+    const auto of_channel = [](Dimension dimension) {
+        return dimension == Dimension::provider || dimension == Dimension::tag;
+    };
+    const auto by_name = [&](const Condition& condition) {
+        return of_channel(condition.dimension) ||
+               (condition.dimension == Dimension::channel &&
+                std::any_of(condition.terms.begin(), condition.terms.end(),
+                            [](const Term& term) { return !term.id; }));
+    };
+    return rule.metric == Metric::cost || std::any_of(rule.by.begin(), rule.by.end(), of_channel) ||
+           std::any_of(rule.where.begin(), rule.where.end(), by_name);
+}
 
 LastRows::LastRows(double limit) {
     // A limit of centuries is as good as none.
@@ -84,6 +83,11 @@ void LastRows::overdue(base::Second head, std::vector<SeriesKey>& out) {
         entry.due = passes <= head ? entry.newest + remembered_ : passes;
         due_.emplace(entry.due, key);
     }
+}
+
+void LastRows::forget_all() {
+    entries_ = decltype(entries_){};
+    due_.clear();
 }
 
 void LastRows::each(const std::function<void(const SeriesKey&)>& visit) const {
@@ -241,7 +245,7 @@ void RowMeter::visit(const SeriesKey& key, const Measure* measure, Scan& scan) {
     if (!everything && !is_breached(reading.value, rule_) && !(scan.known && scan.known(key)))
         return;
     if (is_switched_on_again(key)) reading.oldest = window_.span().head;
-    scan.out.push_back({key, std::move(reading)});
+    scan.out.push_back({key, reading});
 }
 
 /// A week without any row in the store does not count: when one comes to have some, or none, the
@@ -339,6 +343,11 @@ bool RowMeter::chooses(const SeriesKey& key) {
 std::optional<base::Second> RowMeter::period(base::Second t) const {
     if (!rule_.window.is_calendar()) return std::nullopt;
     return window_.spec().at(t).tail + std::chrono::seconds{1};
+}
+
+void RowMeter::forget_remembered() {
+    if (last_rows_) last_rows_->forget_all();
+    looked_.reset();  // those in the window are met again
 }
 
 void RowMeter::recall(const SeriesKey& key, base::Second last_row) {

@@ -30,6 +30,8 @@ public:
 
     void see(const SeriesKey& key, base::Second newest);
     std::optional<base::Second> find(const SeriesKey& key) const;
+    std::size_t size() const { return entries_.size(); }
+    void forget_all();
     /// Adds the series whose last row is more than the limit before `head` and was not at the
     /// former call, and forgets what nobody asks for any more.
     void overdue(base::Second head, std::vector<SeriesKey>& out);
@@ -45,6 +47,10 @@ private:
     std::unordered_map<SeriesKey, Entry, SeriesKeyHash> entries_;
     std::multimap<base::Second, SeriesKey> due_;  // one of each entry counts, that of its `due`
 };
+
+/// Whether a rule on rows chooses, groups or counts by what the gateway says of its channels and
+/// options, so that it waits until that was read once.
+bool needs_directory(const Rule& rule);
 
 /// A metric of rows, from the rule's window and those that it is compared with.
 class RowMeter final : public Meter {
@@ -62,6 +68,8 @@ public:
     bool deleted(const SeriesKey& key) override;
     std::optional<base::Second> period(base::Second t) const override;
     void recall(const SeriesKey& key, base::Second last_row) override;
+    std::size_t remembered() const override { return last_rows_ ? last_rows_->size() : 0; }
+    void forget_remembered() override;
 
 private:
     struct Scan;

@@ -7,14 +7,12 @@
 #include <memory>
 #include <set>
 
-#include <fmt/format.h>
-
 #include "alerts/engine.h"
+#include "alerts/filter.h"
 #include "alerts/meter.h"
 #include "alerts/state_store.h"
 #include "alerts/test_gauges.h"
 #include "base/database.h"
-#include "base/duration.h"
 #include "sync/store.h"
 
 namespace quotafuse::alerts {
@@ -22,17 +20,6 @@ namespace {
 
 constexpr std::chrono::seconds kSecond{1};
 constexpr std::chrono::milliseconds kWarmUpSlice{1000};
-
-/// "1,234,567.5", with as many digits behind the point as say something.
-std::string readable(double value) {
-    auto text = fmt::format("{:.6f}", value);
-    while (text.ends_with('0')) text.pop_back();
-    if (text.ends_with('.')) text.pop_back();
-    auto point = std::min(text.find('.'), text.size());
-    const std::size_t start = text.starts_with('-') ? 1 : 0;
-    while (point > start + 3) text.insert(point -= 3, ",");
-    return text;
-}
 
 /// The store of one test, gone with it.
 class Scratch {
@@ -53,9 +40,11 @@ public:
     Scratch& operator=(const Scratch&) = delete;
     sync::Store& store() { return *store_; }
 
-    std::vector<sync::Row> append(std::vector<sync::LogEntry> entries, base::Second now) {
+    /// `seen` is left out for rows of the past.
+    std::vector<sync::Row> append(std::vector<sync::LogEntry> entries, base::Second now,
+                                  std::optional<base::Second> seen) {
         for (auto& entry : entries) entry.id = ++position_.cursor;
-        return store_->append({std::move(entries), position_}, now, now);
+        return store_->append({std::move(entries), position_}, now, seen);
     }
 
 private:
@@ -73,7 +62,7 @@ private:
 class TestRun {
 public:
     TestRun(const RuleTest& test, const std::vector<Rule>& rules, const std::string& folder);
-    std::vector<std::string> run();
+    TestOutcome run();
 
 private:
     /// What is given and expected in one second.
@@ -85,16 +74,17 @@ private:
 
     static std::vector<Rule> rules_for(const RuleTest& test, const std::vector<Rule>& rules);
     void plan();
-    void name_objects();
+    void remember(base::Second before);
+    void note(const sync::Row& row);
+    void note(const sync::GaugeKey& key);
     void start();
     void go_to(base::Second t);
     void give(const Second& second, base::Second t);
     void check(const RuleTest::Expectation& expectation, base::Second t);
-    SeriesKey key_of(const RuleTest::Expectation& expectation) const;
-    KeyPart part_of(Dimension dimension, const std::string& text) const;
-    void differs(const RuleTest::Expectation& expectation, const std::string& expected,
-                 const std::string& got);
-    std::string value_text(std::optional<double> value) const;
+    SeriesKey key_of(const RuleTest::Expectation& expectation);
+    KeyPart part_of(Dimension dimension, const std::string& text);
+    std::optional<Evaluation> evaluation_of(const std::vector<KeyName>& key, const Reading& reading,
+                                            Phase phase) const;
 
     const RuleTest& test_;
     const std::vector<Rule> rules_;  // the rule first
@@ -106,11 +96,13 @@ private:
     GaugeBoard board_;
     WindowSet windows_;
     std::unique_ptr<Meter> meter_;
+    Filter filter_;
+    bool concerns_ = false;  // something given is the rule's business
     std::map<base::Second, Second> seconds_;
     std::map<std::vector<KeyName>, int,
              bool (*)(const std::vector<KeyName>&, const std::vector<KeyName>&)>
         notices_;
-    std::vector<std::string> differences_;
+    std::vector<TestDifference> differences_;
 };
 
 bool by_display(const std::vector<KeyName>& a, const std::vector<KeyName>& b) {
@@ -124,10 +116,13 @@ TestRun::TestRun(const RuleTest& test, const std::vector<Rule>& rules, const std
       rules_(rules_for(test, rules)),
       scratch_(folder),
       test_gauges_(scratch_.store()),
-      engine_(rules_, scratch_.store(), Engine::Options{.weeks = kLeastWeeks, .explains = false}),
+      directory_(directory_of(test, scratch_.store())),
+      engine_(rules_, scratch_.store(), Engine::Options{.weeks = kMostWeeks, .explains = false}),
       names_(scratch_.store().texts()),
       windows_(scratch_.store()),
-      meter_(make_meter(rules_.front(), windows_, board_, names_, kLeastWeeks)),
+      meter_(make_meter(rules_.front(), windows_, board_, names_, kMostWeeks)),
+      filter_(rules_.front().where, rules_.front().errors_when,
+              counts_attempts(rules_.front().metric), scratch_.store().texts()),
       notices_(by_display) {}
 
 /// The rule and all that may inhibit it, switched on or not: a test is about what it says.
@@ -165,32 +160,46 @@ void TestRun::plan() {
     for (const auto& one : test_.expect) seconds_[test_.starts + one.at].expect.push_back(&one);
 }
 
-/// All that a test mentions is there and switched on.
-void TestRun::name_objects() {
-    directory_.known = true;
-    const auto add = [&](std::int64_t channel, std::int64_t token, std::int64_t user) {
-        if (channel > 0) directory_.channels[channel].status = 1;
-        if (token > 0) directory_.tokens[token];
-        if (user > 0) directory_.users[user];
-    };
-    for (const auto& rows : test_.rows) {
-        const auto& entry = rows.entry;
-        add(entry.channel, entry.token, entry.user);
-        if (entry.token > 0) directory_.tokens[entry.token] = {entry.token_name, entry.user};
-        if (entry.user > 0) directory_.users[entry.user].name = entry.username;
+/// Rows from before the test began: what the engine finds in the mirror when it starts.
+void TestRun::remember(base::Second before) {
+    std::vector<sync::LogEntry> past;
+    while (!seconds_.empty() && seconds_.begin()->first <= before) {
+        auto& entries = seconds_.begin()->second.entries;
+        std::move(entries.begin(), entries.end(), std::back_inserter(past));
+        seconds_.erase(seconds_.begin());
     }
-    for (const auto& gauge : test_.gauges) {
-        const auto id = as_id(gauge.object).value_or(0);
-        const auto is = [&](std::string_view kind) { return gauge.name.starts_with(kind); };
-        add(is("channel") || is("dead") ? id : 0, is("token") ? id : 0, is("user") ? id : 0);
+    if (past.empty()) return;
+    for (const auto& row : scratch_.append(std::move(past), before, std::nullopt)) note(row);
+}
+
+void TestRun::note(const sync::Row& row) {
+    names_.learn(row);
+    concerns_ = concerns_ || (!is_gauge(rules_.front().metric) && filter_.count(row));
+}
+
+void TestRun::note(const sync::GaugeKey& key) {
+    const auto& rule = rules_.front();
+    if (!is_gauge(rule.metric)) return;
+    SeriesKey series;
+    for (std::size_t i = 0; i < rule.by.size(); ++i) {
+        const auto dimension = rule.by[i];
+        if (dimension == Dimension::group) {
+            series.parts[i].text = key.group;
+        } else if (dimension == Dimension::model) {
+            series.parts[i].text = key.model;
+        } else {
+            series.parts[i].number = key.object;
+        }
     }
+    concerns_ = concerns_ || (meter_->read(series, test_.starts).value && meter_->chooses(series));
 }
 
 /// One second before the first. The rules count as looked at before, so that what a test shows them
 /// at once is no first look.
 void TestRun::start() {
     const auto before = test_.starts - kSecond;
-    name_objects();
+    filter_.use(directory_);
+    remember(before);
     engine_.use(directory_);
     names_.use(directory_);
     windows_.use(directory_);
@@ -227,21 +236,24 @@ void TestRun::go_to(base::Second t) {
 
 void TestRun::give(const Second& second, base::Second t) {
     if (!second.entries.empty()) {
-        const auto rows = scratch_.append(second.entries, t - kSecond);
+        const auto rows = scratch_.append(second.entries, t - kSecond, t - kSecond);
         engine_.feed(rows);
         for (const auto& row : rows) {
-            names_.learn(row);
+            note(row);
             windows_.feed(row);
         }
     }
     for (const auto* const gauge : second.gauges) {
         const auto changes = test_gauges_.changes(*gauge, t);
         engine_.observe(changes);
-        for (const auto& change : changes) board_.set(change);
+        for (const auto& change : changes) {
+            board_.set(change);
+            note(change.key);
+        }
     }
 }
 
-KeyPart TestRun::part_of(Dimension dimension, const std::string& text) const {
+KeyPart TestRun::part_of(Dimension dimension, const std::string& text) {
     const auto by_name = [&](const auto& objects) {
         const auto at = std::find_if(objects.begin(), objects.end(),
                                      [&](const auto& one) { return one.second.name == text; });
@@ -252,10 +264,11 @@ KeyPart TestRun::part_of(Dimension dimension, const std::string& text) const {
     if (dimension == Dimension::user) return by_name(directory_.users);
     if (dimension == Dimension::status) return {as_id(text).value_or(-1), 0};
     if (dimension == Dimension::ip) return {sync::parse_address(text), 0};
-    return {0, names_.texts().find(text)};
+    // A text that no row has (yet) is no series, but can be asked for.
+    return {0, scratch_.store().intern(text)};
 }
 
-SeriesKey TestRun::key_of(const RuleTest::Expectation& expectation) const {
+SeriesKey TestRun::key_of(const RuleTest::Expectation& expectation) {
     SeriesKey key;
     const auto& by = rules_.front().by;
     for (std::size_t i = 0; i < by.size(); ++i) {
@@ -266,66 +279,64 @@ SeriesKey TestRun::key_of(const RuleTest::Expectation& expectation) const {
     return key;
 }
 
-std::string TestRun::value_text(std::optional<double> value) const {
-    if (!value) return "no value";
-    const auto& rule = rules_.front();
-    const auto unit = rule.compare_to == Comparison::none ? metric_unit(rule.metric) : "percent";
-    return fmt::format("{}{}{}", readable(*value), unit.empty() ? "" : " ", unit);
-}
-
-void TestRun::differs(const RuleTest::Expectation& expectation, const std::string& expected,
-                      const std::string& got) {
-    std::string series;
-    for (const auto& [dimension, text] : expectation.key) {
-        series +=
-            fmt::format("{} {} {}", series.empty() ? "" : ",", dimension_name(dimension), text);
-    }
-    differences_.push_back(fmt::format(
-        "{}:{}:{}: at {}{}: expected {}, got {}", test_.file, expectation.place.line,
-        expectation.place.column, base::format_duration(expectation.at), series, expected, got));
-}
-
 /// Percentiles are exact to 2 % only, and sums of dollars to the digits that a double has.
 bool is_equal(const Rule& rule, double expected, double got) {
     const double tolerance = is_percentile(rule.metric) ? 0.02 : 1e-6;
     return std::abs(expected - got) <= tolerance * std::max(std::abs(expected), 1e-3);
 }
 
+/// Of a series that is not the one that the rule's report is about: what its value says alone.
+std::optional<Evaluation> TestRun::evaluation_of(const std::vector<KeyName>& key,
+                                                 const Reading& reading, Phase phase) const {
+    const auto& rule = rules_.front();
+    Evaluation evaluation;
+    const auto report = engine_.report(rule.name);
+    if (report && !report->evaluations.empty() && report->evaluations.front().key == key) {
+        evaluation = report->evaluations.front();
+    } else if (phase != Phase::inactive || is_breached(reading.value, rule)) {
+        return std::nullopt;
+    }
+    evaluation.value = reading.value;
+    const bool quiet = evaluation.reason == Reason::inactive;
+    if (quiet && !reading.value) evaluation.reason = Reason::no_value;
+    return evaluation;
+}
+
 void TestRun::check(const RuleTest::Expectation& expectation, base::Second t) {
+    using What = TestDifference::What;
     const auto& rule = rules_.front();
     const auto key = key_of(expectation);
     const auto names = engine_.names().name(key, rule.by);
     const auto is_it = [&](const auto& one) { return one.rule == rule.name && one.key == names; };
     const auto view = engine_.overview();
     const auto alert = std::find_if(view.alerts.begin(), view.alerts.end(), is_it);
-    const auto phase = alert == view.alerts.end() ? Phase::inactive : alert->phase;
     const auto reading = meter_->read(key, t);
-    std::string reason;
-    const auto report = engine_.report(rule.name);
-    if (report && !report->evaluations.empty() && report->evaluations.front().key == names) {
-        reason = fmt::format(", reason {}", reason_name(report->evaluations.front().reason));
-    }
-    if (expectation.state && *expectation.state != phase) {
-        differs(
-            expectation, std::string{phase_name(*expectation.state)},
-            fmt::format("{} (value {}{})", phase_name(phase), value_text(reading.value), reason));
-    }
-    if (expectation.value &&
-        (!reading.value || !is_equal(rule, *expectation.value, *reading.value))) {
-        differs(expectation, "value " + value_text(expectation.value), value_text(reading.value));
-    }
-    if (!expectation.notices) return;
     const auto told = notices_.find(names);
-    const auto notices = told == notices_.end() ? 0 : told->second;
-    if (notices != *expectation.notices) {
-        differs(
-            expectation,
-            fmt::format("{} notice{}", *expectation.notices, *expectation.notices == 1 ? "" : "s"),
-            fmt::format("{} ({}{})", notices, phase_name(phase), reason));
+    TestDifference got;
+    got.expected = expectation;
+    got.phase = alert == view.alerts.end() ? Phase::inactive : alert->phase;
+    got.value = reading.value;
+    got.notices = told == notices_.end() ? 0 : told->second;
+    got.evaluation = evaluation_of(names, reading, got.phase);
+    const auto differs = [&](What what) {
+        got.what = what;
+        differences_.push_back(got);
+    };
+    if (expectation.state && *expectation.state != got.phase) differs(What::state);
+    if (expectation.value && (!got.value || !is_equal(rule, *expectation.value, *got.value))) {
+        differs(What::value);
     }
+    if (expectation.notices && *expectation.notices != got.notices) differs(What::notices);
 }
 
-std::vector<std::string> TestRun::run() {
+bool expects_silence(const RuleTest& test) {
+    return std::all_of(test.expect.begin(), test.expect.end(), [](const auto& one) {
+        return one.state.value_or(Phase::inactive) == Phase::inactive &&
+               one.value.value_or(0) == 0 && one.notices.value_or(0) == 0;
+    });
+}
+
+TestOutcome TestRun::run() {
     plan();
     start();
     for (const auto& [t, second] : seconds_) {
@@ -334,17 +345,14 @@ std::vector<std::string> TestRun::run() {
         go_to(t);
         for (const auto* const one : second.expect) check(*one, t);
     }
-    return std::move(differences_);
+    return {std::move(differences_), !concerns_ && expects_silence(test_)};
 }
 
 }  // namespace
 
 TestOutcome run_test(const RuleTest& test, const std::vector<Rule>& rules,
                      const std::string& folder) {
-    const bool known = std::any_of(rules.begin(), rules.end(),
-                                   [&](const Rule& rule) { return rule.name == test.rule; });
-    if (!known) return {test.rule, test.name, {fmt::format("there is no rule {}", test.rule)}};
-    return {test.rule, test.name, TestRun{test, rules, folder}.run()};
+    return TestRun{test, rules, folder}.run();
 }
 
 }  // namespace quotafuse::alerts

@@ -1,14 +1,14 @@
 #include "alerts/rule_test_loader.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
-#include <map>
 
 #include <fmt/format.h>
 
 #include "alerts/rule_parts.h"
+#include "alerts/rule_test_objects.h"
 #include "alerts/stable_hash.h"
+#include "base/duration.h"
 #include "base/text.h"
 
 namespace quotafuse::alerts {
@@ -19,16 +19,31 @@ using base::yaml::Node;
 using namespace std::chrono_literals;
 
 constexpr std::chrono::hours kLongest{62 * 24};
+/// Eight weeks of `usual`, and the window of the first of them.
+constexpr std::chrono::hours kLongestBefore{90 * 24};
 constexpr std::int64_t kMostRows = 200'000;  // of one test
 constexpr std::int64_t kMost = 1'000'000'000'000'000;
 constexpr double kQuotaPerUnit = 500'000;
-/// Keys and users that a test calls by name have ids from here on.
-constexpr std::int64_t kFirstNamedId = 1'000'000;
 
 /// A time after the start of the test.
 std::chrono::seconds read_at(Mapping& map) {
-    map.require("at");
+    const auto* const node = map.require("at");
+    if (node != nullptr && node->text.starts_with('-')) {
+        map.error(node->place, "only rows can be before the start of the test");
+        return 0s;
+    }
     return read_seconds(map, "at", 0s, kLongest).value_or(0s);
+}
+
+/// The same of rows, which may also be from before it: "-7d".
+std::chrono::seconds read_at_of_rows(Mapping& map) {
+    const auto* const node = map.find("at");
+    if (node == nullptr || !node->text.starts_with('-')) return read_at(map);
+    const auto ago = base::parse_duration(std::string_view{node->text}.substr(1));
+    if (ago && *ago <= kLongestBefore) return -*ago;
+    map.error(node->place, fmt::format("at must be from -90d to 62d, such as -7d or 90s, not {}",
+                                       node->describe()));
+    return 0s;
 }
 
 /// Reads one test of a rule.
@@ -43,6 +58,7 @@ public:
         test_.rule = rule_.name;
         test_.name = map_.text("name").value_or("");
         read_starts();
+        objects_.read(map_, test_);
         each("rows", [&](const Node& node) { read_rows(node); });
         each("gauges", [&](const Node& node) { read_gauge(node); });
         map_.require("expect");
@@ -71,7 +87,6 @@ private:
     void read_tokens(Mapping& map, sync::LogEntry& entry);
     void read_quota(Mapping& map, sync::LogEntry& entry);
     void read_times(Mapping& map, sync::LogEntry& entry);
-    void read_id(Mapping& map, std::string_view key, std::int64_t& id, std::string& name);
     void read_gauge(const Node& node);
     void check_object(Mapping& map, const Node& metric, const Node& object);
     void read_expectation(const Node& node);
@@ -82,7 +97,7 @@ private:
     RuleTest test_;
     std::int64_t rows_ = 0;
     bool told_too_many_ = false;
-    std::map<std::string, std::int64_t> named_;
+    TestObjects objects_;
 };
 
 void TestReader::read_starts() {
@@ -96,7 +111,7 @@ void TestReader::read_starts() {
 void TestReader::read_rows(const Node& node) {
     Mapping map{map_.file(), node, "rows", map_.diagnostics()};
     RuleTest::Rows rows;
-    if (node.kind == Node::Kind::map) rows.at = read_at(map);
+    if (node.kind == Node::Kind::map) rows.at = read_at_of_rows(map);
     rows.repeat = static_cast<int>(map.integer("repeat", 1, kMostRows).value_or(1));
     rows.every = read_seconds(map, "every", 0s, kLongest).value_or(1s);
     rows_ += rows.repeat;
@@ -116,28 +131,10 @@ void TestReader::read_rows(const Node& node) {
     test_.rows.push_back(std::move(rows));
 }
 
-/// A whole number is an id; a name gets one, the same for the same name.
-void TestReader::read_id(Mapping& map, std::string_view key, std::int64_t& id, std::string& name) {
-    const auto* const node = map.find(key);
-    if (node == nullptr) return;
-    const auto number = base::yaml::as_integer(*node);
-    if (number && *number >= 0 && *number < kFirstNamedId) {
-        id = *number;
-        name = fmt::format("{}-{}", key, id);
-    } else if (node->kind == Node::Kind::scalar && !node->text.empty() && !number) {
-        name = base::valid_utf8(node->text);
-        const auto next = kFirstNamedId + static_cast<std::int64_t>(named_.size());
-        id = named_.emplace(fmt::format("{} {}", key, name), next).first->second;
-    } else {
-        map.error(node->place, fmt::format("{} must be a name, or an id under {}, not {}", key,
-                                           kFirstNamedId, node->describe()));
-    }
-}
-
 void TestReader::read_who(Mapping& map, sync::LogEntry& entry) {
     entry.channel = map.integer("channel", 0, kMost).value_or(0);
-    read_id(map, "token", entry.token, entry.token_name);
-    read_id(map, "user", entry.user, entry.username);
+    objects_.read_id(map, "token", entry.token, entry.token_name);
+    objects_.read_id(map, "user", entry.user, entry.username);
     const auto text = [&](std::string_view key, std::string& into) {
         if (const auto value = map.text(key)) into = base::valid_utf8(*value);
     };
@@ -299,7 +296,9 @@ void TestReader::read_key(Mapping& map, RuleTest::Expectation& expectation) {
         Mapping key{map_.file(), *node, "key", map_.diagnostics()};
         for (const auto dimension : rule_.by) {
             const auto value = key.text(dimension_name(dimension));
-            if (value) expectation.key.emplace_back(dimension, *value);
+            if (!value) continue;
+            expectation.key.emplace_back(dimension, *value);
+            if (has_id(dimension)) objects_.check_name(key, dimension_name(dimension));
         }
         key.refuse_unknown();
         if (node->kind != Node::Kind::map) return;

@@ -84,6 +84,7 @@ void RuleWatch::look_at_all() {
 
 void RuleWatch::evaluate(const Moment& moment, Step& step) {
     note_kept(moment);
+    note_size(moment.at);
     if (meter_->warmed_up() < 1 || !error().empty()) return;
     held_ = moment.inhibited;
     for (auto& one : inhibitions_) held_ = one.waits(moment.at, moment.late) || held_;
@@ -110,7 +111,7 @@ void RuleWatch::evaluate(const Moment& moment, Step& step) {
             log_.add_quiet(moment.at);
         }
     }
-    if (digest_.episodes > 0) tell_digest(moment, step);
+    if (!digests_.empty()) tell_digest(moment, step);
     if (looked_) return;
     looked_ = true;
     step.rules.push_back({rule_.name, fingerprint(rule_), moment.at});
@@ -137,8 +138,7 @@ void RuleWatch::gather_unseen(base::Second t) {
     }
     if (keeps_ && rule_.by.empty() && series_.empty()) keys.emplace_back();
     std::ranges::sort(keys);
-    const auto repeated = std::ranges::unique(keys);
-    keys.erase(repeated.begin(), repeated.end());
+    keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
     std::ranges::sort(looks_, {}, &Look::key);
     const auto seen = looks_.size();
     for (const auto& key : keys) {
@@ -379,7 +379,13 @@ void RuleWatch::collect_unsaved(Step& step) {
         step.series.push_back(std::move(record));
     }
     unsaved_.clear();
-    if (std::exchange(digest_unsaved_, false)) step.digests.push_back(digest_);
+    for (const auto& key : digests_unsaved_) {
+        const auto digest = digests_.find(key);
+        step.digests.push_back(digest != digests_.end()
+                                   ? digest->second
+                                   : DigestRecord{rule_.name, 0, key, {}, 0, {}, {}});
+    }
+    digests_unsaved_.clear();
 }
 
 }  // namespace quotafuse::alerts

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -52,7 +53,7 @@ public:
 
     /// Takes over what is stored. False for a series whose texts no row has any more.
     bool restore(const SeriesRecord& record);
-    void restore(const DigestRecord& digest) { digest_ = digest; }
+    void restore(const DigestRecord& digest) { digests_[digest.key] = digest; }
     void restore_looked() { looked_ = true; }
 
     struct Moment {
@@ -69,7 +70,8 @@ public:
     void look_at_all();
 
     /// The action of the episode that fires was not asked for in time: it is to be asked for again.
-    void take_back_action(const std::string& stored_key);
+    /// `untold`: nor was anybody told.
+    void take_back_action(const std::string& stored_key, bool untold);
 
     /// Adds every series that is not as stored.
     void collect_unsaved(Step& step);
@@ -123,8 +125,12 @@ private:
     void note_kept(const Moment& moment);
     void note_unheard(const SeriesKey& key, const Series& series, base::Second t);
     void tell_digest(const Moment& moment, Step& step);
-    bool digest_waits(const std::vector<KeyName>& names, base::Second t);
-    std::vector<KeyName> names_of_digest() const;
+    bool waits_for_endings() const;
+    bool is_muted(const DigestRecord& digest, base::Second t);
+    std::vector<KeyName> names_of(const DigestRecord& digest) const;
+    bool is_worse(const DigestRecord& a, const DigestRecord& b) const;
+    void note_size(base::Second t);
+    void let_go_of_resting();
     bool has_history(const Series& series, base::Second t) const;
     bool is_gone(const Series& series, const Reading& reading, base::Second t) const;
     void keep_track(const Look& look, const AlertState& former, Reason reason, base::Second t);
@@ -154,9 +160,14 @@ private:
     std::uint64_t objects_ = 1;
     std::vector<Silence> silences_;  // that concern the rule
     std::vector<Inhibition> inhibitions_;
-    bool held_ = false;    // by a built-in alert, or until an inhibitor has warmed up
-    DigestRecord digest_;  // what came and went, while it is not told
-    bool digest_unsaved_ = false;
+    bool held_ = false;  // by a built-in alert, or until an inhibitor has warmed up
+    /// What came and went, while it is not told, by stored key; what is over kMostDigested series
+    /// counts with one of them.
+    static constexpr std::size_t kMostDigested = 1000;
+    std::map<std::string, DigestRecord> digests_;
+    std::set<std::string> digests_unsaved_;
+    /// Over kMostSeries were to be remembered: until then the rule is in error.
+    std::optional<base::Second> too_many_until_;
     std::optional<base::Second> lost_before_;  // rows of its fixed window that are not kept
     EvaluationLog log_;
     EvaluationLog::Entry nearest_;  // of the second that is evaluated

@@ -1,6 +1,9 @@
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "alerts/rule_watch.h"
+#include "alerts/window.h"
 
 // How much of a rule's time is known, and when it is over.
 namespace quotafuse::alerts {
@@ -36,7 +39,45 @@ void RuleWatch::note_kept(const Moment& moment) {
         lost_before_ = base::from_unix(moment.kept_since);
 }
 
+/// Series that keep their key stay for days after they left the window, which has a bound of its
+/// own.
+void RuleWatch::note_size(base::Second t) {
+    const auto wait = retry_after(rule_.window);
+    const bool is_over = too_many_until_ && (t >= *too_many_until_ || *too_many_until_ - t > wait);
+    if (is_over) too_many_until_.reset();
+    if (too_many_until_ || std::max(series_.size(), meter_->remembered()) <= kMostSeries) return;
+    too_many_until_ = t + wait;
+    let_go_of_resting();
+}
+
+/// What fires or is pending, or is still to be told as over, stays as it is.
+void RuleWatch::let_go_of_resting() {
+    for (auto at = series_.begin(); at != series_.end();) {
+        if (restless_.contains(at->first)) {
+            ++at;
+            continue;
+        }
+        if (at->second.stored)
+            unsaved_.insert(at->first);
+        else
+            unsaved_.erase(at->first);
+        at = series_.erase(at);
+    }
+    series_.rehash(0);
+    due_.clear();
+    for (const auto& [key, series] : series_) due_.emplace(base::Second{}, key);
+    meter_->forget_remembered();
+    for (const auto& [key, series] : series_) {
+        if (series.newest) meter_->recall(key, *series.newest);
+    }
+}
+
 std::string RuleWatch::error() const {
+    if (too_many_until_)
+        return fmt::format(
+            "over 100,000 series to be remembered: narrow `where`, or group `by` less; tried again "
+            "at {}",
+            rule_.zone.format(*too_many_until_));
     if (!lost_before_) return meter_->error();
     return fmt::format(
         "its window begins at {}, and rows from before {} are not kept any more (store.keep.rows)",

@@ -124,8 +124,13 @@ Step SelfAlerts::evaluate(base::Second now) {
     Step step;
     if (std::exchange(evaluated_, now) == now) return step;
     for (auto& watched : watched_) {
+        while (!watched.spans.empty() && watched.spans.front().over + kRemembered < now)
+            watched.spans.pop_front();
         for (auto at = watched.series.begin(); at != watched.series.end();) {
+            const auto former = at->second.state;
             const bool forgotten = evaluate(watched.rule, at->first, at->second, now, step);
+            if (former.phase == Phase::firing && at->second.state.phase != Phase::firing)
+                watched.spans.push_back({former.began, now});
             at = forgotten ? watched.series.erase(at) : std::next(at);
         }
     }
@@ -197,6 +202,17 @@ bool SelfAlerts::fires(std::string_view name) const {
     if (watched == watched_.end()) return false;
     return std::ranges::any_of(
         watched->series, [](const auto& one) { return one.second.state.phase == Phase::firing; });
+}
+
+bool SelfAlerts::fired(std::string_view name, base::Second t) const {
+    const auto watched = std::ranges::find(
+        watched_, name, [](const Watched& one) -> std::string_view { return one.rule.name; });
+    if (watched == watched_.end()) return false;
+    const auto held = [&](const Span& span) { return span.fired < t && t <= span.over; };
+    const auto holds = [&](const auto& one) {
+        return one.second.state.phase == Phase::firing && one.second.state.began < t;
+    };
+    return std::ranges::any_of(watched->spans, held) || std::ranges::any_of(watched->series, holds);
 }
 
 std::vector<SelfAlerts::Alert> SelfAlerts::alerts() const {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <chrono>
+#include <deque>
 #include <map>
 #include <optional>
 #include <string>
@@ -51,8 +53,13 @@ public:
     /// Decides at the wall second `now`; nothing happens twice for one second.
     Step evaluate(base::Second now);
 
-    /// Whether a series of it fires: for inhibited_by.
+    /// Whether a series of it fires now.
     bool fires(std::string_view name) const;
+    /// Whether one fired in the second t, for inhibited_by: what began in a second, which may have
+    /// been evaluated before, fires from the next one on, and still does in that in which it ends.
+    /// Known since restore() and for kRemembered: engine time may be behind the clock.
+    bool fired(std::string_view name, base::Second t) const;
+    static constexpr std::chrono::hours kRemembered{25};
     struct Alert {
         std::string name;
         base::Severity severity;
@@ -68,9 +75,14 @@ private:
         bool holds = false;
         std::string text;
     };
+    struct Span {
+        base::Second fired;
+        base::Second over;
+    };
     struct Watched {
         Rule rule;
         std::map<std::string, Series> series;  // by what they are about
+        std::deque<Span> spans{};              // that are over, in order of their ends
     };
     bool evaluate(const Rule& rule, const std::string& about, Series& series, base::Second now,
                   Step& step) const;

@@ -52,6 +52,17 @@ CREATE TABLE rule_digest(
     peak REAL NOT NULL, began INTEGER NOT NULL, over INTEGER NOT NULL) WITHOUT ROWID;
 )sql";
 
+// Of each series, since some may be muted when the others are told.
+constexpr auto kMigration5 = R"sql(
+ALTER TABLE rule_digest RENAME TO former_digest;
+CREATE TABLE rule_digest(
+    rule TEXT NOT NULL, episodes INTEGER NOT NULL, series TEXT NOT NULL, names TEXT NOT NULL,
+    peak REAL NOT NULL, began INTEGER NOT NULL, over INTEGER NOT NULL,
+    PRIMARY KEY(rule, series)) WITHOUT ROWID;
+INSERT INTO rule_digest SELECT * FROM former_digest;
+DROP TABLE former_digest;
+)sql";
+
 /// Binds arguments one after the other.
 class Binder {
 public:
@@ -184,12 +195,14 @@ void write_rules(SQLite::Database& db, const std::vector<RuleRecord>& rules) {
 
 void write_digests(SQLite::Database& db, const std::vector<DigestRecord>& digests) {
     SQLite::Statement put{db, "INSERT OR REPLACE INTO rule_digest VALUES(?, ?, ?, ?, ?, ?, ?)"};
-    SQLite::Statement drop{db, "DELETE FROM rule_digest WHERE rule = ?"};
+    SQLite::Statement drop{db, "DELETE FROM rule_digest WHERE rule = ? AND series = ?"};
     for (const auto& digest : digests) {
         auto& statement = digest.episodes == 0 ? drop : put;
         Binder binder{statement};
         binder.add(digest.rule);
-        if (digest.episodes > 0) {
+        if (digest.episodes == 0) {
+            binder.add(digest.key);
+        } else {
             binder.add(digest.episodes)
                 .add(digest.key)
                 .add(nlohmann::json(digest.names).dump())
@@ -236,7 +249,7 @@ void write_events(SQLite::Database& db, const std::vector<Event>& events) {
 }  // namespace
 
 base::Schema schema() {
-    return {"alerts", {kMigration1, kMigration2, kMigration3, kMigration4}};
+    return {"alerts", {kMigration1, kMigration2, kMigration3, kMigration4, kMigration5}};
 }
 
 SavedState load_state(SQLite::Database& db) {

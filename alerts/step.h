@@ -31,12 +31,12 @@ struct RuleRecord {
     base::Second looked_at{};
 };
 
-/// What came and went outside a rule's active hours, and is told when they begin.
+/// What came and went of a series outside its rule's active hours, and is told when they begin.
 struct DigestRecord {
     std::string rule;
-    std::int64_t episodes = 0;  // none: nothing is to be told
-    // The worst of them:
+    std::int64_t episodes = 0;  // none: nothing is to be told any more
     std::string key;
+    // The worst of them:
     std::vector<std::string> names;
     double peak = 0;
     base::Second began{};

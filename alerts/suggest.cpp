@@ -12,13 +12,23 @@ namespace {
 
 /// Of the first look, from limit to limit.
 constexpr double kFactor = 4;
-/// Between two neighbours of the first look.
-constexpr int kFineSteps = 12;
+/// Between two neighbours of the first look: for one rule, and for each of several, which take the
+/// longer.
+constexpr int kFineSteps = 16;
+constexpr int kStepsOfMany = 12;
 constexpr std::chrono::hours kMonth{30 * 24};
 
+/// Whether values are whole: a limit between two of them says no more than the lower one.
+bool is_count(const Rule& rule) {
+    const auto unit = metric_unit(rule.metric);
+    return rule.compare_to == Comparison::none && rule.metric != Metric::channel_balance &&
+           (unit.empty() || unit == "tokens" || unit == "quota");
+}
+
 /// Two digits: nobody wants a limit of 1873.4421.
-double rounded(double limit) {
-    return std::strtod(fmt::format("{:.1e}", limit).c_str(), nullptr);
+double rounded(const Rule& rule, double limit) {
+    const auto nice = std::strtod(fmt::format("{:.1e}", limit).c_str(), nullptr);
+    return is_count(rule) ? std::max(1.0, std::round(nice)) : nice;
 }
 
 /// Whether values end at 100.
@@ -50,10 +60,10 @@ public:
         return limits;
     }
     /// Between two limits, and a step beyond them.
-    std::set<double> fine(double a, double b) const {
+    std::set<double> fine(double a, double b, int steps) const {
         std::set<double> limits;
-        for (int step = 1; step < kFineSteps; ++step) {
-            const double part = static_cast<double>(step) / kFineSteps;
+        for (int step = 1; step < steps; ++step) {
+            const double part = static_cast<double>(step) / steps;
             add(limits, a * b > 0
                             ? std::copysign(
                                   std::pow(std::abs(a), 1 - part) * std::pow(std::abs(b), part), a)
@@ -64,7 +74,7 @@ public:
 
 private:
     void add(std::set<double>& limits, double limit) const {
-        const double nice = rounded(limit);
+        const double nice = rounded(rule_, limit);
         if (!is_share(rule_) || (nice > 0 && nice < 100)) limits.insert(nice);
     }
     const Rule& rule_;
@@ -153,7 +163,10 @@ Suggestion choose(const std::vector<Trials::Count>& counts, double per_month, do
     Suggestion suggestion{per_month, std::nullopt, 0};
     if (counts.empty()) return suggestion;
     auto at = first_enough(counts, wanted);
-    if (at == counts.size()) --at;
+    if (at == counts.size()) {
+        if (wanted >= 1) return suggestion;  // whatever the limit
+        --at;
+    }
     if (at > 0 && distance(counts[at - 1].second, wanted) < distance(counts[at].second, wanted)) {
         --at;
     }
@@ -185,13 +198,15 @@ std::vector<std::vector<Suggestion>> suggest_limits(const std::vector<Rule>& rul
     std::vector<std::set<double>> limits;
     for (const auto& rule : rules) limits.push_back(Limits{rule, range}.coarse());
     trials.run(limits);
+    const int steps = rules.size() == 1 ? kFineSteps : kStepsOfMany;
     for (std::size_t i = 0; i < rules.size(); ++i) {
         limits[i].clear();
         const auto counts = trials.counts(i);
         for (const auto wish : per_month) {
             const auto at = first_enough(counts, trials.wanted(wish));
             if (at == 0 || at == counts.size()) continue;
-            limits[i].merge(Limits{rules[i], range}.fine(counts[at - 1].first, counts[at].first));
+            limits[i].merge(
+                Limits{rules[i], range}.fine(counts[at - 1].first, counts[at].first, steps));
         }
     }
     trials.run(limits);

@@ -16,6 +16,36 @@ std::optional<std::int64_t> as_id(const std::string& text) {
     return id;
 }
 
+sync::Directory directory_of(const RuleTest& test, sync::Store& store) {
+    sync::Directory directory;
+    directory.known = true;
+    const auto add = [&](std::int64_t channel, std::int64_t token, std::int64_t user) {
+        if (channel > 0) directory.channels[channel].status = 1;
+        if (token > 0) directory.tokens[token];
+        if (user > 0) directory.users[user];
+    };
+    for (const auto& rows : test.rows) {
+        const auto& entry = rows.entry;
+        add(entry.channel, entry.token, entry.user);
+        if (entry.token > 0) directory.tokens[entry.token] = {entry.token_name, entry.user};
+        if (entry.user > 0) directory.users[entry.user].name = entry.username;
+    }
+    for (const auto& gauge : test.gauges) {
+        const auto id = as_id(gauge.object).value_or(0);
+        const auto is = [&](std::string_view kind) { return gauge.name.starts_with(kind); };
+        add(is("channel") || is("dead") ? id : 0, is("token") ? id : 0, is("user") ? id : 0);
+    }
+    for (const auto& [id, channel] : test.channels) {
+        directory.channels[id] = {channel.name, 1, store.intern(channel.provider),
+                                  store.intern(channel.tag)};
+    }
+    for (const auto& [id, token] : test.tokens) directory.tokens[id] = {token.name, token.user};
+    for (const auto& [id, user] : test.users) {
+        directory.users[id] = {user.name, store.intern(user.group)};
+    }
+    return directory;
+}
+
 std::vector<GaugeChange> TestGauges::changes(const RuleTest::Gauge& gauge, base::Second at) {
     changes_.clear();
     at_ = base::unix_seconds(at);

@@ -7,6 +7,7 @@
 
 #include "alerts/rule_test.h"
 #include "base/clock.h"
+#include "sync/directory.h"
 #include "sync/gauges.h"
 #include "sync/store.h"
 
@@ -14,6 +15,10 @@ namespace quotafuse::alerts {
 
 /// A whole number; empty for any other text.
 std::optional<std::int64_t> as_id(const std::string& text);
+
+/// What the gateway would call all that a test mentions; every channel is switched on. Texts become
+/// the store's.
+sync::Directory directory_of(const RuleTest& test, sync::Store& store);
 
 /// What the gateway's tables would say, of a test's gauges. Texts become the store's.
 class TestGauges {

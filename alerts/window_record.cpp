@@ -10,7 +10,7 @@
 namespace quotafuse::alerts {
 namespace {
 
-constexpr std::uint64_t kVersion = 2;  // of what follows
+constexpr std::uint64_t kVersion = 3;  // of what follows
 
 void put(std::string& bytes, std::int64_t number) {
     base::put_varint(bytes, base::zigzag(number));
@@ -107,6 +107,7 @@ void put(std::string& bytes, const Measure& measure, const Parts& parts) {
         base::put_varint(bytes, request);
         put(bytes, attempts.failed);
         put(bytes, attempts.answered);
+        put(bytes, attempts.passed_over);
     }
 }
 
@@ -131,7 +132,8 @@ bool take_requests(Taker& taker, Measure::Extras& extras) {
         auto& attempts = extras.retried[taker.number()];
         attempts.failed = static_cast<std::int32_t>(taker.integer());
         attempts.answered = static_cast<std::int32_t>(taker.integer());
-        extras.joined += attempts.failed + attempts.answered;
+        attempts.passed_over = static_cast<std::int32_t>(taker.integer());
+        extras.joined += attempts.failed + attempts.answered + attempts.passed_over;
     }
     return taker.ok();
 }

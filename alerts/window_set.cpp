@@ -116,8 +116,8 @@ RecordHead WindowSet::Impl::head_of(const Member& member, std::int64_t kept_sinc
     head.channels = member.choice->filter.met();
     for (const auto& [channel, said] : member.grouping->asked) head.channels.push_back(channel);
     std::ranges::sort(head.channels);
-    const auto repeated = std::ranges::unique(head.channels);
-    head.channels.erase(repeated.begin(), repeated.end());
+    auto& channels = head.channels;
+    channels.erase(std::unique(channels.begin(), channels.end()), channels.end());
     return head;
 }
 

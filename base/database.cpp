@@ -1,6 +1,7 @@
 #include "base/database.h"
 
 #include <fmt/format.h>
+#include <sqlite3.h>
 
 #include "base/failure.h"
 
@@ -8,6 +9,11 @@ namespace quotafuse::base {
 namespace {
 
 constexpr int kBusyTimeoutMs = 5000;
+
+// Of the journal, 4 KiB each: from the first on it is copied when there is time, from the second on
+// by whoever commits.
+constexpr int kManyPages = 1000;
+constexpr int kTooManyPages = 4000;
 
 // In the header of the file, where the mark is part of the same transactions as all else.
 constexpr int kClean = 0;
@@ -25,6 +31,17 @@ SQLite::Database open(const std::string& path, int flags) {
     } catch (const SQLite::Exception& e) {
         throw Failure(ExitCode::io_error, fmt::format("store {}: {}", path, e.what()));
     }
+}
+
+/// A reader that is in the way only puts it off.
+void copy_journal(sqlite3* db) {
+    sqlite3_wal_checkpoint_v2(db, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+}
+
+int note_commit(void* journal_pages, sqlite3* db, const char*, int pages) {
+    *static_cast<int*>(journal_pages) = pages;
+    if (pages >= kTooManyPages) copy_journal(db);
+    return SQLITE_OK;
 }
 
 int version_of(SQLite::Database& db, const std::string& room) {
@@ -62,12 +79,27 @@ void migrate(SQLite::Database& db, const Schema& schema) {
 
 }  // namespace
 
+void require_version(SQLite::Database& db, const std::string& path, const Schema& schema) {
+    const auto version = version_of(db, schema.room);
+    const auto newest = static_cast<int>(schema.migrations.size());
+    if (version == newest) return;
+    throw Failure(
+        ExitCode::config,
+        version > newest
+            ? fmt::format("store {}: written by a newer quotafuse; use that version here, too",
+                          path)
+            : fmt::format("store {}: written by an older quotafuse; start this version's daemon or "
+                          "run its `quotafuse sync` once, which brings the store up to date",
+                          path));
+}
+
 Database::Database(const std::string& path, const std::vector<Schema>& schemas)
     : path_(path), db_(open(path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE)) {
     try {
         for (const auto& schema : schemas) refuse_newer(db_, path, schema);
         db_.exec("PRAGMA journal_mode = WAL");
         db_.exec("PRAGMA foreign_keys = ON");
+        sqlite3_wal_hook(db_.getHandle(), note_commit, &journal_pages_);
         set_durable(true);
         WriteTransaction transaction{*this};
         db_.exec(
@@ -88,6 +120,12 @@ Database::~Database() {
 
 void Database::set_durable(bool durable) {
     db_.exec(durable ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
+}
+
+void Database::keep_journal_short() {
+    if (journal_pages_ < kManyPages) return;
+    copy_journal(db_.getHandle());
+    journal_pages_ = 0;
 }
 
 }  // namespace quotafuse::base

@@ -22,6 +22,10 @@ struct Schema {
     std::function<void(SQLite::Database&)> functions{};
 };
 
+/// For whoever only reads, and so migrates nothing: throws Failure (config) unless the room's
+/// tables in `db` are of this program's version.
+void require_version(SQLite::Database& db, const std::string& path, const Schema& schema);
+
 /// The one SQLite file. WAL, one writer (the pipeline thread), readers on connections of their own.
 class Database {
 public:
@@ -48,9 +52,15 @@ public:
     /// read again.
     void set_durable(bool durable);
 
+    /// Copies the journal into the file where it has grown by some MB: work for a moment in which
+    /// nobody waits, which a commit would otherwise do now and then. Commits do it themselves where
+    /// this was not called for long.
+    void keep_journal_short();
+
 private:
     std::string path_;
     SQLite::Database db_;
+    int journal_pages_ = 0;  // after the last commit
     std::atomic<bool> ended_cleanly_ = true;
 };
 

@@ -1,10 +1,13 @@
 #include "daemon/arguments.h"
 
+#include <algorithm>
 #include <iostream>
 
 #include <CLI/CLI.hpp>
+#include <fmt/format.h>
 
 #include "base/failure.h"
+#include "base/text.h"
 
 namespace quotafuse::daemon {
 namespace {
@@ -18,6 +21,30 @@ constexpr auto kReplayJson =
     "from, until, suggestions: [{per_month, limit (null for none), firings}]}. With "
     "--compare: {from, until, same, differences: [{only (daemon or replay), at, rule, key, "
     "what, reason, value}], notes}.";
+
+constexpr auto kTestRulesJson =
+    "Ends with 1 where a test fails. --json gives one object: rules, rules_with_tests, failed; "
+    "tests: [{rule, name, file, line, passed, proves_nothing, differences: [{line, column, "
+    "at_seconds, key: {dimension: text}, text}]}].";
+
+/// What to say of a command that does not exist; CLI11 only says that one is missing. Empty where
+/// there is nothing to say.
+std::string wrong_command(CLI::App& app, const std::string& before,
+                          const std::vector<std::string>& words) {
+    const auto subcommands = app.get_subcommands([](CLI::App*) { return true; });
+    if (words.empty() || words[0].starts_with('-') || subcommands.empty()) return {};
+    std::vector<std::string_view> known;
+    for (auto* const one : subcommands) {
+        if (one->get_name() == words[0]) {
+            return wrong_command(*one, before + words[0] + ' ', {words.begin() + 1, words.end()});
+        }
+        known.push_back(one->get_name());
+    }
+    const auto near = base::nearest(words[0], known);
+    const auto hint = near.empty() ? "" : fmt::format("did you mean '{}{}'? ", before, near);
+    return fmt::format("quotafuse: there is no command '{}{}'; {}`quotafuse {}--help` lists them",
+                       before, words[0], hint, before);
+}
 
 class Parser {
 public:
@@ -44,8 +71,7 @@ public:
         with_json(status);
         add_silence();
         add_replay();
-        with_files(add(Arguments::Command::test_rules, "test-rules",
-                       "run the tests that stand in the rule files"));
+        add_test_rules();
         add_init();
         auto* const notify = add(Arguments::Command::notify, "notify", "send a test message");
         notify->add_option("NAME", arguments_.name, "the notifier, as the configuration names it")
@@ -73,6 +99,11 @@ public:
     }
 
     Parsed parse(int argc, const char* const* argv) {
+        const auto wrong = wrong_command(app_, "", {argv + 1, argv + std::max(argc, 1)});
+        if (!wrong.empty()) {
+            std::cerr << wrong << '\n';
+            return {std::nullopt, static_cast<int>(base::ExitCode::usage)};
+        }
         try {
             app_.parse(argc, argv);
             return {arguments_, 0};
@@ -121,8 +152,9 @@ private:
             ->required();
         begin->add_option("--match", typed.match, "only series with these: channel=3,model=gpt-4*");
         begin->add_option("--for", typed.lasts, "how long: 30m, 2h, 1d");
-        begin->add_option("--until", typed.until,
-                          "or until when: \"2026-11-22 08:00\", local time");
+        begin->add_option(
+            "--until", typed.until,
+            "or until when: 2026-11-22 (as it begins), \"2026-11-22 08:00\"; local time");
         begin->add_option("--reason", typed.reason, "for those who find it")->required();
         begin->add_flag("--no-action", typed.no_action, "the breaker holds still, too");
         add_silence_action(silence, Action::list, "list", "which silences there are");
@@ -133,6 +165,13 @@ private:
     void with_files(CLI::App* sub) {
         sub->add_option("FILE", arguments_.rule_files,
                         "rule files, instead of those of the configuration");
+    }
+    void add_test_rules() {
+        auto* const test_rules = add(Arguments::Command::test_rules, "test-rules",
+                                     "run the tests that stand in the rule files");
+        with_files(test_rules);
+        with_json(test_rules);
+        test_rules->footer(kTestRulesJson);
     }
     void add_replay() {
         auto* const replay =

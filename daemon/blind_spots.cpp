@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "alerts/row_meter.h"
 #include "base/duration.h"
 #include "daemon/info_needs.h"
 
@@ -54,6 +55,8 @@ base::Seconds reach(const Rule& rule) {
 }
 
 bool needs_kind(const Rule& rule, const std::string& kind) {
+    if (kind == kChannelsKind) return alerts::is_gauge(rule.metric);
+    if (kind == kNamesKind) return !alerts::is_gauge(rule.metric) && alerts::needs_directory(rule);
     const auto needs = needs_of({rule});
     return (kind == "balances" && needs.balances) || (kind == "keys" && needs.keys) ||
            (kind == "abilities" && needs.abilities) || (kind == "tokens" && needs.tokens) ||
@@ -96,7 +99,8 @@ void add_unreadable(alerts::Overview& overview, const std::vector<Rule>& rules,
     for (const auto& [kind, why] : troubles) {
         for (const auto& rule : rules) {
             // A rule on rows goes on; it only cannot tell a silent key from a deleted one.
-            if (rule.enabled && alerts::is_gauge(rule.metric) && needs_kind(rule, kind))
+            const bool stands = alerts::is_gauge(rule.metric) || kind == kNamesKind;
+            if (rule.enabled && stands && needs_kind(rule, kind))
                 add_error(overview, rule.name, fmt::format("{} cannot be read: {}", kind, why));
         }
     }

@@ -32,6 +32,11 @@ std::vector<std::string> blind_spots(const Config& config, const GatewaySight& s
 std::vector<std::string> blind_spots(const Config& config, std::optional<base::Second> first_row,
                                      base::Second now);
 
+/// Among the kinds of troubles: that not even channels can be read, and with them nothing of the
+/// gateway's objects; and that no name of a channel was ever read.
+inline constexpr auto kChannelsKind = "channels";
+inline constexpr auto kNamesKind = "names of channels";
+
 // Rules that are not evaluated because of the gateway, as errors of the overview.
 
 /// Those that need what the account may not read.

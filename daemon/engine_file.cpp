@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "alerts/player.h"
 #include "daemon/info_needs.h"
 
 namespace quotafuse::daemon {
@@ -30,10 +31,16 @@ bool EngineFile::restore() {
     if (directory.known) rooms_.engine.use(directory);
     for (const auto& rule : rooms_.engine.restore(saved, clock_.now(), windows)) say(rule);
     if (saved.time && *saved.time < rooms_.engine.time()) left_off_ = saved.time;
-    rooms_.engine.observe(rooms_.gauges.current());
+    // A kill comes between a snapshot and the second that judges it.
+    rooms_.engine.observe(rooms_.gauges.current(rooms_.engine.time()));
     rooms_.self_alerts.restore(saved);
+    // Missed seconds are evaluated by what fired in them, before the restart too.
+    const alerts::SelfAlertTimes former{file, rooms_.engine.time() - alerts::kGoneAfter,
+                                        clock_.now()};
     rooms_.engine.use_self_alerts(
-        [&own = rooms_.self_alerts](std::string_view name) { return own.fires(name); });
+        [&own = rooms_.self_alerts, former](std::string_view name, base::Second t) {
+            return own.fired(name, t) || former.fires(name, t);
+        });
     return saved.time.has_value();
 }
 

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/duration.h"
+#include "daemon/blind_spots.h"
 
 namespace quotafuse::daemon {
 namespace {
@@ -122,7 +123,8 @@ Intake::Intake(base::Database& database, sync::Store& store, alerts::Engine& eng
       source_(std::move(source)),
       clock_(clock),
       log_(log),
-      max_lag_(max_lag) {
+      max_lag_(max_lag),
+      info_at_(clock.mono()) {
     state_.since = clock.now();
     state_.epoch_since = store.epoch_since();
 }
@@ -235,14 +237,26 @@ void Intake::take(const MirrorTrouble& trouble) {
 
 void Intake::take(const InfoTrouble& trouble) {
     unlogged_.forget();
-    if (state_.info_trouble == trouble.text) return;
+    const bool refused = trouble.kind == sync::GatewayError::Kind::denied ||
+                         trouble.kind == sync::GatewayError::Kind::schema;
+    const bool is_new = state_.info_trouble != trouble.text;
     state_.info_trouble = trouble.text;
-    state_.info_missing = trouble.kind != sync::GatewayError::Kind::denied &&
-                          trouble.kind != sync::GatewayError::Kind::schema;
-    // While the log cannot be read either, one line says it all.
-    if (!is_trouble(state_.phase))
+    state_.info_missing = !refused;
+    state_.kind_troubles.erase(kChannelsKind);
+    state_.kind_troubles.erase(kNamesKind);
+    // While the log cannot be read either, T stands and one line says it all.
+    if (is_trouble(state_.phase)) return;
+    if (is_new)
         log_.warning(
             fmt::format("gateway: channel names and options cannot be read: {}", trouble.text));
+    const bool is_old = clock_.mono() - info_at_ >= kInfoLasts;
+    if (!is_old && (info_came_ || !refused)) return;
+    state_.kind_troubles[kChannelsKind] = trouble.text;
+    if (!engine_.names().directory().known) state_.kind_troubles[kNamesKind] = trouble.text;
+}
+
+bool Intake::is_blind() const {
+    return state_.kind_troubles.contains(kChannelsKind);
 }
 
 void Intake::take(const sync::GatewayInfo& info) {
@@ -250,6 +264,10 @@ void Intake::take(const sync::GatewayInfo& info) {
         log_.info("gateway: channel names and options can be read again");
     state_.info_trouble.clear();
     state_.info_missing = false;
+    state_.kind_troubles.erase(kChannelsKind);
+    state_.kind_troubles.erase(kNamesKind);
+    info_at_ = clock_.mono();
+    info_came_ = true;
     if (info.read_only != state_.read_only) {
         state_.read_only = info.read_only;
         log_.info(info.read_only
@@ -257,6 +275,7 @@ void Intake::take(const sync::GatewayInfo& info) {
                       : "gateway: its server takes writes again");
     }
     note_kinds(info.troubles);
+    note_limits(info.limits);
     if (!info.requests || state_.phase != Phase::ok) {
         unlogged_.forget();
         return;
@@ -283,6 +302,13 @@ void Intake::note_kinds(const std::map<std::string, std::string>& troubles) {
         if (!troubles.contains(kind)) log_.info(fmt::format("gateway: {} can be read again", kind));
     }
     state_.kind_troubles = troubles;
+}
+
+void Intake::note_limits(const std::map<std::string, std::string>& limits) {
+    for (const auto& [kind, what] : limits) {
+        if (!state_.kind_limits.contains(kind)) log_.warning("gateway: " + what);
+    }
+    state_.kind_limits = limits;
 }
 
 void Intake::enter(Phase phase, const std::string& detail) {

@@ -47,6 +47,7 @@ struct SourceState {
     bool read_only = false;     // the server of source.dsn takes no writes
     /// What rules need of the gateway's objects and cannot be had, by kind: why, and what to do.
     std::map<std::string, std::string> kind_troubles;
+    std::map<std::string, std::string> kind_limits;  // see sync::GatewayInfo::limits
     /// Seconds by which the clock of the gateway is ahead of ours; empty before rows tell.
     std::optional<std::int64_t> clock_ahead;
 };
@@ -73,10 +74,16 @@ public:
     std::vector<sync::Row> take(const sync::Poll& poll);
     void take(const SourceTrouble& trouble);
     void take(const MirrorTrouble& trouble);
+    /// What was read of the gateway's objects before stands for kInfoLasts. Then, or at once where
+    /// an account was never allowed to read any, SourceState::kind_troubles has kChannelsKind, and
+    /// kNamesKind where no run ever knew names.
     void take(const InfoTrouble& trouble);
+    static constexpr std::chrono::minutes kInfoLasts{5};
     void take(const sync::GatewayInfo& info);
 
     const SourceState& state() const { return state_; }
+    /// Nothing is known of the gateway's objects, or what is known is too old.
+    bool is_blind() const;
     /// The engine may go on to here: T stands while the source is behind or out of reach.
     std::optional<base::Second> horizon() const;
     /// Seconds between now and what has been seen; empty before the first row.
@@ -92,6 +99,7 @@ private:
     void note_broken_others(std::int64_t rows);
     void note_clock(const sync::Poll& poll);
     void note_kinds(const std::map<std::string, std::string>& troubles);
+    void note_limits(const std::map<std::string, std::string>& limits);
 
     base::Database& database_;
     sync::Store& store_;
@@ -106,6 +114,8 @@ private:
     bool live_ = false;               // the former poll had left nothing behind
     std::deque<std::int64_t> ahead_;  // of the newest row of each of the last polls that had one
     bool told_caught_up_ = false;
+    base::MonoTime info_at_;  // when objects were read last, or the start
+    bool info_came_ = false;  // since the start
     Unlogged unlogged_;
     std::optional<base::MonoTime> told_broken_;  // when the log last heard of broken_others
 };

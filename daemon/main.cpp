@@ -1,9 +1,11 @@
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <iostream>
 
 #include <SQLiteCpp/Exception.h>
+#include <sys/stat.h>
 
 #include "base/failure.h"
 #include "daemon/arguments.h"
@@ -52,6 +54,9 @@ int main(int argc, char** argv) {
     std::signal(
         SIGPIPE,
         SIG_IGN);  // a peer that hangs up is an error of that connection, not of the process
+    ::umask(027);  // a store has names and addresses in it, which are nobody else's business
+    // Line by line into a pipe, too: what goes to stderr meanwhile keeps its place.
+    std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);
     const auto parsed = quotafuse::daemon::parse_arguments(argc, argv);
     if (!parsed.arguments) return parsed.exit_code;
     try {

@@ -89,7 +89,12 @@ Message Messages::alert(const Notice& notice, const TripResult* trip) const {
     message.severity = notice.severity;
     message.title = title(notice);
     if (!notice.summary.empty()) message.lines.push_back(notice.summary);
-    if (words_.self_alert(notice.rule).empty()) add_numbers(notice, message);
+    if (words_.self_alert(notice.rule).empty()) {
+        add_numbers(notice, message);
+    } else {  // by which a silence names it
+        message.lines.push_back(
+            fmt::format("{}{}", words_.say("内置告警：", "Built-in alert: "), notice.rule));
+    }
     add_times(notice, message);
     add_remarks(notice, message);
     add_series(notice, message);

@@ -46,7 +46,10 @@ std::string group_digits(std::int64_t number) {
 }
 
 std::string format_value(alerts::Metric metric, double value) {
-    const auto unit = alerts::metric_unit(metric);
+    return format_value(alerts::metric_unit(metric), value);
+}
+
+std::string format_value(std::string_view unit, double value) {
     if (unit == "percent") return decimal(value, 1) + " %";
     if (unit == "USD") return dollars(value);
     if (unit == "per minute") return decimal(value, 1) + "/min";

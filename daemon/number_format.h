@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "alerts/rule.h"
 
@@ -13,6 +14,8 @@ std::string group_digits(std::int64_t number);
 /// A metric's value as people read it, with its unit: "2,500,000", "35.2 %", "$3.40", "1,234 ms",
 /// "12.5/min", "25m".
 std::string format_value(alerts::Metric metric, double value);
+/// The same for a unit as alerts::metric_unit() names it.
+std::string format_value(std::string_view unit, double value);
 /// A change in percent, with its sign: "+230 %", "-62.5 %".
 std::string format_change(double percent);
 

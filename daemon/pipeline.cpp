@@ -187,7 +187,7 @@ void Pipeline::handle_news(const SourceNews& news) {
                               rooms_.intake.take(trouble);
                           },
                           [&](const sync::GatewayInfo& info) { handle_info(info); },
-                          [&](const InfoTrouble& trouble) { rooms_.intake.take(trouble); }},
+                          [&](const InfoTrouble& trouble) { handle_info_trouble(trouble); }},
                news);
 }
 
@@ -196,6 +196,13 @@ void Pipeline::handle_info(const sync::GatewayInfo& info) {
     rooms_.engine.observe(rooms_.gauges.record(info, rooms_.engine.time()));
     rooms_.engine.use(rooms_.gauges.directory());
     rooms_.announcer.observe(info);
+}
+
+/// A rule on gauges that nobody can read is told as blind, not as warming up for ever.
+void Pipeline::handle_info_trouble(const InfoTrouble& trouble) {
+    rooms_.intake.take(trouble);
+    if (!rooms_.intake.is_blind()) return;
+    rooms_.engine.observe(rooms_.gauges.refuse(rooms_.engine.time()));
 }
 
 /// A store that cannot be written (a full disk, a lock held by a backup) stops progress, says so

@@ -67,6 +67,7 @@ private:
     void handle(const Letter& letter);
     void handle_news(const SourceNews& news);
     void handle_info(const sync::GatewayInfo& info);
+    void handle_info_trouble(const InfoTrouble& trouble);
     void evaluate();
     void warm_up();
     void collect(base::MonoTime until);

@@ -29,28 +29,6 @@ std::size_t width_of(const std::vector<std::vector<std::string>>& rows, std::siz
     return width;
 }
 
-std::string in_columns(const std::vector<std::vector<std::string>>& rows) {
-    std::string text;
-    for (const auto& row : rows) {
-        std::string line;
-        for (std::size_t i = 0; i < row.size(); ++i) {
-            const bool first = i == 0;
-            const bool last = i + 1 == row.size();
-            if (!first) line += "  ";
-            const auto width = width_of(rows, i);
-            if (last) {
-                line += row[i];
-            } else {
-                line += first ? fmt::format("{:<{}}", row[i], width)
-                              : fmt::format("{:>{}}", row[i], width);
-            }
-        }
-        while (line.ends_with(' ')) line.pop_back();
-        text += line + '\n';
-    }
-    return text;
-}
-
 Json trip_json(const Episode::Trip& trip, double dollars) {
     return {{"channel", trip.channel}, {"at", base::unix_seconds(trip.at)}, {"cost_usd", dollars}};
 }
@@ -117,6 +95,28 @@ std::string comparison_json(const alerts::HistoryComparison& comparison) {
     return all.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
+std::string in_columns(const std::vector<std::vector<std::string>>& rows) {
+    std::string text;
+    for (const auto& row : rows) {
+        std::string line;
+        for (std::size_t i = 0; i < row.size(); ++i) {
+            const bool first = i == 0;
+            const bool last = i + 1 == row.size();
+            if (!first) line += "  ";
+            const auto width = width_of(rows, i);
+            if (last) {
+                line += row[i];
+            } else {
+                line += first ? fmt::format("{:<{}}", row[i], width)
+                              : fmt::format("{:>{}}", row[i], width);
+            }
+        }
+        while (line.ends_with(' ')) line.pop_back();
+        text += line + '\n';
+    }
+    return text;
+}
+
 std::string plain_number(double value) {
     auto text = fmt::format("{:.6f}", value);
     while (text.ends_with('0')) text.pop_back();
@@ -127,6 +127,12 @@ std::string plain_number(double value) {
 std::string limit_text(const alerts::Rule& rule, double value) {
     if (rule.compare_to != alerts::Comparison::none) return format_change(value);
     const auto unit = alerts::metric_unit(rule.metric);
+    if (unit == "ms") {
+        const auto seconds = std::llround(value / 1000);
+        if (seconds > 0 && std::abs(value - 1000 * static_cast<double>(seconds)) < 0.5) {
+            return base::format_duration(std::chrono::seconds{seconds});
+        }
+    }
     const bool named = unit == "tokens" || unit == "quota";
     const auto text = format_value(rule.metric, value);
     return named ? fmt::format("{} {}", text, unit) : text;
@@ -141,7 +147,7 @@ ReplayReport::ReplayReport(const std::vector<alerts::Rule>& rules,
 }
 
 std::chrono::seconds ReplayReport::length(const Episode& episode) const {
-    return episode.over.value_or(result_.until) - episode.fired;
+    return episode.over.value_or(result_.until) - std::max(episode.fired, result_.from);
 }
 
 double ReplayReport::dollars(std::int64_t quota) const {
@@ -223,6 +229,7 @@ std::string ReplayReport::episode_text(const alerts::Rule& rule, const Episode& 
                             base::format_duration(length(episode)), rule.name);
     if (!episode.key.empty()) text += fmt::format(", {}", alerts::describe(episode.key));
     text += fmt::format(": {}", limit_text(rule, episode.peak));
+    if (episode.fired < result_.from) text += ", had fired before";
     if (!episode.over) text += ", still firing at the end";
     if (episode.trip) {
         text += fmt::format("; would have disabled channel {}, which cost {} from then on",

@@ -12,6 +12,9 @@ namespace quotafuse::daemon {
 
 /// A number as a rule file has it: "7600000", "0.25".
 std::string plain_number(double value);
+/// Rows of equally many fields, a line each: the first column to the left, the last as it is, the
+/// others to the right.
+std::string in_columns(const std::vector<std::vector<std::string>>& rows);
 /// A value of the rule as people read it, with its unit: "7,600,000 tokens", "+400 %".
 std::string limit_text(const alerts::Rule& rule, double value);
 
@@ -47,6 +50,7 @@ private:
         std::vector<const alerts::Episode*> trips;
     };
     Line line_of(const alerts::Rule& rule) const;
+    /// Within the time that was replayed.
     std::chrono::seconds length(const alerts::Episode& episode) const;
     double dollars(std::int64_t quota) const;
     std::string head(double seconds) const;

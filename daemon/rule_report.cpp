@@ -129,7 +129,9 @@ std::string why(const Evaluation& evaluation, const Rule& rule) {
         case Reason::new_period:
             return "over, because its calendar period or fixed window is";
         case Reason::no_value:
-            return "there is nothing to measure";
+            return rule.compare_to == alerts::Comparison::none
+                       ? "there is nothing to measure"
+                       : "there is nothing to measure, or too little to compare it with";
     }
     std::abort();
 }

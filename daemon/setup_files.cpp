@@ -62,6 +62,25 @@ void write_file(const std::string& path, const std::string& text, mode_t mode) {
     }
 }
 
+void make_folder(const std::string& path) {
+    const auto folder = fs::absolute(path).lexically_normal();
+    if (fs::is_directory(folder)) return;
+    if (folder.has_parent_path() && folder.parent_path() != folder) {
+        make_folder(folder.parent_path().string());
+    }
+    struct stat above {};
+    const bool made = ::mkdir(folder.c_str(), 0755) == 0;
+    const bool given =
+        made && ::chmod(folder.c_str(), 0755) == 0 &&
+        (::geteuid() != 0 || (::stat(folder.parent_path().c_str(), &above) == 0 &&
+                              ::chown(folder.c_str(), above.st_uid, above.st_gid) == 0));
+    if (given) return;
+    throw base::Failure(base::ExitCode::io_error,
+                        fmt::format("{}: cannot be made: {}; run this as root, or give another "
+                                    "--dir",
+                                    folder.string(), std::strerror(errno)));
+}
+
 void give_away_store(const std::string& store) {
     for (const auto* const suffix : {"", "-wal", "-shm", ".lock"}) {
         const auto path = store + suffix;

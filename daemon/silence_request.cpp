@@ -10,6 +10,7 @@
 #include "base/failure.h"
 #include "base/text.h"
 #include "base/yaml.h"
+#include "daemon/local_time.h"
 
 namespace quotafuse::daemon {
 namespace {
@@ -67,15 +68,6 @@ alerts::Where parse_match(const std::string& match) {
     return conditions;
 }
 
-std::optional<base::Second> parse_local_time(const std::string& text, const base::TimeZone& zone) {
-    Node root;
-    root.kind = Node::Kind::map;
-    root.members.push_back({"until", {1, 1}, scalar(text, 1)});
-    base::yaml::Diagnostics diagnostics;
-    base::yaml::Mapping map{"--until", root, "a silence", diagnostics};
-    return alerts::read_local_time(map, "until", zone);
-}
-
 base::Second end_of(const SilenceRequest& request, base::Second now, const base::TimeZone& zone) {
     if (request.lasts.empty() == request.until.empty())
         refuse("a silence needs an end: --for 2h, or --until \"2026-11-22 08:00\"");
@@ -88,8 +80,10 @@ base::Second end_of(const SilenceRequest& request, base::Second now, const base:
     }
     const auto until = parse_local_time(request.until, zone);
     if (!until)
-        refuse(fmt::format("--until: '{}' is no local time; write it as \"2026-11-22 08:00\"",
-                           request.until));
+        refuse(
+            fmt::format("--until: '{}' is no local time; write it as 2026-11-22 or "
+                        "\"2026-11-22 08:00\" (here: {})",
+                        request.until, zone.name()));
     if (*until <= now)
         refuse(fmt::format("--until: {} is over; here it is {} ({})", zone.format(*until),
                            zone.format(now), zone.name()));

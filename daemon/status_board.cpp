@@ -114,6 +114,7 @@ Json alerts_json(const alerts::Overview& overview, const alerts::SelfAlerts& sel
                         {"state", alerts::phase_name(alert.phase)},
                         {"value", alert.value ? Json(*alert.value) : Json(nullptr)},
                         {"threshold", alert.threshold},
+                        {"below", alert.below},
                         {"unit", alert.unit},
                         {"since", base::unix_seconds(alert.since)},
                         {"told", alert.told},
@@ -173,6 +174,9 @@ StatusBoard::StatusBoard(const Config& config, const base::Clock& clock)
     readiness_.set({false, {"starting"}});
 }
 
+void StatusBoard::note_start(base::MonoTime start) {
+    start_ = start;
+}
 void StatusBoard::beat() {
     beat_ = clock_.mono();
 }
@@ -256,7 +260,8 @@ void StatusBoard::publish(const Rooms& rooms) {
     const auto& overview = rooms.overview;
     const auto& source = rooms.intake.state();
     const auto readiness = judge(rooms.intake);
-    const auto uptime = std::chrono::duration_cast<base::Seconds>(clock_.mono() - start_).count();
+    const auto uptime =
+        std::chrono::duration_cast<base::Seconds>(clock_.mono() - start_.load()).count();
     const auto lag = rooms.intake.lag();
     const Json status{
         {"version", kVersion},

@@ -37,6 +37,9 @@ public:
         const Upkeep& upkeep;
     };
     void publish(const Rooms& rooms);
+    /// When the process began, which a reload does not change; without it, when this was made. Any
+    /// thread.
+    void note_start(base::MonoTime start);
     /// The pipeline turned once more.
     void beat();
     /// The newest error that a person should know of, for pages; kept until a restart.
@@ -68,7 +71,7 @@ private:
     const Config& config_;
     const base::Clock& clock_;
     const bool writes_to_source_;
-    const base::MonoTime start_;
+    std::atomic<base::MonoTime> start_;
     base::Guarded<std::string> json_;
     base::Guarded<std::string> line_;
     base::Guarded<Readiness> readiness_;

@@ -6,6 +6,7 @@
 
 #include "alerts/replay.h"
 #include "alerts/rule.h"
+#include "alerts/rule_loader.h"
 
 namespace quotafuse::daemon {
 
@@ -30,8 +31,21 @@ bool can_be_tuned(const alerts::Rule& rule);
 /// The limit for about one firing a month, but not so low that every ripple is an alert.
 Tuning tune(const alerts::Rule& rule, const alerts::Suggestion& once_a_month);
 
+/// A limit as a rule file has it: times as durations, counts whole.
+std::string written_limit(const alerts::Rule& rule, double limit);
+
+/// The files, and what other rule files there are in the folder.
+std::vector<alerts::RuleText> with_others(std::vector<alerts::RuleText> files,
+                                          const std::string& folder);
+
+/// The text of a rule file with a first line by which is_marked() knows it again, until somebody
+/// edits it.
+std::string marked(const std::string& text);
+bool is_marked(const std::string& text);
+
 /// The text of a rule file with the limit (and `clear`, in proportion) of one rule replaced; all
-/// else, the comments included, stays. Empty where the rule is not written one key a line.
+/// else, the comments and tests included, stays. Empty where the rule is not written one key a
+/// line.
 std::optional<std::string> with_limit(const std::string& text, const alerts::Rule& rule,
                                       double limit);
 

@@ -24,6 +24,7 @@ Upkeep::Upkeep(base::Database& database, sync::Store& store, alerts::Engine& eng
       next_prune_(clock.mono()) {}
 
 bool Upkeep::step() {
+    database_.keep_journal_short();
     const auto done = store_.keep_up(clock_.now());
     if (!done.gone.empty()) engine_.forget(done.gone);
     note_room(done.for_room, done.more);

@@ -112,6 +112,9 @@ struct GatewayInfo {
     /// What is needed and cannot be had, by kind ("balances", "keys", "abilities", "tokens",
     /// "users"): why, and what to do.
     std::map<std::string, std::string> troubles;
+    /// Of which kinds ("channels", "abilities", "tokens", "users") there are more than are watched:
+    /// one sentence each. Rules go on over those that are.
+    std::map<std::string, std::string> limits;
     std::map<ObjectKind, Extent> extents;
     bool operator==(const GatewayInfo&) const = default;
 };

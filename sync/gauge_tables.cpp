@@ -113,8 +113,8 @@ std::vector<GaugeChange> gauges_at(SQLite::Database& database, std::int64_t t) {
     query.bind(1, t);
     std::vector<GaugeChange> gauges;
     while (query.executeStep()) {
-        auto gauge = read_change(query);
-        if (gauge.value || is_status(gauge.key.gauge)) gauges.push_back(std::move(gauge));
+        const auto gauge = read_change(query);
+        if (gauge.value || is_status(gauge.key.gauge)) gauges.push_back(gauge);
     }
     return gauges;
 }

@@ -57,6 +57,7 @@ struct Gauges::Impl {
     /// One snapshot on its way into the file. What it changes in memory waits until it is there.
     struct Taking {
         std::int64_t at;
+        bool stands;  // the clock was set back to before what is stored
         std::vector<GaugeChange> changes;
         std::vector<std::function<void()>> then;
     };
@@ -69,6 +70,7 @@ struct Gauges::Impl {
     void take_extent(ObjectKind kind, Extent extent, Taking& taking);
     std::vector<GaugeChange> write(base::Second at, const std::function<void(Taking&)>& take);
     void set(const GaugeKey& key, std::optional<double> value, Taking& taking);
+    void add_former(std::int64_t evaluated, std::vector<GaugeChange>& all);
     std::int64_t series_of(const GaugeKey& key);
     template <class Objects, class Shown, std::size_t count>
     void end_missing(const Objects& objects, const Shown& shown, const Coverage& covered,
@@ -139,13 +141,32 @@ std::int64_t Gauges::Impl::series_of(const GaugeKey& key) {
     return database.handle().getLastInsertRowid();
 }
 
+/// What statuses were before the changes from `evaluated` on.
+void Gauges::Impl::add_former(std::int64_t evaluated, std::vector<GaugeChange>& all) {
+    SQLite::Statement query{database.handle(),
+                            "SELECT at, value FROM gauge_change WHERE series = ? AND at < ? "
+                            "ORDER BY at DESC LIMIT 1"};
+    const auto add = [&](const GaugeKey& key, std::int64_t changed) {
+        if (!is_status(key.gauge) || changed < evaluated) return;
+        query.reset();
+        query.bind(1, series_of(key));
+        query.bind(2, evaluated);
+        if (!query.executeStep()) return;
+        const auto value = query.getColumn(1);
+        all.push_back({key, query.getColumn(0).getInt64(),
+                       value.isNull() ? std::nullopt : std::optional{value.getDouble()}});
+    };
+    for (const auto& [key, value] : newest) add(key, value.at);
+    for (const auto& [key, at] : ended) add(key, at);
+}
+
 void Gauges::Impl::set(const GaugeKey& key, std::optional<double> value, Taking& taking) {
     const auto known = newest.find(key);
     if (known == newest.end() && !value) return;
     if (known != newest.end() && value) {
         const auto& [series, at, former] = known->second;
         if (*value == former) return;
-        const bool small = (*value > 0) == (former > 0) &&
+        const bool small = !taking.stands && (*value > 0) == (former > 0) &&
                            std::abs(*value - former) < kEnough * std::abs(former) &&
                            taking.at - at < kLongEnough;
         if (small && moves_with_requests(key.gauge)) return;
@@ -277,8 +298,8 @@ void Gauges::Impl::take_extent(ObjectKind kind, Extent extent, Taking& taking) {
 
 std::vector<GaugeChange> Gauges::Impl::write(base::Second at,
                                              const std::function<void(Taking&)>& take) {
-    Taking taking;
-    taking.at = std::max(base::unix_seconds(at), newest_at);
+    const auto now = base::unix_seconds(at);
+    Taking taking{std::max(now, newest_at), now < newest_at, {}, {}};
     base::WriteTransaction transaction{database};
     take(taking);
     transaction.commit();
@@ -316,8 +337,22 @@ std::vector<GaugeChange> Gauges::begin(const InfoNeeds& needs, base::Second at) 
     });
 }
 
-std::vector<GaugeChange> Gauges::current() const {
+std::vector<GaugeChange> Gauges::refuse(base::Second at) {
+    return impl_->write(at, [&](Impl::Taking& taking) {
+        for (const auto kind :
+             {ObjectKind::channels, ObjectKind::tokens, ObjectKind::users, ObjectKind::abilities}) {
+            const auto known =
+                impl_->newest.find({Gauge::extent, static_cast<std::int64_t>(kind), 0, 0});
+            const bool asked = known != impl_->newest.end() &&
+                               known->second.value != static_cast<double>(Extent::unread);
+            if (asked) impl_->take_extent(kind, Extent::refused, taking);
+        }
+    });
+}
+
+std::vector<GaugeChange> Gauges::current(std::optional<base::Second> evaluated) const {
     std::vector<GaugeChange> all;
+    if (evaluated) impl_->add_former(base::unix_seconds(*evaluated), all);
     all.reserve(impl_->newest.size() + impl_->ended.size());
     for (const auto& [key, value] : impl_->newest) all.push_back({key, value.at, value.value});
     for (const auto& [key, at] : impl_->ended) all.push_back({key, at, std::nullopt});

@@ -76,16 +76,22 @@ public:
 
     /// Takes a snapshot in one transaction and returns what it changed, by key; of an object that
     /// the snapshot should show and does not, every gauge becomes empty. A second `at` that does
-    /// not go on from the last one counts as that one. Throws SQLite::Exception; then nothing has
-    /// changed.
+    /// not go on from the last one (the clock was set back) counts as that one, and then every
+    /// change is taken, however small, since no time passes. Throws SQLite::Exception; then nothing
+    /// has changed.
     std::vector<GaugeChange> record(const GatewayInfo& info, base::Second at);
 
     /// Notes that these kinds are to be read from now on, and that of the others nothing new will
     /// be known: what is stored is of the last run. Otherwise as record(), and before it.
     std::vector<GaugeChange> begin(const InfoNeeds& needs, base::Second at);
 
-    /// Every gauge that has a value, and the status of what is gone, without one.
-    std::vector<GaugeChange> current() const;
+    /// Notes that nothing can be read of the gateway any more, and what it knew is too old: each
+    /// kind that is asked for counts as refused. Otherwise as record().
+    std::vector<GaugeChange> refuse(base::Second at);
+
+    /// Every gauge that has a value, and the status of what is gone, without one. Of a status that
+    /// changed at `evaluated` or later, which nobody has judged yet, the former one comes before.
+    std::vector<GaugeChange> current(std::optional<base::Second> evaluated = {}) const;
     const Directory& directory() const;
 
 private:

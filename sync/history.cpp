@@ -10,6 +10,7 @@
 #include <SQLiteCpp/Statement.h>
 #include <fmt/format.h>
 
+#include "base/database.h"
 #include "base/failure.h"
 #include "sync/gauge_tables.h"
 #include "sync/row_query.h"
@@ -34,27 +35,6 @@ SQLite::Database open(const std::string& path) {
     } catch (const SQLite::Exception& e) {
         throw base::Failure(base::ExitCode::io_error, fmt::format("store {}: {}", path, e.what()));
     }
-}
-
-/// Nothing is migrated here: whoever only reads does not write.
-void check_version(SQLite::Database& db, const std::string& path) {
-    const auto schema = store_schema();
-    int version = 0;
-    if (db.tableExists("schema")) {
-        SQLite::Statement query{db, "SELECT version FROM schema WHERE room = ?"};
-        query.bind(1, schema.room);
-        if (query.executeStep()) version = query.getColumn(0).getInt();
-    }
-    const auto newest = static_cast<int>(schema.migrations.size());
-    if (version == newest) return;
-    throw base::Failure(
-        base::ExitCode::config,
-        version > newest
-            ? fmt::format("store {}: written by a newer quotafuse; use that version here, too",
-                          path)
-            : fmt::format("store {}: written by an older quotafuse; start this version's daemon or "
-                          "run its `quotafuse sync` once, which brings the store up to date",
-                          path));
 }
 
 // The first slice, and the next one after (created_at, id): of the second in which the former one
@@ -88,7 +68,7 @@ struct History::Impl {
 
 History::Impl::Impl(const std::string& path)
     : db(open(path)),
-      first((check_version(db, path), db), kFirstRows),
+      first((base::require_version(db, path, store_schema()), db), kFirstRows),
       next(db, kNextRows),
       late(db, kLateRows) {
     slice.reserve(kSlice);

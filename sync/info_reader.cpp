@@ -15,6 +15,9 @@
 namespace quotafuse::sync {
 namespace {
 
+/// MySQL has a type of its own for JSON, which the connector cannot fetch; MariaDB's is a text.
+constexpr const char* kChannelInfo = "CAST(`channel_info` AS CHAR)";
+
 constexpr std::int64_t kSlice = 1000;
 constexpr auto kQuotaPerUnit = "QuotaPerUnit";
 constexpr auto kAutoEnable = "AutomaticEnableChannelEnabled";
@@ -51,7 +54,7 @@ InfoReader::InfoReader(GatewaySession& session, std::string database, InfoNeeds 
 void InfoReader::set_needs(InfoNeeds needs) {
     if (needs == needs_) return;
     needs_ = needs;
-    info_.troubles.clear();
+    faults_.forget_all();
     turn_ = 0;
     // Who asks again later begins anew: by then what was read is old.
     if (!needs.tokens) tokens_ = {};
@@ -63,6 +66,23 @@ void InfoReader::set_needs(InfoNeeds needs) {
 }
 
 GatewayInfo InfoReader::read() {
+    try {
+        auto info = look();
+        failures_ = 0;
+        return info;
+    } catch (const GatewayError&) {
+        if (++failures_ >= KindFaults::kLooksKept) begin_anew();
+        throw;
+    }
+}
+
+void InfoReader::begin_anew() {
+    channels_ = tokens_ = users_ = {};
+    abilities_.forget();
+    info_.healthy.reset();
+}
+
+GatewayInfo InfoReader::look() {
     used_ = 0;
     channels_.done = tokens_.done = users_.done = abilities_done_ = false;
     info_.tokens.clear();
@@ -76,8 +96,21 @@ GatewayInfo InfoReader::read() {
         columns_are_old_ = is_refused(e);
         throw;
     }
+    run_tasks();
+    give_up_old();
+    // A channel that was not read yet would count as one that does not serve.
+    if (abilities_.are_known() && channels_.complete)
+        info_.healthy = abilities_.count_healthy(info_.channels);
+    note_extents();
+    info_.troubles = faults_.told(looks_);
+    info_.limits = limits_;
+    ++looks_;
+    return info_;
+}
+
+/// Everything once before anything twice; what got no turn begins the next look.
+void InfoReader::run_tasks() {
     const auto all = tasks();
-    // Everything once before anything twice; what got no turn begins the next look.
     std::size_t served = 0;
     while (served < all.size() && has_statements_left()) {
         run(all[(turn_ + served) % all.size()]);
@@ -91,14 +124,15 @@ GatewayInfo InfoReader::read() {
                 run(task);
         }
     }
-    // A channel that was not read yet would count as one that does not serve.
-    if (abilities_.are_known() && channels_.complete)
-        info_.healthy = abilities_.count_healthy(info_.channels);
-    note_extents();
-    ++looks_;
-    auto info = info_;
-    info.troubles.insert(limits_.begin(), limits_.end());
-    return info;
+}
+
+/// What is refused for too long is read anew as a whole when it may be read again.
+void InfoReader::give_up_old() {
+    if (faults_.is_told("tokens", looks_)) tokens_ = {};
+    if (faults_.is_told("users", looks_)) users_ = {};
+    if (!faults_.is_told("abilities", looks_)) return;
+    abilities_.forget();
+    info_.healthy.reset();
 }
 
 void InfoReader::note_extents() {
@@ -112,7 +146,7 @@ void InfoReader::note_extents() {
 
 Extent InfoReader::extent_of(const std::string& kind, bool needed, bool complete) const {
     if (!needed) return Extent::unread;
-    if (refused_.contains(kind)) return Extent::refused;
+    if (faults_.is_told(kind, looks_)) return Extent::refused;
     if (!complete) return Extent::begun;
     return limits_.contains(kind) ? Extent::most : Extent::all;
 }
@@ -144,7 +178,8 @@ void InfoReader::look_up_columns() {
         options_from_ = options_view(database_);
     else if (columns_.contains("options"))
         options_from_ = kOptionsTable;
-    info_.troubles.clear();
+    for (const auto task : {Task::options, Task::server, Task::requests})
+        faults_.forget(task_name(task));
     const bool is_new = has_column("channels", "tag") || has_column("channels", "other_info") ||
                         has_column("channels", "auto_ban");
     if (!info_.gateway && is_new) info_.gateway = Gateway::new_api;
@@ -162,16 +197,12 @@ bool InfoReader::may_read(const std::string& kind, const std::string& table,
         if (has_column(table, column)) continue;
         missing += (missing.empty() ? "" : ", ") + table + "." + column;
     }
-    if (missing.empty()) {
-        info_.troubles.erase(kind);
-        refused_.erase(kind);
-        return true;
-    }
-    refused_.insert(kind);
-    info_.troubles[kind] = fmt::format(
+    if (missing.empty()) return true;
+    const auto why = fmt::format(
         "the gateway has no {}, or the account of source.dsn may not read it: `quotafuse grants` "
         "prints what the rules need",
         missing);
+    faults_.note_fault(kind, why, looks_);
     return false;
 }
 
@@ -209,8 +240,7 @@ void InfoReader::run(Task task) {
     } catch (const GatewayError& e) {
         if (!is_refused(e)) throw;
         columns_are_old_ = true;
-        info_.troubles[task_name(task)] = e.what();
-        refused_.insert(task_name(task));
+        faults_.note_fault(task_name(task), e.what(), looks_);
     }
 }
 
@@ -254,8 +284,10 @@ bool InfoReader::read_channel_slice() {
                                              column(has_column("channels", "tag"), "`tag`"),
                                              column(info_.has_balances, "`balance`"),
                                              column(info_.has_balances, "`balance_updated_time`"),
-                                             column(info_.has_keys, "`channel_info`")),
+                                             column(info_.has_keys, kChannelInfo)),
                                  channels_, info_.channels_covered);
+    if (info_.has_balances) faults_.note_read("balances");
+    if (info_.has_keys) faults_.note_read("keys");
     const auto& covered = info_.channels_covered;
     std::erase_if(info_.channels, [&](const auto& known) {
         return known.first > from && covered.contains(known.first);
@@ -332,60 +364,11 @@ void InfoReader::read_requests() {
 
 void InfoReader::read_abilities() {
     if (abilities_done_) return;
-    if (!may_read("abilities", "abilities", {"group", "model", "channel_id", "enabled"})) {
-        info_.healthy.reset();
-        abilities_.forget();
-        return;
-    }
+    if (!may_read("abilities", "abilities", {"group", "model", "channel_id", "enabled"})) return;
     const auto next = abilities_.next(session_.kind());
     abilities_done_ = abilities_.take(ask(next.sql, next.arguments));
+    faults_.note_read("abilities");
     note_limit("abilities", abilities_.has_too_many(), AbilityRounds::kMost);
-}
-
-void InfoReader::read_tokens() {
-    if (tokens_.done) return;
-    std::vector<std::string> columns{"id",         "user_id",      "name",
-                                     "status",     "remain_quota", "unlimited_quota",
-                                     "used_quota", "expired_time"};
-    // One API deletes its keys, New API marks them.
-    const bool marks = info_.gateway == Gateway::new_api || has_column("tokens", "deleted_at");
-    if (marks) columns.emplace_back("deleted_at");
-    if (!may_read("tokens", "tokens", columns)) return;
-    const auto rows = read_slice(
-        "tokens",
-        fmt::format("`user_id`, `name`, `status`, `remain_quota`, `unlimited_quota`, `used_quota`, "
-                    "`expired_time`, {}",
-                    marks ? "`deleted_at` IS NOT NULL" : "0"),
-        tokens_, info_.tokens_covered);
-    for (const auto& row : rows) {
-        if (to_integer(row[8]) != 0) continue;
-        auto& token = info_.tokens[to_integer(row[0])];
-        token.user = to_integer(row[1]);
-        token.name = to_text(row[2]);
-        token.status = static_cast<int>(to_integer(row[3]));
-        if (to_integer(row[5]) == 0) token.remaining = to_integer(row[4]);
-        token.used = to_integer(row[6]);
-        token.expires_at = to_time(row[7]);
-    }
-}
-
-void InfoReader::read_users() {
-    if (users_.done) return;
-    std::vector<std::string> columns{"id", "username", "group", "status", "quota", "used_quota"};
-    const bool marks = info_.gateway == Gateway::new_api || has_column("users", "deleted_at");
-    if (marks) columns.emplace_back("deleted_at");
-    if (!may_read("users", "users", columns)) return;
-    const auto rows =
-        read_slice("users",
-                   fmt::format("`username`, `group`, `status`, `quota`, `used_quota`, {}",
-                               marks ? "`deleted_at` IS NOT NULL" : "0"),
-                   users_, info_.users_covered);
-    for (const auto& row : rows) {
-        if (to_integer(row[6]) != 0) continue;
-        info_.users[to_integer(row[0])] = {to_text(row[1]), to_text(row[2]),
-                                           static_cast<int>(to_integer(row[3])), to_integer(row[4]),
-                                           to_integer(row[5])};
-    }
 }
 
 }  // namespace quotafuse::sync

@@ -10,6 +10,7 @@
 #include "sync/ability_rounds.h"
 #include "sync/gateway_info.h"
 #include "sync/gateway_session.h"
+#include "sync/kind_faults.h"
 
 namespace quotafuse::sync {
 
@@ -31,8 +32,10 @@ public:
     /// the account may see.
     void set_gateway(Gateway gateway) { info_.gateway = gateway; }
 
-    /// What cannot be had is left out and told in GatewayInfo::troubles; throws GatewayError when
-    /// the gateway does not answer or not even channels may be read. The next look then goes on.
+    /// What cannot be had is left out and told in GatewayInfo::troubles, of what could be read
+    /// before after KindFaults::kLooksKept looks; throws GatewayError when the gateway does not
+    /// answer or not even channels may be read. The next look then goes on, and after as many
+    /// without success begins anew: what was read before is too old.
     GatewayInfo read();
 
 private:
@@ -45,6 +48,10 @@ private:
         bool complete = false;  // it has been through once
     };
 
+    GatewayInfo look();
+    void begin_anew();
+    void give_up_old();
+    void run_tasks();
     bool has_statements_left() const { return used_ < most_; }
     std::vector<Cells> ask(const std::string& sql, const std::vector<Argument>& arguments = {});
     void look_up_columns();
@@ -78,6 +85,7 @@ private:
     int most_;
     int used_ = 0;
     int looks_ = 0;
+    int failures_ = 0;  // looks in a row
     bool columns_are_old_ = false;
     std::size_t turn_ = 0;                                  // of tasks()
     std::map<std::string, std::set<std::string>> columns_;  // by table
@@ -88,8 +96,8 @@ private:
     AbilityRounds abilities_;
     bool abilities_done_ = false;                // in this look
     std::map<std::string, std::string> limits_;  // kinds of which there are too many: said so
-    std::set<std::string> refused_;              // kinds that could not be read when last asked for
-    GatewayInfo info_;                           // what the next look does not read again stays
+    KindFaults faults_;
+    GatewayInfo info_;  // what the next look does not read again stays
 };
 
 }  // namespace quotafuse::sync

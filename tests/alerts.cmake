@@ -7,13 +7,13 @@ quotafuse_test(alerts
   LINK quotafuse_alerts quotafuse_sync quotafuse_base)
 
 quotafuse_test(alerts_replay
-  SOURCES alerts_replay_test.cpp alerts_rule_test_test.cpp alerts_weeks_test.cpp
+  SOURCES alerts_history_tape_test.cpp alerts_replay_test.cpp alerts_rule_test_files_test.cpp alerts_rule_test_test.cpp alerts_weeks_test.cpp
   LINK quotafuse_alerts quotafuse_sync quotafuse_base)
 
 # What operators write: rule files, their times, their documentation.
 quotafuse_test(alerts_rules
   SOURCES alerts_frame_test.cpp alerts_hours_test.cpp alerts_loader_test.cpp alerts_rule_docs_test.cpp
-          alerts_rule_keys_test.cpp alerts_rule_test_loader_test.cpp
+          alerts_rule_files_test.cpp alerts_rule_keys_test.cpp alerts_rule_test_loader_test.cpp
   LINK quotafuse_alerts quotafuse_base)
 target_compile_definitions(alerts_rules_test PRIVATE
   QUOTAFUSE_DOCS="${CMAKE_SOURCE_DIR}/docs" QUOTAFUSE_RULES="${CMAKE_SOURCE_DIR}/etc/rules.d"
@@ -28,4 +28,5 @@ quotafuse_test(alerts_meters
   SOURCES alerts_compare_test.cpp alerts_explain_test.cpp alerts_explained_notices_test.cpp alerts_gauges_test.cpp alerts_meter_test.cpp alerts_objects_test.cpp
           alerts_property_test.cpp
   LINK quotafuse_alerts quotafuse_sync quotafuse_base)
-target_compile_definitions(alerts_replay_test PRIVATE QUOTAFUSE_DOCS="${CMAKE_SOURCE_DIR}/docs")
+target_compile_definitions(alerts_replay_test PRIVATE
+  QUOTAFUSE_DOCS="${CMAKE_SOURCE_DIR}/docs" QUOTAFUSE_RULES="${CMAKE_SOURCE_DIR}/etc/rules.d")

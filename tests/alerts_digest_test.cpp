@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include "alerts/comparison.h"
 #include "alerts_fixture.h"
 
 using namespace quotafuse;
@@ -152,6 +153,29 @@ TEST_CASE("a digest waits for the end of a silence of what it would name") {
           Lines{fmt::format("{} came and went 1 [channel 3 (azure-eu)]", kMorning + 100)});
 }
 
+TEST_CASE("a digest tells what is not silenced, and the rest at the end of the silence") {
+    Watchman watchman{kByDay, kMorning - kHour};
+    watchman.run_to(kMorning - 600);
+    watchman.add(burst(kMorning - 599, 9000, 3));
+    watchman.add(burst(kMorning - 599, 2000, 4));
+    watchman.run_to(kMorning - 10);
+    alerts::Silence silence;
+    silence.rule = "burn";
+    silence.where = {{alerts::Dimension::channel, {{false, 3, {}}}}};
+    silence.from = at(kMorning - 10);
+    silence.until = at(kMorning + 100);
+    watchman.silence(silence);
+    SUBCASE("in one life") {}
+    SUBCASE("over a restart") {
+        watchman.restart(kMorning - 10);
+    }
+    auto told = lines(watchman.run_to(kMorning + 50));
+    CHECK(told == Lines{fmt::format("{} came and went 1 [channel 4 (azure-us)]", kMorning)});
+    CHECK(lines(watchman.run_to(kMorning + 600)) ==
+          Lines{fmt::format("{} came and went 1 [channel 3 (azure-eu)]", kMorning + 100)});
+    CHECK(alerts::load_state(watchman.mirror().database().handle()).digests.empty());
+}
+
 TEST_CASE("a daily cap that was passed at night and ended with the day is in the digest") {
     Watchman watchman{R"(rules:
   - {name: cap, metric: tokens, window: today, above: 1000, active_hours: {between: ["08:00-20:00"]}}
@@ -174,4 +198,35 @@ TEST_CASE("what a rule had for its digest goes with the rule when that is change
     watchman.restart(kMorning - 10);
     CHECK(watchman.run_to(kMorning + 600).empty());
     CHECK(alerts::load_state(watchman.mirror().database().handle()).digests.empty());
+}
+
+TEST_CASE("a replay that begins within quiet hours is not held to their whole digest") {
+    const auto days = R"(rules:
+  - name: burn
+    metric: tokens
+    by: [channel]
+    window: 1m
+    above: 1000
+    active_hours: {days: [mon-fri], between: ["08:00-20:00"]}
+)";
+    constexpr std::int64_t kFriday = 4 * 24 * kHour + 20 * kHour;
+    constexpr std::int64_t kNextMonday = 7 * 24 * kHour + kMorning;
+    Watchman watchman{days, kFriday};
+    watchman.run_to(kFriday + kHour);
+    watchman.add(burst(kFriday + kHour + 1, 2000));
+    // An engine skips what is more than a day behind.
+    for (auto t = kFriday + 2 * kHour; t <= kNextMonday - 20 * kHour; t += kHour)
+        watchman.run_to(t);
+    watchman.add(burst(kNextMonday - 20 * kHour + 1, 3000));
+    CHECK(lines(watchman.run_to(kNextMonday + 60)) ==
+          Lines{fmt::format("{} came and went 2 []", kNextMonday)});
+    const auto differences = [&](std::int64_t from) {
+        sync::History history{watchman.mirror().database().handle().getFilename()};
+        alerts::ReplayOptions options;
+        options.from = at(from);
+        options.until = at(kNextMonday + 60);
+        return alerts::compare_with_history(rules_from(days), history, options).differences.size();
+    };
+    CHECK(differences(kNextMonday - kHour) == 0);
+    CHECK(differences(kFriday) == 0);
 }

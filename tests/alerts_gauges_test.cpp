@@ -160,7 +160,8 @@ TEST_CASE("a gauge is judged when all of its kind has been read since the start"
         {Metric::user_used_percent, ObjectKind::users},
         {Metric::healthy_channels, ObjectKind::abilities}};
     for (const auto& [metric, kind] : kinds) {
-        CAPTURE(alerts::metric_name(metric));
+        const auto name = alerts::metric_name(metric);
+        CAPTURE(name);
         const auto rule = meter_rule(metric, 1);
         CHECK(warmed_up(rule, kind, Extent::unread) < 1);
         CHECK(warmed_up(rule, kind, Extent::begun) < 1);

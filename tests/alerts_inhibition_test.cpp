@@ -125,7 +125,7 @@ TEST_CASE("a built-in alert mutes the rules that name it") {
         "[clock-skew]}]"};
     bool skewed = true;
     watchman.engine().use_self_alerts(
-        [&](std::string_view name) { return name == "clock-skew" && skewed; });
+        [&](std::string_view name, base::Second) { return name == "clock-skew" && skewed; });
     watchman.run_to(5);
     watchman.add(requests(6, 1, 5000, 3));
     CHECK(watchman.run_to(10).empty());

@@ -39,9 +39,10 @@ sync::Row row(sync::Kind kind, std::uint64_t request, int attempts = 1) {
 /// The measure of some rows; `sign` −1 takes one away.
 class Meeting {
 public:
-    explicit Meeting(Metric metric) : parts_(alerts::parts_of(metric)) {}
+    explicit Meeting(Metric metric, alerts::Where where = {})
+        : where_(std::move(where)), parts_(alerts::parts_of(metric)) {}
     void take(const sync::Row& one, int sign = 1) {
-        alerts::Filter filter{{}, std::nullopt, true, texts_};
+        alerts::Filter filter{where_, std::nullopt, true, texts_};
         measure.take(one, *filter.count(one), parts_, sign, values);
     }
     std::optional<double> value(Metric metric) const {
@@ -52,6 +53,7 @@ public:
 
 private:
     sync::Texts texts_;
+    alerts::Where where_;
     alerts::Parts parts_;
 };
 
@@ -89,6 +91,16 @@ TEST_CASE("final_error_rate joins the attempts of a request, in whatever order t
     CHECK(rate() == 0.0);
     CHECK(weight_of(Metric::final_error_rate, &all.measure) == 1);
     CHECK(all.values == 0);
+}
+
+TEST_CASE("an attempt that failed with what is no error here answers no request") {
+    Meeting all{Metric::final_error_rate, {{alerts::Dimension::status, {{false, 500, {}}}}}};
+    auto limited = row(sync::Kind::error, 1);
+    limited.status = 429;
+    all.take(limited);
+    CHECK(all.value(Metric::final_error_rate) == 0.0);
+    all.take(row(sync::Kind::error, 1));
+    CHECK(all.value(Metric::final_error_rate) == 100.0);
 }
 
 TEST_CASE("distinct values are exact, and a key without id is its owner and name") {

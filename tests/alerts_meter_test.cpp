@@ -15,8 +15,6 @@ using alerts::Frame;
 using alerts::Metric;
 using alerts::SeriesKey;
 
-constexpr std::chrono::seconds kHour{3600};
-
 sync::Row failed(std::int64_t second, std::int64_t channel = 3) {
     auto row = answer(second, channel);
     row.kind = sync::Kind::error;

@@ -257,7 +257,7 @@ private:
     /// Attempts of one request are one; without a request id each is a request of its own.
     Values joined(const Span& span, std::int64_t now) const {
         const auto requests = fmt::format(
-            "SELECT key, sum(err) > 0 AND sum(attempt AND NOT err) = 0 AS lost FROM ({}) WHERE "
+            "SELECT key, sum(err) > 0 AND sum(answer) = 0 AS lost FROM ({}) WHERE "
             "attempt "
             "GROUP BY key, CASE request_id WHEN 0 THEN -id ELSE request_id END, request_id = 0",
             rows());

@@ -262,7 +262,8 @@ private:
         const auto all = expected_of(*database_, rule, second());
         for (const auto& [key, told] : shown) {
             if (rule.metric == Metric::since_last && goes_by_names(rule)) break;
-            INFO(fmt::format("{}", fmt::join(key, "|")));
+            const auto shown_key = fmt::format("{}", fmt::join(key, "|"));
+            INFO(shown_key);
             const auto known = all.find(key);
             const auto expected = known == all.end() ? Expected{} : known->second;
             // A key that is kept has no row in any window any more.
@@ -285,8 +286,8 @@ private:
             if (alerts::keeps_keys(rule) && !judged.contains(key)) continue;
             if (!expected.unusual || expected.weight < rule.min_requests) continue;
             if (left_unseen(rule, *expected.value)) continue;
-            INFO(fmt::format("{}", fmt::join(key, "|")));
-            INFO(*expected.value);
+            const auto wanted = fmt::format("{} {}", fmt::join(key, "|"), *expected.value);
+            INFO(wanted);
             const auto margin = tolerance(rule, *expected.value);
             REQUIRE(!(breached(*expected.value - margin, rule) &&
                       breached(*expected.value + margin, rule)));

@@ -231,6 +231,22 @@ TEST_CASE("states that former versions stored are taken over") {
     CHECK(saved.series.front().state == expected);
 }
 
+TEST_CASE("a digest that a former version stored is taken over") {
+    const TempDir folder;
+    auto former = alerts::schema();
+    former.migrations.resize(4);
+    {
+        base::Database database{folder.file("store.db"), {former}};
+        database.handle().exec("INSERT INTO rule_digest VALUES('burn', 2, '[3]', '[]', 7.5, 5, 9)");
+    }
+    base::Database database{folder.file("store.db"), {alerts::schema()}};
+    const auto saved = alerts::load_state(database.handle());
+    REQUIRE(saved.digests.size() == 1);
+    CHECK(saved.digests.front().episodes == 2);
+    CHECK(saved.digests.front().key == "[3]");
+    CHECK(base::unix_seconds(saved.digests.front().over) == 9);
+}
+
 TEST_CASE("rules that are gone are forgotten, and come back as new ones") {
     const std::string rule = "rules: [{name: burn, metric: tokens, window: 5m, above: 10}]";
     Watchman watchman{rule};

@@ -103,6 +103,55 @@ TEST_CASE("a test that says no start begins on a Monday morning of the rule's zo
     CHECK(zone.format(set.tests[0].starts) == "2026-01-05 09:00:00");
 }
 
+TEST_CASE("what a test calls its channels, keys and users is read, and its rows know it") {
+    const auto set = load_set(with_tests(R"(
+      {channels: {3: {name: azure-1, provider: Azure, tag: spare}, 4: {}},
+       users: {12: {name: alice, group: vip}},
+       tokens: {7: {name: prod-1, user: alice}, 8: {user: 13}},
+       rows: [{at: -90d, token: prod-1}, {at: "-1w", token: 7, user: alice}, {at: 0s, token: 8},
+              {at: 0s, token: other}],
+       expect: [{at: 1m, key: {channel: azure-1, model: gpt-4o}, state: inactive}]},
+)"));
+    REQUIRE(set.tests.size() == 1);
+    const auto& test = set.tests[0];
+    CHECK(test.channels.at(3).name == "azure-1");
+    CHECK(test.channels.at(3).provider == "Azure");
+    CHECK(test.channels.at(3).tag == "spare");
+    CHECK(test.channels.contains(4));
+    CHECK(test.users.at(12).name == "alice");
+    CHECK(test.users.at(12).group == "vip");
+    CHECK(test.tokens.at(7).name == "prod-1");
+    CHECK(test.tokens.at(7).user == 12);
+    CHECK(test.tokens.at(8).user == 13);
+    CHECK(test.rows[0].at == -90 * 24h);
+    CHECK(test.rows[0].entry.token == 7);
+    CHECK(test.rows[1].at == -7 * 24h);
+    CHECK(test.rows[1].entry.token_name == "prod-1");
+    CHECK(test.rows[1].entry.user == 12);
+    CHECK(test.rows[2].entry.token_name == "token-8");
+    CHECK(test.rows[3].entry.token >= 1'000'000);
+}
+
+TEST_CASE("faults of a test's names and of times before it are told at their places") {
+    CHECK(faults(with_tests(R"(
+      {channels: {x: {}, 3: {provider: Azur}, 4: {nam: a}, 5: 7}, tokens: {0: {}}, users: [],
+       rows: [{at: -91d}, {at: -1}, {at: -7d, repeat: 2, every: 62d}],
+       gauges: [{at: -1d, metric: channel_balance, object: 3, value: 1}],
+       expect: [{at: -1m, key: {channel: 3, model: x}, state: inactive},
+                {at: 1m, key: {channel: azure, model: x}, state: inactive}]}
+)")) == Lines{"a.yaml:5:19: channels have ids from 1 to 1000000000, not 'x'",
+              "a.yaml:5:40: no provider is called 'Azur'; did you mean 'Azure'?",
+              "a.yaml:5:51: unknown key 'nam' in channels; did you mean 'name'?",
+              "a.yaml:5:63: channels must be a map of keys and values, not '7'",
+              "a.yaml:5:76: tokens have ids from 1 to 999999, not '0'",
+              "a.yaml:5:91: users must be a map of ids, not a list",
+              "a.yaml:6:20: at must be from -90d to 62d, such as -7d or 90s, not '-91d'",
+              "a.yaml:6:32: at must be from -90d to 62d, such as -7d or 90s, not '-1'",
+              "a.yaml:7:22: only rows can be before the start of the test",
+              "a.yaml:8:22: only rows can be before the start of the test",
+              "a.yaml:9:41: no channel of this test is called 'azure'"});
+}
+
 TEST_CASE("faults of tests are told at their places") {
     CHECK(faults(with_tests(R"(
       {starts: 9:00, rows: [{repeat: 0, chanel: 3}, 7], gauge: [], expect: [{}]},

@@ -69,6 +69,28 @@ TEST_CASE("a built-in alert is told once, reminded of, and resolved, with its te
     CHECK(self.own->alerts().empty());
 }
 
+TEST_CASE("a built-in alert is known as it was in seconds that are evaluated later") {
+    Self self;
+    self.run_to(9);
+    self.own->set(SelfAlert::source_stale, {}, true, "gone");
+    self.run_to(59);
+    SUBCASE("in one life") {}
+    SUBCASE("over a restart while it fires") {
+        self.open();
+    }
+    self.own->set(SelfAlert::source_stale, {}, false, {});
+    self.run_to(100);
+    REQUIRE_FALSE(self.own->fires("source-stale"));
+    const auto fired = [&](std::int64_t second) {
+        return self.own->fired("source-stale", at(second));
+    };
+    CHECK_FALSE(fired(10));
+    CHECK(fired(11));
+    CHECK(fired(60));
+    CHECK_FALSE(fired(61));
+    CHECK_FALSE(self.own->fired("clock-skew", at(30)));
+}
+
 TEST_CASE("a restart repeats no built-in alert and forgets none") {
     Self self;
     self.own->set(SelfAlert::notifier_dead, "ops-telegram", true, "telegram: 401");

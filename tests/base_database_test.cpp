@@ -167,6 +167,29 @@ TEST_CASE("a check stops when it is told to") {
     CHECK_FALSE(check_file(path, stop.get_token()));
 }
 
+TEST_CASE("the journal is copied when there is time, and else before it grows without end") {
+    const quotafuse::tests::TempDir dir;
+    const auto journal_mb = [&] {
+        return static_cast<double>(std::filesystem::file_size(dir.file("s.db-wal"))) / 1e6;
+    };
+    Database db{dir.file("s.db"), {{"a", {"CREATE TABLE big(x BLOB)"}}}};
+    const auto write_mb = [&](int count) {
+        for (int i = 0; i < count; ++i) {
+            db.handle().exec("INSERT INTO big VALUES(zeroblob(500000))");
+            db.handle().exec("INSERT INTO big VALUES(zeroblob(500000))");
+        }
+    };
+    // A journal that was copied whole begins anew: the file does not grow any more.
+    for (int i = 0; i < 10; ++i) {
+        write_mb(6);
+        db.keep_journal_short();
+    }
+    CHECK(journal_mb() < 8);
+    write_mb(60);
+    CHECK(journal_mb() > 12);
+    CHECK(journal_mb() < 24);
+}
+
 TEST_CASE("a second writer is kept off and told who holds the store") {
     const quotafuse::tests::TempDir folder;
     const LockFile first{folder.file("s.lock")};

@@ -37,6 +37,7 @@ TEST_CASE("a silence holds what a rule says until it is ended, and shows whereve
     CHECK(alert.at("silenced") == true);
     CHECK(alert.at("told") == false);
     CHECK(contains(site.run({"status"}).out, "firing (silenced) burn channel 3 (azure-eu) since "));
+    CHECK(contains(site.run({"status"}).out, " tokens > 1,000 tokens\n"));
     CHECK(contains(site.run({"status"}).out, "burn channel=3 until "));
     const auto why = site.run({"status", "--rule", "burn"});
     CHECK(why.code == 0);

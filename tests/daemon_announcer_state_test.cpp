@@ -30,6 +30,23 @@ TEST_CASE("a silence that was ended mutes no more, and is kept as it held for re
     CHECK(events[0].kind == alerts::EngineEvent::Kind::started);
 }
 
+TEST_CASE("of a silenced alert nobody hears that its action came too late") {
+    Desk desk{burn_rule("one", 1)};
+    desk.row(1, 1, kStart);
+    desk.tick();
+    desk.silences().add(R"({"rule": "one", "for": "1h", "reason": "x"})");
+    desk.row(1, 500, kStart + 1);
+    {
+        auto lock = desk.lock();
+        CHECK_THROWS_AS(desk.tick(), SQLite::Exception);
+        desk.clock.advance(300s);
+        CHECK_THROWS_AS(desk.tick(), SQLite::Exception);
+    }
+    desk.announcer().advance(base::from_unix(kStart + 3));
+    CHECK(desk.texts("a").empty());
+    CHECK(desk.differences() == "");
+}
+
 TEST_CASE("a silence is not in effect when it could not be put on record") {
     Desk desk{burn_rule("one", 1)};
     desk.row(1, 1, kStart);

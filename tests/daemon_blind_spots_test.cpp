@@ -1,4 +1,5 @@
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include "alerts/rule_loader.h"
 #include "daemon/blind_spots.h"
@@ -129,6 +130,24 @@ TEST_CASE("a rule that waits for what never comes is in error, not warming up") 
     CHECK(overview.errors[1].rule == "errors");
     CHECK(overview.errors[1].text == kNoFailures);
     CHECK(overview.inactive == 1);  // a rule counts once
+}
+
+TEST_CASE("of a gateway whose channels may not be read the rules that need it are in error") {
+    const auto one = config(kTokens + kErrors +
+                            "  - {name: down, metric: channel_down, above: 0}\n"
+                            "  - {name: azure, metric: requests, window: 1h, above: 1, where: "
+                            "{provider: azure*}}\n");
+    const auto names_of = [&](const std::map<std::string, std::string>& troubles) {
+        std::vector<std::string> names;
+        for (const auto& error : blind_rules(one.rules, troubles, sync::Gateway::new_api))
+            names.push_back(error.rule + ": " + error.text);
+        return names;
+    };
+    CHECK(names_of({{kChannelsKind, "no grant"}}) ==
+          std::vector<std::string>{"keys: channels cannot be read: no grant",
+                                   "down: channels cannot be read: no grant"});
+    CHECK(names_of({{kNamesKind, "no grant"}}) ==
+          std::vector<std::string>{"azure: names of channels cannot be read: no grant"});
 }
 
 TEST_CASE("whatever One API cannot give is told, and rules for New API are left alone there") {

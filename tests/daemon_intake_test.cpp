@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include "daemon/blind_spots.h"
 #include "daemon/intake.h"
 #include "daemon/schemas.h"
 #include "support/fake_clock.h"
@@ -350,9 +351,12 @@ TEST_CASE("what rules need and the account may not read is told once, and when i
     desk.logged.take();
     sync::GatewayInfo info;
     info.troubles["tokens"] = "no grant";
+    info.limits["users"] = "the gateway has over 100000 users: the others are not watched";
     for (int i = 0; i < 3; ++i) desk.intake().take(info);
     auto lines = desk.logged.take();
-    REQUIRE(lines.size() == 1);
+    REQUIRE(lines.size() == 2);
+    CHECK(contains(lines[1], "over 100000 users"));
+    CHECK(desk.state().kind_troubles.size() == 1);
     CHECK(contains(lines[0],
                    "tokens cannot be read, rules that need them are not evaluated: no grant"));
     info.troubles.clear();
@@ -360,4 +364,37 @@ TEST_CASE("what rules need and the account may not read is told once, and when i
     lines = desk.logged.take();
     REQUIRE(lines.size() == 1);
     CHECK(contains(lines[0], "tokens can be read again"));
+}
+
+TEST_CASE(
+    "an account that may read no channels makes rules blind at once, a short outage does not") {
+    Desk desk;
+    desk.intake().take(desk.poll());
+    desk.intake().take(InfoTrouble{Kind::unreachable, "gone away"});
+    CHECK_FALSE(desk.intake().is_blind());
+    desk.intake().take(InfoTrouble{Kind::denied, "no grant"});
+    CHECK(desk.intake().is_blind());
+    CHECK(desk.state().kind_troubles == std::map<std::string, std::string>{
+                                            {kChannelsKind, "no grant"}, {kNamesKind, "no grant"}});
+    desk.intake().take(sync::GatewayInfo{});
+    CHECK_FALSE(desk.intake().is_blind());
+    CHECK(desk.state().kind_troubles.empty());
+}
+
+TEST_CASE("objects that were read stand for five minutes, and T alone says what an outage does") {
+    Desk desk;
+    desk.intake().take(desk.poll());
+    desk.intake().take(sync::GatewayInfo{});
+    for (const auto kind : {Kind::denied, Kind::unreachable}) {
+        desk.intake().take(sync::GatewayInfo{});
+        desk.clock.advance(Intake::kInfoLasts - 1s);
+        desk.intake().take(InfoTrouble{kind, "no answer"});
+        CHECK_FALSE(desk.intake().is_blind());
+        desk.clock.advance(1s);
+        desk.intake().take(InfoTrouble{kind, "no answer"});
+        CHECK(desk.intake().is_blind());
+    }
+    desk.intake().take(SourceTrouble{Kind::unreachable, "gone away"});
+    desk.intake().take(InfoTrouble{Kind::unreachable, "gone away"});
+    CHECK_FALSE(desk.intake().is_blind());
 }

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <utility>
 
 #include <doctest/doctest.h>
@@ -247,6 +248,7 @@ TEST_CASE("a gauge has no window, and a built-in alert no numbers but a sentence
     for (const auto& name : alerts::self_alert_names()) {
         own.rule = name;
         CHECK(messages.alert(own).title != "Firing: " + own.rule);
+        CHECK(std::ranges::count(messages.alert(own).lines, "Built-in alert: " + own.rule) == 1);
         CHECK(Messages{config(Language::chinese)}.alert(own).title != "告警：" + own.rule);
     }
 }

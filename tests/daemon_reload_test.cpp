@@ -110,6 +110,9 @@ TEST_CASE("a reload keeps what unchanged rules know, and says what ended with it
     site.write_rules("  - {name: burn, metric: tokens, by: [channel], window: 1h, above: 99999}\n");
     daemon->signal(SIGHUP);
     REQUIRE(eventually([&] { return count(daemon->err(), "reloaded") == 2; }));
+    // Before it has read the gateway a daemon keeps nothing: the next one would say it again.
+    REQUIRE(eventually([&] { return http_get(site.port(), "/readyz").status == 200; }));
+    site.settle();
     CHECK(contains(daemon->err(), "rule burn: was changed while it fired for 3 (azure-eu): "));
     daemon->signal(SIGTERM);
     CHECK(daemon->wait(3s) == 0);

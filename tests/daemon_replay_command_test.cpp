@@ -140,6 +140,7 @@ TEST_CASE("replay takes a time span, other rules, and says what is wrong with th
           std::string::npos);
     write_file(host.file("bad.yaml"), "rules: [{name: one}]\n");
     CHECK(host.run({"replay", "--rules", host.file("bad.yaml")}).code == 78);
+    CHECK(host.run({"replay", "--rules", host.file("none.yaml")}).code == 66);
     std::filesystem::remove(host.file("store.db"));
     const auto none = host.run({"replay"});
     CHECK(none.code == 66);
@@ -147,7 +148,7 @@ TEST_CASE("replay takes a time span, other rules, and says what is wrong with th
 }
 
 TEST_CASE("replay --suggest proposes limits, and reads a store that a daemon holds open") {
-    const Host host{kRules, 3};
+    const Host host{kRules, 2};
     base::Database held{host.file("store.db"), {sync::Store::schema(), alerts::schema()}};
     const auto ran = host.run({"replay", "--suggest", "burn", "--json"});
     REQUIRE(ran.code == 0);
@@ -155,112 +156,48 @@ TEST_CASE("replay --suggest proposes limits, and reads a store that a daemon hol
     CHECK(said.at("limit") == 400'000);
     REQUIRE(said.at("suggestions").size() == 3);
     const auto text = host.run({"replay", "--suggest", "burn"}).out;
-    CHECK(text.starts_with("rule burn, which has above: 400,000 tokens; by rows since "));
-    CHECK(text.find("about  5 a month   above: ") != std::string::npos);
+    CHECK(text.starts_with("rule burn, which has above: 400000; by rows since "));
+    CHECK(text.find("about  5 a month") != std::string::npos);
+    // It burned once.
+    CHECK(text.find("-  no limit fires that often\n") != std::string::npos);
+    CHECK(said.at("suggestions").at(2).at("limit").is_null());
+
+    write_file(host.file("down.yaml"), "rules: [{name: down, metric: channel_down, above: 0}]\n");
+    const auto refused =
+        host.run({"replay", "--suggest", "down", "--rules", host.file("down.yaml")});
+    CHECK(refused.code == 64);
+    CHECK(refused.err.find("channel_down is 0 or 1") != std::string::npos);
 }
 
-TEST_CASE("test-rules runs what stands in the files, and fails with a readable difference") {
+TEST_CASE("replay --compare is no success on a store that no daemon has worked on") {
     const Host host{kRules, 1};
-    const auto fine = host.run({"test-rules"});
-    CHECK(fine.code == 0);
-    CHECK(fine.out == fmt::format("ok      burn ({}:9)\n1 test passed (1 of 2 rules have tests)\n",
-                                  host.file("r.yaml")));
-
-    auto broken = kRules;
-    broken.replace(broken.find("state: firing"), 13, "state: pending");
-    write_file(host.file("broken.yaml"), broken);
-    const auto failed = host.run({"test-rules", host.file("broken.yaml")});
-    CHECK(failed.code == 1);
-    CHECK(failed.out ==
-          fmt::format("FAILED  burn ({0}:9)\n"
-                      "  {0}:10:18: at 1s channel 3: expected pending, got firing (value 400,001 "
-                      "tokens, reason first)\n"
-                      "1 of 1 tests failed (1 of 2 rules have tests)\n",
-                      host.file("broken.yaml")));
-
-    write_file(host.file("none.yaml"),
-               "rules: [{name: a, metric: requests, window: 1h, above: 5}]\n");
-    const auto none = host.run({"test-rules", host.file("none.yaml")});
-    CHECK(none.code == 0);
-    CHECK(none.out.find("docs/rules.md") != std::string::npos);
+    const auto ran = host.run({"replay", "--compare"});
+    CHECK(ran.code == 69);
+    CHECK(ran.out == "");
+    CHECK(ran.err.find("no daemon has watched rules on ") != std::string::npos);
 }
 
-TEST_CASE("a limit is replaced in the text of a rule file, and its comments stay") {
-    const std::string text = R"(rules:
-  # Why: money.
-  - name: spend
-    metric: cost
-    window: 1h
-    above: 50   # USD
-    clear: 40
-  - name: slow
-    metric: latency_p95
-    window: 5m
-    above: 120s
-)";
-    base::yaml::Diagnostics diagnostics;
-    const auto rules = alerts::parse_rules("t.yaml", text, {}, diagnostics).rules;
-    REQUIRE(diagnostics.ok());
-    const auto cheaper = daemon::with_limit(text, rules[0], 12.5);
-    REQUIRE(cheaper);
-    const auto faster = daemon::with_limit(*cheaper, rules[1], 1500);
-    REQUIRE(faster);
-    CHECK(*faster == R"(rules:
-  # Why: money.
-  - name: spend
-    metric: cost
-    window: 1h
-    above: 12.5   # USD
-    clear: 10
-  - name: slow
-    metric: latency_p95
-    window: 5m
-    above: 1500ms
-)");
-    CHECK_FALSE(daemon::with_limit("rules: [{name: spend, above: 5}]\n", rules[0], 7));
+TEST_CASE("of an episode that fired before --since only what came after counts") {
+    const Host host{kRules};
+    const auto zone = *base::TimeZone::find("Asia/Shanghai");
+    const auto since = zone.format(base::from_unix(host.start() + 71 * 3600)).substr(0, 16);
+    const auto text = host.run({"replay", "--rule", "burn", "--since", since}).out;
+    INFO(text);
+    CHECK(text.find(", had fired before") != std::string::npos);
+    const auto json =
+        Json::parse(host.run({"replay", "--json", "--rule", "burn", "--since", since}).out);
+    const auto& episode = json.at("episodes").at(0);
+    CHECK(json.at("rules").at(0).at("longest_seconds") ==
+          episode.at("over").get<std::int64_t>() - json.at("from").get<std::int64_t>());
 }
 
-TEST_CASE("every default rule that may be tuned can be written with another limit") {
-    std::vector<alerts::RuleText> texts;
-    for (const auto& file : daemon::builtin_rules()) {
-        texts.push_back({std::string{file.name}, std::string{file.content}});
-    }
-    base::yaml::Diagnostics diagnostics;
-    const auto rules = alerts::parse_rules(texts, {}, diagnostics).rules;
-    REQUIRE(diagnostics.ok());
-    int tuned = 0;
-    for (const auto& rule : rules) {
-        if (!daemon::can_be_tuned(rule)) continue;
-        ++tuned;
-        CAPTURE(rule.name);
-        auto changed = texts;
-        int replaced = 0;
-        for (auto& one : changed) {
-            auto text = daemon::with_limit(one.text, rule, rule.limit * 0.5);
-            if (!text) continue;
-            one.text = std::move(*text);
-            ++replaced;
-        }
-        CHECK(replaced == 1);
-        base::yaml::Diagnostics again;
-        const auto got = alerts::parse_rules(changed, {}, again).rules;
-        const auto at = std::find_if(got.begin(), got.end(),
-                                     [&](const auto& one) { return one.name == rule.name; });
-        REQUIRE(at != got.end());
-        CHECK(at->limit == doctest::Approx(rule.limit * 0.5));
-        CHECK(at->clear == doctest::Approx(rule.clear * 0.5));
-    }
-    CHECK(tuned > 8);
-}
-
-TEST_CASE("a suggestion is no limit that every ripple passes, and none is made of nothing") {
-    alerts::Rule rule;
-    rule.name = "spend";
-    rule.metric = alerts::Metric::cost;
-    rule.limit = rule.clear = 50;
-    CHECK(daemon::tune(rule, {1, 70.0, 1}).limit == 70);
-    CHECK(daemon::tune(rule, {1, 0.3, 1}).limit == 5);
-    CHECK_FALSE(daemon::tune(rule, {1, std::nullopt, 0}).changed());
+TEST_CASE("a command that does not exist is named with the nearest one") {
+    const auto status = run_program({"sttus"});
+    CHECK(status.code == 64);
+    CHECK(status.err.find("there is no command 'sttus'; did you mean 'status'?") !=
+          std::string::npos);
+    CHECK(run_program({"silence", "lst"}).err.find("did you mean 'silence list'?") !=
+          std::string::npos);
 }
 
 namespace {
@@ -305,10 +242,21 @@ TEST_CASE("init writes a configuration whose limits come from the gateway's own 
     with_yes.emplace_back("--yes");
     const auto blind = run_program(with_yes);
     CHECK(blind.code == 78);
-    CHECK(blind.err.find("SQL_DSN") != std::string::npos);
+    CHECK(blind.err.find("SQL_DSN='") != std::string::npos);
+    CHECK(blind.err.find("quotafuse init --dir " + folder.file("etc")) != std::string::npos);
+
+    // A rule of a default's name stands in a file of the person's own.
+    std::filesystem::create_directories(folder.file("etc/rules.d"));
+    write_file(folder.file("etc/rules.d/mine.yaml"),
+               "rules: [{name: channel-token-burn, metric: tokens, window: 1h, above: 5}]\n");
+    const auto twice = run_program(with_yes, environment);
+    CHECK(twice.code == 78);
+    CHECK(twice.err.find("do not load together") != std::string::npos);
+    CHECK_FALSE(std::filesystem::exists(folder.file("etc/quotafuse.yaml")));
+    CHECK_FALSE(std::filesystem::exists(folder.file("etc/rules.d/channels.yaml")));
+    std::filesystem::remove(folder.file("etc/rules.d/mine.yaml"));
 
     // Fewer rules take less time.
-    std::filesystem::create_directories(folder.file("etc/rules.d"));
     write_file(folder.file("etc/rules.d/keys.yaml"), "rules: []\n");
     write_file(folder.file("etc/rules.d/models.yaml"), "rules: []\n");
     Program program{with_yes, environment};
@@ -318,7 +266,9 @@ TEST_CASE("init writes a configuration whose limits come from the gateway's own 
     CAPTURE(ran.err);
     REQUIRE(ran.code == 0);
     CHECK(ran.out.find("new-api, rows up to id") != std::string::npos);
-    CHECK(ran.out.find("What these rules would have said last month:") != std::string::npos);
+    CHECK(ran.out.find("What these rules would have said since ") != std::string::npos);
+    CHECK((std::filesystem::status(folder.file("store.db")).permissions() &
+           std::filesystem::perms::others_all) == std::filesystem::perms::none);
     const auto secrets = folder.file("etc/secrets.env");
     CHECK(std::filesystem::status(secrets).permissions() == std::filesystem::perms{0600});
     CHECK(read_file(secrets).find("SQL_DSN='" + folder.file("one-api.db") + "'") !=
@@ -332,6 +282,7 @@ TEST_CASE("init writes a configuration whose limits come from the gateway's own 
     CHECK(limit > 18'060'000);
     CHECK(limit < 24'000'000);
     CHECK(channels.find("# Why:") != std::string::npos);
+    CHECK(daemon::is_marked(channels));
     const std::vector<std::string> config{"--config", folder.file("etc/quotafuse.yaml")};
     CHECK(run_program({"check", config[0], config[1]}).code == 0);
     const auto replayed =

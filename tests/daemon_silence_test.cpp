@@ -67,6 +67,8 @@ TEST_CASE("the end of a silence is a duration or a local time to come") {
     one.lasts.clear();
     one.until = "2026-01-06 08:00";
     CHECK(parse_silence(one, kNow, kNow, shanghai()).until == kNow + 9h);
+    one.until = "2026-01-06";  // as the day begins
+    CHECK(parse_silence(one, kNow, kNow, shanghai()).until == kNow + 1h);
     one.until = "2026-01-06 08:00:30";
     CHECK(parse_silence(one, kNow, kNow, shanghai()).until == kNow + 9h + 30s);
     one.until = "2026-01-05 22:59";

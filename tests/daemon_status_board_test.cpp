@@ -237,3 +237,11 @@ TEST_CASE("a refused reload is a note beside the reasons, and does not make it u
         desk.board.readiness().notes[0].ends_with(" was refused: rules.yaml:2:26: unknown metric"));
     CHECK(desk.status()["readiness"]["notes"].size() == 1);
 }
+
+TEST_CASE("the process is up since its start, whatever was reloaded") {
+    Desk desk{{}};
+    desk.read();
+    desk.board.note_start(desk.clock.mono() - 1h);
+    desk.reasons();
+    CHECK(desk.status()["uptime_seconds"] == 3600);
+}

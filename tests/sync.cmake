@@ -9,7 +9,7 @@ quotafuse_test(sync_simulation
   LINK quotafuse_sync)
 
 quotafuse_test(sync_follower
-  SOURCES sync_follower_test.cpp
+  SOURCES sync_cluster_test.cpp sync_follower_test.cpp
   LINK quotafuse_sync)
 
 quotafuse_test(sync_rollups
@@ -28,16 +28,16 @@ quotafuse_test(sync_gateway THREADS
 
 # The store needs no gateway.
 quotafuse_test(sync_store
-  SOURCES sync_address_test.cpp sync_history_test.cpp sync_mirror_test.cpp sync_retention_test.cpp sync_store_test.cpp
+  SOURCES sync_address_test.cpp sync_history_test.cpp sync_mirror_test.cpp sync_retention_test.cpp sync_row_reader_test.cpp sync_store_test.cpp
   LINK quotafuse_sync)
 
 quotafuse_test(sync_gauges
-  SOURCES sync_gauges_test.cpp
+  SOURCES sync_gauge_history_test.cpp sync_gauges_test.cpp
   LINK quotafuse_sync)
 
 # What the gateway's own tables say, on real servers and with real grants.
 quotafuse_test(sync_info
-  SOURCES sync_info_test.cpp support/test_gateway.cpp
+  SOURCES sync_info_slices_test.cpp sync_info_test.cpp support/test_gateway.cpp
   LINK quotafuse_sync quotafuse_mariadb)
 
 # Upgrades need every room that keeps something in the store.

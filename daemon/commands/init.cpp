@@ -6,8 +6,6 @@
 #include <set>
 
 #include <fmt/format.h>
-#include <termios.h>
-#include <unistd.h>
 
 #include "alerts/replay.h"
 #include "base/duration.h"
@@ -19,6 +17,7 @@
 #include "daemon/commands/commands.h"
 #include "daemon/engine_file.h"
 #include "daemon/progress_line.h"
+#include "daemon/questions.h"
 #include "daemon/replay_report.h"
 #include "daemon/schemas.h"
 #include "daemon/setup_files.h"
@@ -42,25 +41,6 @@ constexpr const char* kSecrets[] = {"SQL_DSN",         "LOG_SQL_DSN",        "BR
                                     "ACCESS_PASSWORD", "TELEGRAM_BOT_TOKEN", "TELEGRAM_CHAT_ID",
                                     "FEISHU_WEBHOOK",  "FEISHU_SECRET",      "WECOM_WEBHOOK"};
 
-bool on_a_terminal() {
-    return ::isatty(STDIN_FILENO) == 1;
-}
-
-/// What is typed is not shown: a DSN has a password in it.
-std::string ask_for_secret(const std::string& question) {
-    std::cerr << question << std::flush;
-    termios shown{};
-    const bool known = ::tcgetattr(STDIN_FILENO, &shown) == 0;
-    auto hidden = shown;
-    hidden.c_lflag &= ~static_cast<tcflag_t>(ECHO);
-    if (known) ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
-    std::string answer;
-    std::getline(std::cin, answer);
-    if (known) ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
-    std::cerr << '\n';
-    return answer;
-}
-
 /// A first configuration, step by step; what a person wrote stays.
 class Setup {
 public:
@@ -74,16 +54,19 @@ private:
     std::string file(const std::string& name) const { return folder_ + '/' + name; }
     Config load(bool named);
     void ask_to_go_on();
+    [[noreturn]] void refuse_blind() const;
     void find_gateway();
     void write_configuration();
     void write_secrets();
     void complete_secrets();
     void mirror();
     void read_objects() const;
+    alerts::LoadContext context() const;
     void choose_files();
+    void check_together() const;
     void propose(sync::History& history);
     void write_rules();
-    void show_last_month(sync::History& history);
+    void show_replay(sync::History& history);
 
     const Arguments& arguments_;
     const std::string folder_;
@@ -92,6 +75,7 @@ private:
     alerts::ReplayOptions span_;
     std::vector<alerts::Rule> rules_;      // the defaults
     std::vector<alerts::RuleText> files_;  // to be written
+    std::vector<std::string> kept_;        // what a person edited
     std::vector<Tuning> tunings_;
     std::set<std::string> said_;
 };
@@ -115,29 +99,42 @@ void Setup::ask_to_go_on() {
         throw base::Failure(base::ExitCode::usage,
                             "init asks before it writes, and this is no terminal: add --yes");
     }
-    std::cout << fmt::format(
-                     "This writes quotafuse.yaml, secrets.env and rules.d into {} and copies the "
-                     "gateway's log into a store of its own. What you wrote stays. Go on? [Y/n] ",
-                     folder_)
-              << std::flush;
-    std::string answer;
-    std::getline(std::cin, answer);
-    if (answer.empty() || answer.starts_with('y') || answer.starts_with('Y')) return;
+    const auto answer = ask(
+        fmt::format("This writes quotafuse.yaml, secrets.env and rules.d into {} and copies the "
+                    "gateway's log into a store of its own. What you wrote stays. Go on? [Y/n] ",
+                    folder_),
+        false);
+    if (answer && (answer->empty() || answer->starts_with('y') || answer->starts_with('Y'))) return;
     throw base::Failure(base::ExitCode::failed, "nothing was written");
+}
+
+void Setup::refuse_blind() const {
+    const auto again = fmt::format("quotafuse init --dir {}", folder_);
+    throw base::Failure(
+        base::ExitCode::config,
+        fs::exists(location_.file)
+            ? fmt::format("{} names no gateway, and nothing was written: set SQL_DSN in {}, then "
+                          "`{}`",
+                          location_.file, file("secrets.env"), again)
+            : fmt::format("no gateway is known, and nothing was written: `SQL_DSN='user:password@"
+                          "tcp(127.0.0.1:3306)/new-api' {}`",
+                          again));
 }
 
 /// By the configuration that is there, else the environment, else who sits before it.
 void Setup::find_gateway() {
     config_ = load(fs::exists(location_.file));
     if (!config_.source.main && on_a_terminal()) {
-        const auto dsn = ask_for_secret(
-            "The gateway's database as in its SQL_DSN, e.g. "
-            "user:password@tcp(127.0.0.1:3306)/new-api (not shown): ");
-        if (!dsn.empty() && ::setenv("SQL_DSN", dsn.c_str(), 1) == 0) {
+        const auto dsn =
+            ask("The gateway's database as in its SQL_DSN, e.g. "
+                "user:password@tcp(127.0.0.1:3306)/new-api (not shown): ",
+                true);
+        if (dsn && !dsn->empty() && ::setenv("SQL_DSN", dsn->c_str(), 1) == 0) {
             config_ = load(fs::exists(location_.file));
         }
     }
-    const auto& dsn = require_source(config_);
+    if (!config_.source.main) refuse_blind();
+    const auto& dsn = *config_.source.main;
     try {
         const auto source =
             sync::make_source(*config_.source.log_source(), config_.source.gateway, {});
@@ -188,13 +185,8 @@ void Setup::complete_secrets() {
 }
 
 void Setup::write_configuration() {
-    std::error_code error;
-    fs::create_directories(file("rules.d"), error);
-    if (error) {
-        throw base::Failure(base::ExitCode::io_error,
-                            fmt::format("{}: {}; run this as root, or give another --dir", folder_,
-                                        error.message()));
-    }
+    make_folder(folder_);
+    make_folder(file("rules.d"));
     if (fs::exists(file("secrets.env"))) {
         complete_secrets();
     } else {
@@ -255,12 +247,8 @@ void Setup::propose(sync::History& history) {
     for (const auto& one : builtin_rules()) {
         texts.push_back({std::string{one.name}, std::string{one.content}});
     }
-    alerts::LoadContext context;
-    context.zone = config_.timezone;
-    context.kept = config_.keep.rows;
-    context.gateway = config_.source.gateway;
     base::yaml::Diagnostics diagnostics;
-    rules_ = alerts::parse_rules(texts, context, diagnostics).rules;
+    rules_ = alerts::parse_rules(texts, context(), diagnostics).rules;
     if (!diagnostics.ok()) throw base::Failure(base::ExitCode::config, diagnostics.lines().front());
     const auto range = history.range();
     const base::SystemClock clock;
@@ -298,38 +286,74 @@ void Setup::propose(sync::History& history) {
     }
 }
 
-/// A default that nobody touched is as good as none.
+alerts::LoadContext Setup::context() const {
+    alerts::LoadContext context;
+    context.zone = config_.timezone;
+    context.kept = config_.keep.rows;
+    context.gateway = config_.source.gateway;
+    return context;
+}
+
+/// A default that nobody touched is as good as none, and so is one that init tuned.
 void Setup::choose_files() {
     for (const auto& one : builtin_rules()) {
         const auto path = file(fmt::format("rules.d/{}", one.name));
-        if (fs::exists(path) && read_file(path) != one.content) {
-            std::cout << fmt::format("kept     {} (edited)\n", path);
+        const auto there = read_file(path);
+        if (fs::exists(path) && there != one.content && !is_marked(there)) {
+            kept_.push_back(path);
         } else {
             files_.push_back({path, std::string{one.content}});
         }
     }
 }
 
+/// Before anything is written: two rules of one name would leave a configuration that no daemon
+/// takes.
+void Setup::check_together() const {
+    auto texts = with_others(files_, file("rules.d"));
+    auto together = context();
+    together.notifiers = {"telegram", "feishu", "wecom"};  // as the configuration that it writes
+    for (const auto& rule : config_.rules)
+        together.notifiers.insert(together.notifiers.end(), rule.notify.begin(), rule.notify.end());
+    for (const auto& one : config_.notifiers) together.notifiers.push_back(one.name);
+    base::yaml::Diagnostics diagnostics;
+    alerts::parse_rules(texts, together, diagnostics);
+    if (diagnostics.ok()) return;
+    for (const auto& line : diagnostics.lines()) std::cerr << line << '\n';
+    throw base::Failure(base::ExitCode::config,
+                        fmt::format("the rules in {} and the defaults do not load together, and "
+                                    "nothing was written: mend or rename them, then `quotafuse "
+                                    "init --dir {}`",
+                                    file("rules.d"), folder_));
+}
+
 void Setup::write_rules() {
     for (auto& one : files_) {
+        bool tuned = false;
         for (const auto& tuning : tunings_) {
             if (!tuning.changed()) continue;
             const auto& rule = rule_or_fail(rules_, tuning.rule);
-            if (auto text = with_limit(one.text, rule, tuning.limit)) one.text = std::move(*text);
+            auto text = with_limit(one.text, rule, tuning.limit);
+            if (!text) continue;
+            one.text = std::move(*text);
+            tuned = true;
         }
-        write_file(one.file, one.text, 0640);
+        write_file(one.file, tuned ? marked(one.text) : one.text, 0640);
         std::cout << fmt::format("written  {}\n", one.file);
     }
+    for (const auto& path : kept_) std::cout << fmt::format("kept     {} (edited)\n", path);
+    std::vector<std::vector<std::string>> rows;
     for (const auto& tuning : tunings_) {
         const auto& rule = rule_or_fail(rules_, tuning.rule);
-        std::cout << fmt::format(
-            "  {:<28} {:>20}{}   {}\n", rule.name, limit_text(rule, tuning.limit),
-            tuning.changed() ? fmt::format(" (default {})", limit_text(rule, tuning.was)) : "",
-            tuning.why);
+        rows.push_back(
+            {"  " + rule.name, limit_text(rule, tuning.limit),
+             tuning.changed() ? fmt::format("(default {})", limit_text(rule, tuning.was)) : "",
+             tuning.why});
     }
+    if (!rows.empty()) std::cout << in_columns(rows);
 }
 
-void Setup::show_last_month(sync::History& history) {
+void Setup::show_replay(sync::History& history) {
     if (!history.range()) {
         std::cout << "\nThere is no history yet to replay.\n";
         return;
@@ -339,25 +363,27 @@ void Setup::show_last_month(sync::History& history) {
     ProgressLine line{clock};
     auto options = span_;
     options.progress = [&](double share) {
-        line.show([&] { return progress_bar(share) + " replaying the last month"; });
+        line.show([&] { return progress_bar(share) + " replaying what is stored"; });
     };
     const auto result = alerts::replay(config_.rules, history, options);
     const auto seconds = line.seconds();
     line.clear();
-    std::cout << "\nWhat these rules would have said last month:\n"
+    std::cout << fmt::format("\nWhat these rules would have said since {}:\n",
+                             config_.timezone.format(result.from))
               << ReplayReport{config_.rules, result, config_.timezone}.text(seconds) << '\n';
 }
 
 int Setup::run() {
     ask_to_go_on();
     find_gateway();
+    choose_files();
+    check_together();
     write_configuration();
     mirror();
     sync::History history{config_.store};
-    choose_files();
     propose(history);
     write_rules();
-    show_last_month(history);
+    show_replay(history);
     std::cout << fmt::format(
         "\nNext: look over {}, then `quotafuse check --config {}` and start the service. Actions "
         "stay in shadow until breaker.mode and a rule say live.\n",

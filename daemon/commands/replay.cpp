@@ -2,57 +2,28 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <iostream>
 #include <set>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "alerts/state_store.h"
 #include "base/duration.h"
 #include "base/failure.h"
 #include "daemon/commands/commands.h"
 #include "daemon/engine_file.h"
+#include "daemon/local_time.h"
 #include "daemon/number_format.h"
 #include "daemon/progress_line.h"
 #include "daemon/replay_report.h"
+#include "daemon/tuned_rules.h"
 #include "sync/history.h"
 
 namespace quotafuse::daemon {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-/// "2026-10-01" or "2026-10-01 08:00", in the zone.
-std::optional<base::Second> parse_local_time(const std::string& text, const base::TimeZone& zone) {
-    int year = 0;
-    unsigned month = 0;
-    unsigned day = 0;
-    unsigned hour = 0;
-    unsigned minute = 0;
-    int used = 0;
-    const auto* const start = text.c_str();
-    if (std::sscanf(start, "%4d-%2u-%2u%n", &year, &month, &day, &used) != 3) return std::nullopt;
-    if (const std::string rest = start + used; !rest.empty()) {
-        int more = 0;
-        if (std::sscanf(rest.c_str(), " %2u:%2u%n", &hour, &minute, &more) != 2 ||
-            static_cast<std::size_t>(more) != rest.size()) {
-            return std::nullopt;
-        }
-    }
-    const std::chrono::year_month_day date{std::chrono::year{year}, std::chrono::month{month},
-                                           std::chrono::day{day}};
-    if (!date.ok() || hour > 23 || minute > 59) return std::nullopt;
-    // Noon of that day in UTC may be the day before or after in the zone.
-    const base::Second noon = std::chrono::sys_days{date} + std::chrono::hours{12};
-    const auto there = zone.local(noon);
-    const std::chrono::year_month_day local{std::chrono::year{there.year},
-                                            std::chrono::month{there.month},
-                                            std::chrono::day{there.day}};
-    const auto days = std::chrono::sys_days{date} - std::chrono::sys_days{local};
-    return zone.at(noon, static_cast<int>(days.count()),
-                   std::chrono::hours{hour} + std::chrono::minutes{minute});
-}
 
 base::Second parse_since(const std::string& text, base::Second now, const base::TimeZone& zone) {
     if (const auto ago = base::parse_duration(text)) return now - *ago;
@@ -93,10 +64,40 @@ std::vector<alerts::Rule> alone(const std::vector<alerts::Rule>& rules, const st
     return chosen;
 }
 
+/// A metric that is 0 or 1 fires equally often at each limit between.
+void refuse_switch(const alerts::Rule& rule) {
+    if (rule.metric != alerts::Metric::channel_down) return;
+    throw base::Failure(base::ExitCode::usage,
+                        fmt::format("rule {}: {} is 0 or 1, so that every limit between fires "
+                                    "equally often; `for` decides how patient the rule is",
+                                    rule.name, alerts::metric_name(rule.metric)));
+}
+
+void print_suggestions(const alerts::Rule& rule, const std::vector<alerts::Suggestion>& suggestions,
+                       const alerts::ReplayOptions& span, const base::TimeZone& zone) {
+    const std::string sense = rule.below ? "below" : "above";
+    std::cout << fmt::format("rule {}, which has {}: {}; by rows since {}\n", rule.name, sense,
+                             written_limit(rule, rule.limit), zone.format(span.from));
+    std::vector<std::vector<std::string>> rows;
+    for (const auto& one : suggestions) {
+        rows.push_back({fmt::format("  about {:2} a month", one.per_month)});
+        if (one.limit) {
+            rows.back().push_back(fmt::format("{}: {}", sense, written_limit(rule, *one.limit)));
+            rows.back().push_back(fmt::format("{}; fired {} time{}", limit_text(rule, *one.limit),
+                                              one.firings, one.firings == 1 ? "" : "s"));
+        } else {
+            rows.back().insert(rows.back().end(), {"-", "no limit fires that often"});
+        }
+    }
+    std::cout << in_columns(rows);
+}
+
 int suggest(const Arguments& arguments, const Config& config,
             const std::vector<alerts::Rule>& rules, sync::History& history,
             alerts::ReplayOptions options) {
     const auto& rule = rule_or_fail(rules, arguments.replay.suggest);
+    refuse_switch(rule);
+    if (const auto range = history.range()) options.from = std::max(options.from, range->first);
     const base::SystemClock clock;
     ProgressLine line{clock};
     int pass = 1;
@@ -123,22 +124,16 @@ int suggest(const Arguments& arguments, const Config& config,
                   << '\n';
         return 0;
     }
-    std::cout << fmt::format("rule {}, which has {}: {}; by rows since {}\n", rule.name,
-                             rule.below ? "below" : "above", limit_text(rule, rule.limit),
-                             config.timezone.format(options.from));
-    for (const auto& one : suggestions) {
-        std::cout << fmt::format("  about {:2} a month   ", one.per_month);
-        if (!one.limit) {
-            std::cout << "no limit fires as often\n";
-            continue;
-        }
-        std::cout << fmt::format("{}: {}   (fired {} time{}{})\n", rule.below ? "below" : "above",
-                                 plain_number(*one.limit), one.firings, one.firings == 1 ? "" : "s",
-                                 alerts::metric_unit(rule.metric).empty()
-                                     ? ""
-                                     : fmt::format("; {}", limit_text(rule, *one.limit)));
-    }
+    print_suggestions(rule, suggestions, options, config.timezone);
     return 0;
+}
+
+void require_daemon_ran(sync::History& history, const Config& config) {
+    if (alerts::load_state(history.handle()).time) return;
+    throw base::Failure(base::ExitCode::unavailable,
+                        fmt::format("no daemon has watched rules on {} yet, so there is nothing to "
+                                    "compare with",
+                                    config.store));
 }
 
 int print(const alerts::HistoryComparison& comparison, bool json, const base::TimeZone& zone) {
@@ -175,6 +170,7 @@ int replay_command(const Arguments& arguments) {
         });
     };
     if (arguments.replay.compare) {
+        require_daemon_ran(history, config);
         const auto comparison = alerts::compare_with_history(rules, history, options);
         line.clear();
         return print(comparison, arguments.json, config.timezone);

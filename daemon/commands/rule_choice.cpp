@@ -1,8 +1,10 @@
 #include <algorithm>
+#include <cerrno>
 #include <iostream>
 #include <set>
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "alerts/rule_loader.h"
 #include "base/failure.h"
@@ -36,6 +38,10 @@ std::vector<std::string> notifier_names(const Config& config) {
 
 alerts::RuleSet load_rules_or_fail(const Config& config, const std::vector<std::string>& files) {
     if (files.empty()) return {config.rules, config.rule_tests};
+    for (const auto& file : files) {
+        if (::access(file.c_str(), F_OK) != 0 && errno == ENOENT)
+            throw base::Failure(base::ExitCode::no_input, fmt::format("there is no file {}", file));
+    }
     const alerts::LoadContext context{notifier_names(config), config.timezone,
                                       ceiling_of(config.breaker.mode), config.keep.rows,
                                       config.source.gateway};

@@ -79,6 +79,7 @@ private:
         require_source(*config);
         hiding_.hide(config->secrets());
         daemon_ = std::make_unique<Daemon>(*config, clock_, log_, std::random_device{}(), reloaded);
+        board().note_start(begun_);
         config_ = std::move(config);
     }
 
@@ -86,6 +87,7 @@ private:
     const base::Log& log_;
     base::Log& hiding_;
     base::SystemClock clock_;
+    const base::MonoTime begun_ = clock_.mono();
     std::unique_ptr<Config> config_;
     std::unique_ptr<Daemon> daemon_;  // after config_, to which it refers
 };

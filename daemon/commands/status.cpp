@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <iostream>
 
@@ -23,21 +24,39 @@ void print_list(const Json& list, const std::string& head,
     for (const auto& one : list) std::cout << "  " << line(one) << '\n';
 }
 
-/// 5000.0 → "5,000", 27.692 → "27.69".
-std::string number(const Json& value) {
-    if (!value.is_number()) return "-";
-    const auto exact = value.get<double>();
-    const auto whole = std::llround(exact);
-    return std::abs(exact - static_cast<double>(whole)) < 0.005 ? group_digits(whole)
-                                                                : fmt::format("{:.2f}", exact);
-}
-
 std::string text_or(const Json& value, const std::string& otherwise) {
     return value.is_string() ? value.get<std::string>() : otherwise;
 }
 
+/// Whether one of the reasons why it is not ready says this already.
+bool is_said(const Json& status, const std::string& text) {
+    const auto& reasons = status.at("readiness").at("reasons");
+    return std::ranges::any_of(reasons, [&](const Json& reason) {
+        return !text.empty() && text_or(reason, "").find(text) != std::string::npos;
+    });
+}
+
+/// "12.3 % > 5 %"; "3 % (limit > 5 %)" while it is within its limit again.
+std::string value_text(const Json& alert) {
+    const auto unit = text_or(alert.at("unit"), "");
+    const bool below = alert.value("below", false);
+    const auto limit = alert.at("threshold").get<double>();
+    const auto shown = [&](double value) {
+        const bool named = unit == "tokens" || unit == "quota";
+        return format_value(unit, value) + (named ? " " + unit : "");
+    };
+    const auto bound = fmt::format("{} {}", below ? "<" : ">", shown(limit));
+    if (!alert.at("value").is_number()) return fmt::format("no value (limit {})", bound);
+    const auto value = alert.at("value").get<double>();
+    const bool beyond = below ? value < limit : value > limit;
+    return beyond ? fmt::format("{} {}", shown(value), bound)
+                  : fmt::format("{} (limit {})", shown(value), bound);
+}
+
 /// What is not as usual, one line each.
-void print_source(const Json& source, const Json& store, const base::TimeZone& zone) {
+void print_source(const Json& status, const base::TimeZone& zone) {
+    const auto& source = status.at("source");
+    const auto& store = status.at("store");
     const auto time = [&](const Json& at) {
         return at.is_number() ? " since " + zone.format(base::from_unix(at.get<std::int64_t>()))
                               : "";
@@ -50,6 +69,7 @@ void print_source(const Json& source, const Json& store, const base::TimeZone& z
                                  group_digits(broken));
     if (source.at("read_only").get<bool>()) std::cout << "          its server takes no writes\n";
     for (const auto& [kind, why] : source.at("troubles").items()) {
+        if (is_said(status, text_or(why, ""))) continue;
         std::cout << fmt::format("          {} cannot be read: {}\n", kind, text_or(why, ""));
     }
     if (store.at("out_of_room").get<bool>()) {
@@ -67,16 +87,57 @@ std::string held(const Json& alert) {
 
 void print_rules(const Json& rules) {
     print_list(rules.at("warming_rules"), "warming up:", [](const Json& rule) {
-        return fmt::format("{}: {} %", text_or(rule.at("rule"), "?"), number(rule.at("percent")));
+        return fmt::format("{}: {:.0f} %", text_or(rule.at("rule"), "?"),
+                           rule.at("percent").get<double>());
     });
     print_list(rules.at("errors"), "in error, not evaluated:", [](const Json& rule) {
         return fmt::format("{}: {}", text_or(rule.at("rule"), "?"), text_or(rule.at("text"), ""));
     });
 }
 
-void print(const Json& status, const base::TimeZone& zone) {
-    const auto& rules = status.at("rules");
-    const auto& outbox = status.at("outbox");
+/// Without the built-in ones about rules that stand under "in error".
+Json other_alerts(const Json& status) {
+    auto others = Json::array();
+    for (const auto& alert : status.at("alerts")) {
+        const auto& errors = status.at("rules").at("errors");
+        const bool told =
+            alert.at("rule") == "rule-error" && std::ranges::any_of(errors, [&](const Json& error) {
+                return error.at("rule") == alert.at("key");
+            });
+        if (!told) others.push_back(alert);
+    }
+    return others;
+}
+
+std::string time_text(const Json& at, const base::TimeZone& zone) {
+    return zone.format(base::from_unix(at.get<std::int64_t>()));
+}
+
+void print_alerts(const Json& status, const base::TimeZone& zone) {
+    print_list(other_alerts(status), "alerts:", [&](const Json& a) {
+        const auto key = text_or(a.at("key"), "");
+        const auto head = fmt::format("{}{} {}{}{} since {}: ", text_or(a.at("state"), "?"),
+                                      held(a), text_or(a.at("rule"), "?"), key.empty() ? "" : " ",
+                                      key, time_text(a.at("since"), zone));
+        if (a.contains("text")) return head + text_or(a.at("text"), "");
+        return head + value_text(a);
+    });
+    print_list(status.at("breaker").at("open"), "disabled by quotafuse:", [&](const Json& trip) {
+        return fmt::format("channel {} ({}) since {}", trip.at("channel").get<std::int64_t>(),
+                           text_or(trip.at("name"), ""), time_text(trip.at("since"), zone));
+    });
+}
+
+void print_notifiers(const Json& notifiers) {
+    print_list(notifiers, "notifiers:", [](const Json& n) {
+        return fmt::format(
+            "{}: {} waiting, {} failed{}", text_or(n.at("name"), "?"),
+            n.at("pending").get<std::int64_t>(), n.at("failed").get<std::int64_t>(),
+            n.at("last_error").is_null() ? "" : ", last error: " + text_or(n.at("last_error"), ""));
+    });
+}
+
+void print_head(const Json& status) {
     const auto lag =
         status.at("lag_seconds").is_null()
             ? std::string{"unknown"}
@@ -91,7 +152,13 @@ void print(const Json& status, const base::TimeZone& zone) {
                              group_digits(status.at("rows").get<std::int64_t>()),
                              status.at("cursor").get<std::int64_t>(), lag,
                              status.at("gaps").get<std::int64_t>());
-    print_source(status.at("source"), status.at("store"), zone);
+}
+
+void print(const Json& status, const base::TimeZone& zone) {
+    const auto& rules = status.at("rules");
+    const auto& outbox = status.at("outbox");
+    print_head(status);
+    print_source(status, zone);
     std::cout << fmt::format(
         "rules     {}: {} firing, {} pending, {} inactive, {} warming up, {} disabled, {} in "
         "error\n",
@@ -104,9 +171,6 @@ void print(const Json& status, const base::TimeZone& zone) {
     std::cout << fmt::format("breaker   {}, {} disabled by quotafuse\n",
                              text_or(status.at("breaker").at("mode"), "?"),
                              status.at("breaker").at("open").size());
-    const auto time = [&](const Json& at) {
-        return zone.format(base::from_unix(at.get<std::int64_t>()));
-    };
     print_list(status.at("readiness").at("reasons"),
                "not ready:", [](const Json& reason) { return reason.get<std::string>(); });
     print_list(status.at("readiness").value("notes", Json::array()),
@@ -115,28 +179,12 @@ void print(const Json& status, const base::TimeZone& zone) {
     print_list(status.at("silences"), "silences:", [&](const Json& silence) {
         return silence_text(silence.dump(), zone);
     });
-    print_list(status.at("alerts"), "alerts:", [&](const Json& a) {
-        const auto key = text_or(a.at("key"), "");
-        const auto head = fmt::format("{}{} {}{}{} since {}: ", text_or(a.at("state"), "?"),
-                                      held(a), text_or(a.at("rule"), "?"), key.empty() ? "" : " ",
-                                      key, time(a.at("since")));
-        if (a.contains("text")) return head + text_or(a.at("text"), "");
-        return head + fmt::format("{} (limit {}) {}", number(a.at("value")),
-                                  number(a.at("threshold")), text_or(a.at("unit"), ""));
-    });
-    print_list(status.at("breaker").at("open"), "disabled by quotafuse:", [&](const Json& trip) {
-        return fmt::format("channel {} ({}) since {}", trip.at("channel").get<std::int64_t>(),
-                           text_or(trip.at("name"), ""), time(trip.at("since")));
-    });
-    print_list(outbox.at("notifiers"), "notifiers:", [](const Json& n) {
-        return fmt::format(
-            "{}: {} waiting, {} failed{}", text_or(n.at("name"), "?"),
-            n.at("pending").get<std::int64_t>(), n.at("failed").get<std::int64_t>(),
-            n.at("last_error").is_null() ? "" : ", last error: " + text_or(n.at("last_error"), ""));
-    });
-    if (!status.at("last_error").is_null()) {
-        std::cout << fmt::format("last error {}: {}\n", time(status.at("last_error").at("at")),
-                                 text_or(status.at("last_error").at("text"), ""));
+    print_alerts(status, zone);
+    print_notifiers(outbox.at("notifiers"));
+    const auto& error = status.at("last_error");
+    if (!error.is_null() && !is_said(status, text_or(error.at("text"), ""))) {
+        std::cout << fmt::format("last error {}: {}\n", time_text(error.at("at"), zone),
+                                 text_or(error.at("text"), ""));
     }
 }
 
