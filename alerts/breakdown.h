@@ -46,8 +46,8 @@ public:
 
     /// Rows of this series count; those of others that nobody asked for do not.
     void ask(const SeriesKey& key);
-    /// A row of the window, or of the one `before` that it is compared with.
-    /// Whether it counted.
+    /// Adds a row of the window, or of the one `before` that it is compared with. False for one
+    /// that does not count.
     bool add(const sync::Row& row, bool before);
     /// The parts of a series that was asked for. `rises`: those of what was added since come first.
     std::vector<Contribution> parts_of(const SeriesKey& key, bool rises) const;

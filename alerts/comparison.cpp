@@ -1,6 +1,7 @@
 #include "alerts/comparison.h"
 
 #include <algorithm>
+#include <cmath>
 #include <iterator>
 #include <map>
 #include <set>
@@ -17,24 +18,41 @@
 namespace quotafuse::alerts {
 namespace {
 
-/// Equal for events that say the same; a sum may be added up in another order.
 auto content_of(const Event& event) {
-    return std::tuple{event.at,     event.rule,
-                      event.key,    event.what,
-                      event.reason, event.value ? fmt::format("{:.9g}", *event.value) : "",
-                      event.id};
+    return std::tie(event.at, event.rule, event.key, event.what, event.reason, event.id);
 }
 
 bool comes_before(const Event& a, const Event& b) {
     return content_of(a) < content_of(b);
 }
 
-/// What only one of two sorted lists has.
-void add_missing(const std::vector<Event>& of, const std::vector<Event>& in, bool recorded,
-                 HistoryComparison& result) {
-    std::vector<Event> only;
-    std::ranges::set_difference(of, in, std::back_inserter(only), comes_before);
-    for (auto& event : only) result.differences.push_back({std::move(event), recorded});
+/// A sum may be added up in another order.
+bool is_about(std::optional<double> a, std::optional<double> b) {
+    constexpr double kTolerance = 1e-9;
+    if (!a || !b) return !a && !b;
+    return std::abs(*a - *b) <= kTolerance * std::max({1.0, std::abs(*a), std::abs(*b)});
+}
+
+/// Counts what both sorted lists have, and notes what only one of them has.
+void compare(const std::vector<Event>& recorded, const std::vector<Event>& replayed,
+             HistoryComparison& result) {
+    std::vector<HistoryComparison::Difference> not_recorded;
+    auto a = recorded.begin();
+    auto b = replayed.begin();
+    while (a != recorded.end() || b != replayed.end()) {
+        const bool ends_a = a == recorded.end();
+        const bool ends_b = b == replayed.end();
+        const bool both = !ends_a && !ends_b && content_of(*a) == content_of(*b);
+        const bool same = both && is_about(a->value, b->value);
+        const bool first_a = ends_b || (!ends_a && comes_before(*a, *b));
+        if (same) ++result.same;
+        if (!same && (both || first_a)) result.differences.push_back({*a, true});
+        if (!same && (both || !first_a)) not_recorded.push_back({*b, false});
+        a += both || first_a ? 1 : 0;
+        b += both || !first_a ? 1 : 0;
+    }
+    std::ranges::move(not_recorded, std::back_inserter(result.differences));
+    std::ranges::stable_sort(result.differences, {}, [](const auto& one) { return one.event.at; });
 }
 
 /// Rules that were evaluated as they are now.
@@ -148,6 +166,20 @@ void note_other_rules(SQLite::Database& database, const base::TimeZone& zone,
                     zone.format(reload->at)));
 }
 
+/// The daemon evaluated some seconds twice then, and a replay does so once.
+void note_clock_set_back(SQLite::Database& database, const base::TimeZone& zone,
+                         HistoryComparison& result) {
+    for (const auto& event : load_events(database, result.from - kLeadIn)) {
+        const auto former = second_of(event);
+        if (event.kind == EngineEvent::Kind::late || !former || *former <= event.at) continue;
+        if (event.at >= result.until || *former <= result.from) continue;
+        result.notes.push_back(fmt::format(
+            "the clock was set back from {} to {}: the daemon evaluated that time twice, "
+            "and replay does so once",
+            zone.format(*former), zone.format(event.at)));
+    }
+}
+
 }  // namespace
 
 HistoryComparison compare_with_history(const std::vector<Rule>& rules, sync::History& history,
@@ -179,10 +211,8 @@ HistoryComparison compare_with_history(const std::vector<Rule>& rules, sync::His
     leave_out_first_digests(known, result.from - kLeadIn, recorded, events);
     std::ranges::sort(recorded, comes_before);
     std::ranges::sort(events, comes_before);
-    add_missing(recorded, events, true, result);
-    result.same = recorded.size() - result.differences.size();
-    add_missing(events, recorded, false, result);
-    std::ranges::stable_sort(result.differences, {}, [](const auto& one) { return one.event.at; });
+    compare(recorded, events, result);
+    note_clock_set_back(database, options.zone, result);
     note_other_rules(database, options.zone, looks, result);
     return result;
 }

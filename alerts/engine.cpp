@@ -68,12 +68,14 @@ void Engine::make_watches() {
         }
         watches_.push_back(std::move(watch));
     }
+    asleep_.assign(watches_.size(), false);
 }
 
 std::vector<VoidRule> Engine::restore(const SavedState& saved, base::Second start,
                                       const std::vector<WindowRecord>& windows) {
     const bool goes_on = saved.time && *saved.time <= start + kPatience;
     time_ = goes_on ? std::max(*saved.time, start - kLongestCatchUp) : start;
+    began_ = time_;
 
     std::vector<VoidRule> dropped;
     for (const auto& [name, former] : saved.looked) {
@@ -95,6 +97,7 @@ std::vector<VoidRule> Engine::restore(const SavedState& saved, base::Second star
             forget_series(record);
         }
     }
+    for (const auto& record : saved.unreadable) forget_series(record);
     for (const auto& digest : saved.digests) {
         auto* const watch = watch_of(digest.rule);
         const auto known = std::ranges::find(dropped, digest.rule, &VoidRule::rule);
@@ -154,6 +157,7 @@ void Engine::forget(const std::vector<sync::Row>& rows) {
 
 void Engine::use(const sync::Directory& directory) {
     if (directory == names_.directory()) return;
+    wake_all();
     const auto former_price = names_.directory().quota_per_unit;
     windows_.use(directory);
     names_.use(directory);
@@ -174,6 +178,7 @@ void Engine::observe(const std::vector<sync::GaugeChange>& changes) {
     }
     gauges_.note_known();
     if (!objects) return;
+    wake_all();
     for (const auto& watch : watches_) watch->look_at_all();
 }
 
@@ -217,6 +222,9 @@ Step Engine::take_step() {
 
 void Engine::step_to(base::Second t, bool late) {
     windows_.advance(t, [&](const sync::Row& row) { names_.learn(row); });
+    woken_.clear();
+    resting_.wake(names_.directory().quota_per_unit, woken_);
+    wake(woken_);
     time_ = t;
     fed_.clear();
     fed_too_much_ = false;
@@ -226,12 +234,33 @@ void Engine::step_to(base::Second t, bool late) {
         explain = [&](const Question& question) { questions.push_back(question); };
     }
     const auto kept_since = reader_.kept_since();
-    for (const auto& watch : watches_) {
-        watch->evaluate({t, late, is_inhibited(watch->rule(), t), kept_since, explain}, unsaved_);
+    for (std::size_t i = 0; i < watches_.size(); ++i) {
+        if (asleep_[i]) continue;
+        auto& watch = *watches_[i];
+        watch.evaluate({t, late, is_inhibited(watch.rule(), t), kept_since, explain}, unsaved_);
+        const auto* const window = watch.rests_on();
+        if (window == nullptr) continue;
+        asleep_[i] = true;
+        watch.sleep(t);
+        resting_.put(i, watch.rule(), *window);
     }
     if (!questions.empty()) explain_notices(questions, t);
     windows_.settle();
     gauges_.settle();
+}
+
+/// They slept up to the last evaluated second.
+void Engine::wake(const std::vector<std::size_t>& places) {
+    for (const auto place : places) {
+        asleep_[place] = false;
+        watches_[place]->wake(time_);
+    }
+}
+
+void Engine::wake_all() {
+    woken_.clear();
+    resting_.wake_all(woken_);
+    wake(woken_);
 }
 
 bool Engine::is_inhibited(const Rule& rule, base::Second t) const {
@@ -252,7 +281,9 @@ void Engine::explain_notices(const std::vector<Question>& questions, base::Secon
 }
 
 void Engine::jump_to(base::Second t) {
-    time_ = t;
+    wake_all();
+    unsaved_.jumps.push_back({time_, t});
+    time_ = began_ = t;
     fed_.clear();
     fed_too_much_ = false;
     windows_.start(t, {});
@@ -280,7 +311,9 @@ Overview Engine::overview() const {
     view.disabled = rules_.size() - watches_.size();
     for (const auto& watch : watches_) {
         const auto& rule = watch->rule();
-        for (auto& alert : watch->alerts()) {
+        auto [alerts, more, pending] = watch->alerts();
+        if (more > 0) view.more.push_back({rule.name, more});
+        for (auto& alert : alerts) {
             const auto& state = alert.state;
             view.alerts.push_back({rule.name, rule.severity, std::move(alert.key), state.phase,
                                    alert.value, state.peak, rule.limit, rule.below, unit_of(rule),
@@ -293,17 +326,34 @@ Overview Engine::overview() const {
         } else if (watch->firing() > 0) {
             ++view.firing;
         } else {
-            ++(watch->pending() > 0 ? view.pending : view.inactive);
+            ++(pending > 0 ? view.pending : view.inactive);
         }
     }
     return view;
+}
+
+std::set<std::int64_t> Engine::firing_channels() const {
+    std::set<std::int64_t> channels;
+    for (const auto& watch : watches_) {
+        const auto& by = watch->rule().by;
+        const auto part = std::ranges::find(by, Dimension::channel) - by.begin();
+        if (part == std::ssize(by)) continue;
+        for (const auto& key : watch->firing_keys())
+            channels.insert(key.parts[static_cast<std::size_t>(part)].number);
+    }
+    return channels;
+}
+
+Phase Engine::phase_of(std::string_view rule, const SeriesKey& key) const {
+    const auto* const watch = watch_of(rule);
+    return watch == nullptr ? Phase::inactive : watch->phase_of(key);
 }
 
 std::optional<RuleReport> Engine::report(std::string_view rule) const {
     const auto known = std::ranges::find(rules_, rule, &Rule::name);
     if (known == rules_.end()) return std::nullopt;
     const auto* const watch = watch_of(rule);
-    if (watch != nullptr) return watch->report();
+    if (watch != nullptr) return watch->report(time_);
     RuleReport disabled;
     disabled.rule = known->name;
     disabled.enabled = false;

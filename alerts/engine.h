@@ -13,6 +13,7 @@
 #include "alerts/explain.h"
 #include "alerts/gauge_board.h"
 #include "alerts/names.h"
+#include "alerts/resting_rules.h"
 #include "alerts/rule.h"
 #include "alerts/rule_watch.h"
 #include "alerts/silence.h"
@@ -59,7 +60,13 @@ struct Overview {
     std::size_t firing = 0;
     std::vector<Warming> warming;  // wait for their windows, or for names
     std::vector<Error> errors;     // are not evaluated
+    /// Of each rule at most its max_series, the largest.
     std::vector<Alert> alerts;
+    struct More {
+        std::string rule;
+        std::size_t series;
+    };
+    std::vector<More> more;  // how many alerts of a rule are not among them
 };
 
 /// A rule whose stored states are void: it is no more, or switched off, or it asks something else.
@@ -162,8 +169,14 @@ public:
     std::vector<WindowRecord> window_records();
 
     base::Second time() const { return time_; }
+    /// From which time it went on when it did not go on with the next second: restore(), or the
+    /// last jump.
+    base::Second began() const { return began_; }
     const std::vector<Rule>& rules() const { return rules_; }
     Overview overview() const;
+    /// Of every series that fires, shown or not.
+    std::set<std::int64_t> firing_channels() const;
+    Phase phase_of(std::string_view rule, const SeriesKey& key) const;
     /// Empty for a rule that there is not.
     std::optional<RuleReport> report(std::string_view rule) const;
     const Names& names() const { return names_; }
@@ -173,6 +186,8 @@ private:
     void note_dropped(const SeriesRecord& record, VoidRule& dropped);
     void forget_series(const SeriesRecord& record);
     void step_to(base::Second t, bool late);
+    void wake(const std::vector<std::size_t>& places);
+    void wake_all();
     void jump_to(base::Second t);
     Step take_step();
     void make_watches();
@@ -187,9 +202,13 @@ private:
     GaugeBoard gauges_;
     WindowSet windows_;
     std::vector<std::unique_ptr<RuleWatch>> watches_;  // inhibitors before what they inhibit
+    std::vector<bool> asleep_;                         // by place in watches_: in resting_
+    RestingRules resting_;
+    std::vector<std::size_t> woken_;  // scratch
     std::vector<Silence> silences_;
     SelfAlertFires self_alert_fires_;
     base::Second time_{};
+    base::Second began_{};
     Step unsaved_;
     /// Fed since the last second and seen in it: not in the window records of that second. What is
     /// more than kMostFedKept is not kept, and there are no records then.

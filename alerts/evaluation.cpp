@@ -28,15 +28,16 @@ void EvaluationLog::add(const Entry& entry) {
     push({entry, entry.at, 1, false});
 }
 
-void EvaluationLog::add_quiet(base::Second t) {
+void EvaluationLog::add_quiet(base::Second t, std::int64_t seconds) {
+    if (seconds <= 0) return;
     if (!kept_.empty() && lasts(kept_.back().newest.reason)) {
         kept_.back().newest.at = t;
-        ++kept_.back().times;
+        kept_.back().times += seconds;
         return;
     }
     Entry entry;
     entry.at = t;
-    push({entry, t, 1, true});
+    push({entry, t - std::chrono::seconds{seconds - 1}, seconds, true});
 }
 
 void EvaluationLog::push(Kept kept) {

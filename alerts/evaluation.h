@@ -53,8 +53,8 @@ public:
         std::size_t series = 0;
     };
     void add(const Entry& entry);
-    /// Nothing was looked at: all is as it was.
-    void add_quiet(base::Second t);
+    /// Nothing was looked at in so many seconds up to t: all is as it was.
+    void add_quiet(base::Second t, std::int64_t seconds = 1);
     /// Newest first.
     std::vector<Evaluation> read(const Names& names, const std::vector<Dimension>& by) const;
 

@@ -79,10 +79,6 @@ Filter::Filter(Where where, std::optional<ErrorsWhen> errors_when, bool of_attem
     if (errors_when->code) when_->emplace_back(*errors_when->code);
 }
 
-bool Filter::chooses_errors() const {
-    return when_ || !errors_.empty();
-}
-
 std::optional<Sums> Filter::count(const sync::Row& row) {
     const auto tally = sync::tally_of(row, texts_);
     if (!tally) return std::nullopt;

@@ -31,8 +31,6 @@ public:
     /// The same of a row whose tally is known: whether it is chosen. `sums` is what the tally says,
     /// and becomes what the row counts for.
     bool count(const sync::Row& row, const sync::Tally& tally, Sums& sums);
-    /// Whether what a row counts for is not simply what its tally says.
-    bool chooses_errors() const;
 
     /// Whether a condition goes by the names, providers or tags of channels, so that nothing can be
     /// said before they are known.

@@ -25,6 +25,7 @@ HistoryTape::HistoryTape(sync::History& history, RowSource& source, std::size_t 
       source_(source),
       reader_(reader),
       options_(options),
+      kept_since_(history.kept_since()),
       now_(base::unix_seconds(source.start())) {
     history_.read_late(now_ - options_.farthest.count(), now_, now_ - 1, [&](const sync::Row& row) {
         if (row.seen_at < base::unix_seconds(options_.until)) late_.push({row});
@@ -135,14 +136,15 @@ void HistoryTape::read_from_store(std::int64_t after, std::int64_t until,
 }
 
 HistoryTape::Slice HistoryTape::read_again(std::int64_t after) {
-    auto& known = read_again_[after];
-    known.used = ++uses_;
-    if (known.slice) return known.slice;
+    if (const auto known = read_again_.find(after); known != read_again_.end()) {
+        known->second.used = ++uses_;
+        return known->second.slice;
+    }
     auto slice = std::make_shared<RowSlice>(after);
     history_.read(after, after + RowSlice::kSeconds,
                   [&](const sync::Row& row) { slice->add(row); });
     slice->finish();
-    known.slice = slice;
+    read_again_[after] = {slice, ++uses_};
     read_again_bytes_ += slice->bytes();
     if (read_again_bytes_ > kMostReadAgain || read_again_.size() > 2 * kMinutesUsed) forget_some();
     return slice;

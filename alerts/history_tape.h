@@ -41,6 +41,9 @@ public:
     void advance(base::Second t, std::vector<sync::Row>& added);
 
     const sync::Texts& texts() const override { return history_.texts(); }
+    /// As of when the tape was made, not of the second that is played: what is deleted by now
+    /// cannot be read.
+    std::int64_t kept_since() const override { return kept_since_; }
     std::optional<std::int64_t> first_row() override;
     void read(std::int64_t after, std::int64_t until,
               const std::function<void(const sync::Row&)>& visit) override;
@@ -71,6 +74,7 @@ private:
     RowSource& source_;
     const std::size_t reader_;
     const Options options_;
+    const std::int64_t kept_since_;
     std::int64_t now_;
     std::deque<Slice> kept_;  // in memory, oldest first, without a hole
     std::size_t kept_bytes_ = 0;

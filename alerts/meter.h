@@ -13,6 +13,7 @@
 
 namespace quotafuse::alerts {
 
+class Window;
 class WindowSet;
 class GaugeBoard;
 class Names;
@@ -58,6 +59,12 @@ public:
     /// passes the limit. Each at most once. Of a rule that keeps_keys() every series is added whose
     /// rows changed.
     virtual void look(base::Second t, const Known& known, bool all, std::vector<Sighting>& out) = 0;
+    /// The window of which the highest changed value says by itself whether look() has anything to
+    /// tell a rule that keeps nothing of any series: where it is not over the limit there is
+    /// nothing. Null where that is not enough.
+    virtual const Window* decisive_window() const { return nullptr; }
+    /// Nothing was to be told up to t, and look() was not called.
+    virtual void pass_over(base::Second /*t*/) {}
     /// Every series there is, for people: asking changes nothing of what look() will tell.
     virtual void show(base::Second t, std::vector<Sighting>& out) const = 0;
     /// The reading of one series, whether it changed or not.

@@ -1,7 +1,6 @@
 #include "alerts/player.h"
 
 #include <algorithm>
-#include <charconv>
 #include <iterator>
 
 #include <SQLiteCpp/Statement.h>
@@ -38,14 +37,6 @@ std::chrono::seconds farthest_read(const Rule& rule, const ReplayOptions& option
     return reach_of(rule.window, rule.compare_to, weeks, delay_of(rule));
 }
 
-std::optional<base::Second> second_in(const std::string& detail) {
-    std::int64_t number = 0;
-    const auto* const end = detail.data() + detail.size();
-    const auto read = std::from_chars(detail.data(), end, number);
-    if (read.ec != std::errc{} || read.ptr != end) return std::nullopt;
-    return base::from_unix(number);
-}
-
 /// Not of how far the gateway had been read.
 bool is_of_object(const std::pair<const sync::GaugeKey, sync::GaugeChange>& gauge) {
     return gauge.second.value && gauge.first.gauge != sync::Gauge::extent;
@@ -70,23 +61,38 @@ std::map<std::string, base::Second> first_looks(SQLite::Database& database,
 
 SelfAlertTimes::SelfAlertTimes(SQLite::Database& database, base::Second from, base::Second until) {
     const auto& names = self_alert_names();
+    std::map<std::string, std::vector<Span>> all;
     std::map<std::pair<std::string, std::string>, std::size_t> open;
     for (const auto& event : load_history(database, from, until)) {
         if (std::find(names.begin(), names.end(), event.rule) == names.end()) continue;
+        auto& spans = all[event.rule];
         if (event.what == "firing") {
-            open[{event.rule, event.key}] = spans_.size();
-            spans_.push_back({event.rule, event.at, until});
+            open[{event.rule, event.key}] = spans.size();
+            spans.push_back({event.at, until});
         } else if (event.what == "over") {
             const auto at = open.find({event.rule, event.key});
-            if (at != open.end()) spans_[at->second].over = event.at;
+            if (at != open.end()) spans[at->second].over = event.at;
+        }
+    }
+    // Of several series of a name one may fire while another does.
+    for (const auto& [name, spans] : all) {
+        auto& joined = spans_[name];
+        for (const auto& span : spans) {
+            if (joined.empty() || joined.back().over < span.fired) {
+                joined.push_back(span);
+            } else {
+                joined.back().over = std::max(joined.back().over, span.over);
+            }
         }
     }
 }
 
 bool SelfAlertTimes::fires(std::string_view name, base::Second t) const {
-    return std::any_of(spans_.begin(), spans_.end(), [&](const auto& span) {
-        return span.name == name && span.fired < t && t <= span.over;
-    });
+    const auto known = spans_.find(name);
+    if (known == spans_.end()) return false;
+    const auto& spans = known->second;
+    const auto next = std::ranges::lower_bound(spans, t, {}, &Span::fired);  // the first after it
+    return next != spans.begin() && t <= std::prev(next)->over;
 }
 
 Player::Player(const std::vector<Rule>& rules, sync::History& history, const ReplayOptions& options)
@@ -161,18 +167,25 @@ void Player::choose_rules() {
 void Player::find_gaps() {
     using Kind = EngineEvent::Kind;
     std::optional<base::Second> stop;
+    std::optional<base::Second> began;
     for (const auto& event : load_events(history_.handle(), start_ - kLeadIn)) {
-        const auto other = second_in(event.detail);
+        const auto other = second_of(event);
         if (event.kind == Kind::late && other) {
             late_.emplace_back(event.at, *other);
         } else if (event.kind == Kind::stopped) {
             stop = event.at;
+        } else if (event.kind == Kind::jumped) {
+            if (!other || event.at <= std::max(*other, start_)) continue;
+            sleeps_[std::max(*other, start_)] = {event.at, true};
+            // It had not looked at a second yet: it knows no more than what was stored.
+            if (began == other) begins_.try_emplace(*began);
         } else if (event.kind == Kind::started || event.kind == Kind::reloaded) {
             const auto former = other ? other : stop;
             if (former && event.at > std::max(*former, start_)) {
-                sleeps_[std::max(*former, start_)] = event.at;
+                sleeps_[std::max(*former, start_)] = {event.at, false};
             }
             stop.reset();
+            began = event.at;
         }
     }
 }
@@ -233,13 +246,22 @@ void Player::start_engine(base::Second t, std::optional<base::Second> stored) {
 
 void Player::change_engine(base::Second t) {
     take(engine_->checkpoint());
-    if (const auto sleep = sleeps_.find(t); sleep != sleeps_.end()) asleep_until_ = sleep->second;
-    if (asleep_until_ == t) {
-        asleep_until_.reset();
+    const bool is_new = asleep_ && asleep_->until == t && wake(t);
+    if (!is_new && begins_.contains(t)) start_engine(t, t);
+    if (const auto sleep = sleeps_.find(t); sleep != sleeps_.end()) asleep_ = sleep->second;
+}
+
+/// Whether it is a new life, with all rules that are there by now.
+bool Player::wake(base::Second t) {
+    const bool jumped = asleep_->jumped;
+    asleep_.reset();
+    if (jumped) {
+        take(engine_->advance(t + kLongestCatchUp));  // it does what it did then
+        warm_up();
+    } else {
         start_engine(t, std::nullopt);
-    } else if (begins_.contains(t)) {
-        start_engine(t, t);
     }
+    return !jumped;
 }
 
 /// What is there, and whether it is switched on, is that of its time; names are those of now.
@@ -269,7 +291,7 @@ void Player::observe() {
         now.push_back(changes_.front());
         changes_.pop_front();
     }
-    if (now.empty() || asleep_until_) return;
+    if (now.empty() || stands_still()) return;
     engine_->observe(now);
     if (!others) return;
     engine_->use(directory_);
@@ -294,10 +316,11 @@ void Player::play_second(base::Second t) {
     tape_->advance(t, rows);
     playing_ = t;
     observe();
-    if (asleep_until_) return;  // nobody ever looked at this second
+    if (stands_still()) return;
     engine_->feed(rows);
     if (t > options_.from) result_.rows += static_cast<std::int64_t>(rows.size());
     for (const auto& row : rows) log_->add(row);
+    if (asleep_) return;  // nobody ever looked at this second
     take(engine_->advance(t, was_late(t) ? t + 2 * kLate : t));
     // A clock that went back may have emptied windows.
     if (base::unix_seconds(t) % kWarmUpEvery == 0) warm_up();
@@ -340,7 +363,8 @@ ReplayResult Player::run(RowSource& source, std::size_t reader) {
     start_engine(start_, std::nullopt);
     const auto length = static_cast<double>((options_.until - start_).count());
     for (auto t = start_; t < options_.until; t += kSecond) {
-        if (begins_.contains(t) || sleeps_.contains(t) || asleep_until_ == t) change_engine(t);
+        if (begins_.contains(t) || sleeps_.contains(t) || (asleep_ && asleep_->until == t))
+            change_engine(t);
         play_second(t + kSecond);
         if (options_.progress && (t - start_).count() % kProgressEvery == 0) {
             options_.progress(static_cast<double>((t - start_).count()) / length);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -34,11 +35,10 @@ public:
 
 private:
     struct Span {
-        std::string name;
         base::Second fired;
         base::Second over;
     };
-    std::vector<Span> spans_;
+    std::map<std::string, std::vector<Span>, std::less<>> spans_;  // in order, none meets another
 };
 
 /// One engine on its way through the history: what replay() does with a share of the rules. One
@@ -63,6 +63,8 @@ private:
     void note_what_is_missing();
     void start_engine(base::Second t, std::optional<base::Second> stored);
     void change_engine(base::Second t);
+    bool wake(base::Second t);
+    bool stands_still() const { return asleep_ && !asleep_->jumped; }
     bool follow(const sync::GaugeChange& change);
     void observe();
     void read_changes();
@@ -75,9 +77,13 @@ private:
     ReplayResult result_;
     std::vector<Rule> rules_;
     std::map<base::Second, std::set<std::string>> begins_;  // first looks to come, by rule
-    /// The daemon stopped, and did not go on from there but from a later second.
-    std::map<base::Second, base::Second> sleeps_;
-    std::optional<base::Second> asleep_until_;
+    /// Seconds that nobody looked at.
+    struct Sleep {
+        base::Second until{};
+        bool jumped = false;  // in one life (see Jump); else the daemon stood still
+    };
+    std::map<base::Second, Sleep> sleeps_;  // by when they begin
+    std::optional<Sleep> asleep_;
     std::deque<std::pair<base::Second, base::Second>> late_;  // evaluated late: first and last
     base::Second start_{};
     base::Second playing_{};

@@ -20,7 +20,8 @@ namespace {
 constexpr std::size_t kMostThreads = 4;
 
 /// Rules that one engine must have together: those that inhibit each other, and, if wanted, those
-/// that share a window. Largest first.
+/// that share a window. Those with equally long windows are neighbours: the same rows leave them at
+/// the same time.
 std::vector<std::vector<Rule>> parts_of_rules(const std::vector<Rule>& rules, bool by_window) {
     const auto together = [&](const Rule& a, const Rule& b) {
         const auto inhibits = [](const Rule& one, const Rule& other) {
@@ -40,7 +41,10 @@ std::vector<std::vector<Rule>> parts_of_rules(const std::vector<Rule>& rules, bo
         });
         parts.push_back(std::move(part));
     }
-    std::ranges::stable_sort(parts, std::greater{}, &std::vector<Rule>::size);
+    std::ranges::stable_sort(parts, {}, [](const std::vector<Rule>& part) {
+        return is_gauge(part.front().metric) ? std::chrono::seconds{0}
+                                             : longest(part.front().window);
+    });
     return parts;
 }
 
@@ -50,9 +54,14 @@ std::vector<std::vector<Rule>> shares_of(const std::vector<Rule>& rules) {
     auto parts = parts_of_rules(rules, true);
     if (parts.size() < most) parts = parts_of_rules(rules, false);
     std::vector<std::vector<Rule>> shares(std::clamp<std::size_t>(parts.size(), 1, most));
-    for (const auto& part : parts) {
-        auto& least = *std::ranges::min_element(shares, {}, &std::vector<Rule>::size);
-        least.insert(least.end(), part.begin(), part.end());
+    std::size_t at = 0;
+    std::size_t placed = 0;
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+        const bool full = placed * shares.size() >= rules.size() * (at + 1);
+        const bool others_need_all = parts.size() - i < shares.size() - at;
+        if (!shares[at].empty() && (full || others_need_all)) ++at;
+        shares[at].insert(shares[at].end(), parts[i].begin(), parts[i].end());
+        placed += parts[i].size();
     }
     return shares;
 }

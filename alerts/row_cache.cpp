@@ -10,6 +10,9 @@ constexpr std::int64_t kTicksKept = 40;    // without being asked for
 constexpr std::int64_t kTrimEvery = 60;    // ticks
 constexpr std::size_t kMostBlocks = 4096;  // of which many may be empty
 constexpr std::size_t kMostSpare = 32;
+/// So many late rows of a block, and an eighth of the others, may wait to be filed among those: a
+/// burst in one second would be quadratic otherwise.
+constexpr std::size_t kLateWaiting = 64;
 constexpr std::int64_t kFew = 20;  // rows a second
 
 }  // namespace
@@ -25,10 +28,17 @@ void RowCache::each(std::int64_t after, std::int64_t until, const Visit& visit) 
     if (until <= after) return;
     // A reading that fails leaves what was read before it: that is whole.
     for (auto n = block_of(after + 1); n <= block_of(until); ++n) load(n, until);
-    for (auto second = after + 1; second <= until; ++second) {
-        const auto n = block_of(second);
-        const auto& rows = blocks_.at(n).seconds[static_cast<std::size_t>(second - n * kBlock)];
-        for (const auto& row : rows) visit(row);
+    for (auto n = block_of(after + 1); n <= block_of(until); ++n) {
+        const auto& block = blocks_.at(n);
+        const auto from = std::max(after + 1, n * kBlock);
+        const auto to = std::min(until, n * kBlock + kBlock - 1);
+        const auto end = block.first[static_cast<std::size_t>(to - n * kBlock) + 1];
+        for (auto at = block.first[static_cast<std::size_t>(from - n * kBlock)]; at < end; ++at) {
+            visit(block.rows[at]);
+        }
+        for (const auto& row : block.late) {
+            if (row.created_at >= from && row.created_at <= to) visit(row);
+        }
     }
 }
 
@@ -44,13 +54,32 @@ void RowCache::load(std::int64_t number, std::int64_t until) {
     const auto before = first + block.loaded - 1;
     read_.clear();
     reader_.read(before, before + seconds, [&](const sync::Row& row) { read_.push_back(row); });
-    for (const auto& row : read_) {
-        block.seconds[static_cast<std::size_t>(row.created_at - first)].push_back(row);
-    }
+    block.rows.insert(block.rows.end(), read_.begin(), read_.end());
+    index(block, number, block.loaded);
     block.loaded += seconds;
-    block.rows += read_.size();
     rows_ += read_.size();
     dense_ = static_cast<std::int64_t>(read_.size()) > kFew * seconds;
+}
+
+/// Finds where each second begins, from the second `from` of the block on.
+void RowCache::index(Block& block, std::int64_t number, std::int64_t from) {
+    auto at = block.first[static_cast<std::size_t>(from)];
+    for (auto second = from; second < kBlock; ++second) {
+        block.first[static_cast<std::size_t>(second)] = at;
+        const auto created_at = number * kBlock + second;
+        while (at < block.rows.size() && block.rows[at].created_at == created_at) ++at;
+    }
+    block.first[kBlock] = at;
+}
+
+/// Puts late rows among the others.
+void RowCache::file(Block& block, std::int64_t number) {
+    const auto filed = static_cast<std::ptrdiff_t>(block.rows.size());
+    std::ranges::stable_sort(block.late, {}, &sync::Row::created_at);
+    block.rows.insert(block.rows.end(), block.late.begin(), block.late.end());
+    block.late.clear();
+    std::ranges::inplace_merge(block.rows, block.rows.begin() + filed, {}, &sync::Row::created_at);
+    index(block, number, 0);
 }
 
 /// Whether rows are many there: by what is known of the block, or of the one before it, because
@@ -59,7 +88,7 @@ bool RowCache::is_dense(std::int64_t number) const {
     for (const auto near : {number, number - 1}) {
         const auto at = blocks_.find(near);
         if (at == blocks_.end() || at->second.loaded == 0) continue;
-        return static_cast<std::int64_t>(at->second.rows) > kFew * at->second.loaded;
+        return static_cast<std::int64_t>(at->second.size()) > kFew * at->second.loaded;
     }
     return dense_;
 }
@@ -76,27 +105,32 @@ RowCache::Block& RowCache::block(std::int64_t number) {
 }
 
 void RowCache::feed(const sync::Row& row) {
-    auto* const rows = rows_of(row.created_at);
-    if (rows == nullptr) return;
-    rows->push_back(row);
-    ++blocks_.at(block_of(row.created_at)).rows;
+    auto* const block = holder_of(row.created_at);
+    if (block == nullptr) return;
+    block->late.push_back(row);
     ++rows_;
+    if (block->late.size() > kLateWaiting + block->rows.size() / 8)
+        file(*block, block_of(row.created_at));
 }
 
 void RowCache::forget(const sync::Row& row) {
-    auto* const rows = rows_of(row.created_at);
-    if (rows == nullptr) return;
-    const auto gone = std::erase_if(*rows, [&](const sync::Row& r) { return r.id == row.id; });
-    blocks_.at(block_of(row.created_at)).rows -= gone;
+    auto* const block = holder_of(row.created_at);
+    if (block == nullptr) return;
+    const auto is_it = [&](const sync::Row& one) { return one.id == row.id; };
+    auto gone = std::erase_if(block->late, is_it);
+    if (gone == 0) {
+        gone = std::erase_if(block->rows, is_it);
+        index(*block, block_of(row.created_at), 0);
+    }
     rows_ -= gone;
 }
 
 /// Null for a second whose rows are not here.
-std::vector<sync::Row>* RowCache::rows_of(std::int64_t second) {
+RowCache::Block* RowCache::holder_of(std::int64_t second) {
     const auto n = block_of(second);
     const auto at = blocks_.find(n);
     if (at == blocks_.end() || second - n * kBlock >= at->second.loaded) return nullptr;
-    return &at->second.seconds[static_cast<std::size_t>(second - n * kBlock)];
+    return &at->second;
 }
 
 void RowCache::trim() {
@@ -119,11 +153,12 @@ void RowCache::trim() {
 void RowCache::drop(std::int64_t number) {
     auto node = blocks_.extract(number);
     auto& block = node.mapped();
-    rows_ -= block.rows;
+    rows_ -= block.size();
     if (spare_.size() >= kMostSpare) return;
-    for (auto& rows : block.seconds) rows.clear();
+    block.rows.clear();
+    block.late.clear();
+    block.first.fill(0);
     block.loaded = 0;
-    block.rows = 0;
     spare_.push_back(std::move(block));
 }
 

@@ -26,24 +26,31 @@ public:
     void each(std::int64_t after, std::int64_t until, const Visit& visit);
     void feed(const sync::Row& row);
     void forget(const sync::Row& row);
-    /// Lets go of what has not been asked for lately when there is too much of it; once a second.
+    /// Lets go of what has not been asked for lately when there is too much of it; once a second,
+    /// or for each minute of a longer move.
     void trim();
     void clear();
 
 private:
     static constexpr std::int64_t kBlock = 16;  // seconds
-    /// All rows of its first `loaded` seconds, by second.
+    /// All rows of its first `loaded` seconds.
     struct Block {
-        std::array<std::vector<sync::Row>, kBlock> seconds;
+        std::vector<sync::Row> rows;  // oldest first
+        /// Of the first row of each second; as many as there are from `loaded` on.
+        std::array<std::uint32_t, kBlock + 1> first{};
+        std::vector<sync::Row> late;  // that came after their second was read, as they came
         std::int64_t loaded = 0;
         std::int64_t used = 0;  // tick
-        std::size_t rows = 0;
+
+        std::size_t size() const { return rows.size() + late.size(); }
     };
     static std::int64_t block_of(std::int64_t second);
     Block& block(std::int64_t number);
     void load(std::int64_t number, std::int64_t until);
+    static void file(Block& block, std::int64_t number);
+    static void index(Block& block, std::int64_t number, std::int64_t from);
     bool is_dense(std::int64_t number) const;
-    std::vector<sync::Row>* rows_of(std::int64_t second);
+    Block* holder_of(std::int64_t second);
     void drop(std::int64_t number);
 
     sync::RowReader& reader_;

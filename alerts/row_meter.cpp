@@ -55,10 +55,10 @@ void LastRows::see(const SeriesKey& key, base::Second newest) {
     entry.newest = newest;
     const auto due = newest + passes_after_;
     // A later one waits its turn: most series get their next row long before they are due.
-    if (is_new || due < entry.due) {
-        entry.due = due;
-        due_.emplace(due, key);
-    }
+    if (!is_new && due >= entry.due) return;
+    if (!is_new) due_.erase({entry.due, key});
+    entry.due = due;
+    due_.emplace(due, key);
 }
 
 std::optional<base::Second> LastRows::find(const SeriesKey& key) const {
@@ -69,10 +69,9 @@ std::optional<base::Second> LastRows::find(const SeriesKey& key) const {
 
 void LastRows::overdue(base::Second head, std::vector<SeriesKey>& out) {
     while (!due_.empty() && due_.begin()->first <= head) {
-        const auto [due, key] = *due_.begin();
+        const auto key = due_.begin()->second;
         due_.erase(due_.begin());
         const auto at = entries_.find(key);
-        if (at == entries_.end() || at->second.due != due) continue;
         auto& entry = at->second;
         if (entry.newest + remembered_ <= head) {
             entries_.erase(at);
@@ -112,7 +111,7 @@ RowMeter::RowMeter(const Rule& rule, WindowSet& windows, const GaugeBoard& gauge
       names_(names),
       window_(windows.share(window_of(rule), parts_of(rule.metric))),
       bases_(share_bases(rule, windows, parts_of(rule.metric), weeks)),
-      were_empty_(bases_.size()) {
+      base_states_(bases_.size()) {
     if (rule.metric == Metric::since_last) last_rows_.emplace(rule.below ? 1e10 : rule.limit);
 }
 
@@ -148,7 +147,7 @@ void RowMeter::look(base::Second t, const Known& known, bool all, std::vector<Si
     Scan scan{*this, known, out, all};
     const auto before = static_cast<std::ptrdiff_t>(out.size());
     const bool on_again = note_switched_on();
-    if (weeks_began_or_ended() || gap || all || moves_with_time_ || units_changed || on_again) {
+    if (bases_began_or_ended() || gap || all || moves_with_time_ || units_changed || on_again) {
         visit_every(scan);
     } else {
         visit_changed(scan);
@@ -159,6 +158,11 @@ void RowMeter::look(base::Second t, const Known& known, bool all, std::vector<Si
     const auto same = [](const Sighting& a, const Sighting& b) { return a.key == b.key; };
     std::sort(out.begin() + before, out.end(), by_key);
     out.erase(std::unique(out.begin() + before, out.end(), same), out.end());
+}
+
+const Window* RowMeter::decisive_window() const {
+    const bool simple = !keeps_keys_ && bases_.empty() && !rule_.below && !moves_with_time_;
+    return simple ? &window_ : nullptr;
 }
 
 void RowMeter::show(base::Second /*t*/, std::vector<Sighting>& out) const {
@@ -204,7 +208,7 @@ void RowMeter::visit_every(Scan& scan) {
 
 void RowMeter::visit_changed(Scan& scan) {
     // Most rules of a window differ in their limits only, and of most no series is near it.
-    const bool quiet = !scan.known && !scan.all && !keeps_keys_ && bases_.empty() && !rule_.below;
+    const bool quiet = !scan.known && !scan.all && decisive_window() != nullptr;
     if (quiet) {
         const auto highest =
             window_.highest_changed(rule_.metric, names_.directory().quota_per_unit);
@@ -248,15 +252,16 @@ void RowMeter::visit(const SeriesKey& key, const Measure* measure, Scan& scan) {
     scan.out.push_back({key, reading});
 }
 
-/// A week without any row in the store does not count: when one comes to have some, or none, the
-/// value of every series may change.
-bool RowMeter::weeks_began_or_ended() {
-    if (rule_.compare_to != Comparison::usual) return false;
+/// A week without any row in the store does not count, nor does a base of which a part is not
+/// mirrored: when that changes, which may be by time alone, the value of every series may.
+bool RowMeter::bases_began_or_ended() {
+    const bool usual = rule_.compare_to == Comparison::usual;
     bool changed = false;
     for (std::size_t i = 0; i < bases_.size(); ++i) {
-        const bool empty = bases_[i]->size() == 0;
-        changed = changed || were_empty_[i] != empty;
-        were_empty_[i] = empty;
+        const auto& base = *bases_[i];
+        const BaseState now{usual && base.size() == 0, base.begins_before_store()};
+        changed = changed || base_states_[i] != now;
+        base_states_[i] = now;
     }
     return changed;
 }

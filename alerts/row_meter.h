@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -31,6 +32,8 @@ public:
     void see(const SeriesKey& key, base::Second newest);
     std::optional<base::Second> find(const SeriesKey& key) const;
     std::size_t size() const { return entries_.size(); }
+    /// Times that it will look at a series again: one for each.
+    std::size_t scheduled() const { return due_.size(); }
     void forget_all();
     /// Adds the series whose last row is more than the limit before `head` and was not at the
     /// former call, and forgets what nobody asks for any more.
@@ -45,7 +48,7 @@ private:
     std::chrono::seconds passes_after_;  // the least whole seconds that are over the limit
     std::chrono::seconds remembered_;
     std::unordered_map<SeriesKey, Entry, SeriesKeyHash> entries_;
-    std::multimap<base::Second, SeriesKey> due_;  // one of each entry counts, that of its `due`
+    std::set<std::pair<base::Second, SeriesKey>> due_;  // of each entry its `due`
 };
 
 /// Whether a rule on rows chooses, groups or counts by what the gateway says of its channels and
@@ -62,6 +65,8 @@ public:
     double warmed_up() const override;
     std::string error() const override;
     void look(base::Second t, const Known& known, bool all, std::vector<Sighting>& out) override;
+    const Window* decisive_window() const override;
+    void pass_over(base::Second t) override { looked_ = t; }
     void show(base::Second t, std::vector<Sighting>& out) const override;
     Reading read(const SeriesKey& key, base::Second t) override;
     bool chooses(const SeriesKey& key) override;
@@ -86,7 +91,7 @@ private:
     void visit_changed(Scan& scan);
     void see_last(const SeriesKey& key, const Measure* measure);
     std::optional<base::Second> last_row(const SeriesKey& key, const Measure* measure) const;
-    bool weeks_began_or_ended();
+    bool bases_began_or_ended();
     static bool moves_with_time(const Rule& rule);
     bool waits_for_objects() const;
     bool note_switched_on();
@@ -103,9 +108,15 @@ private:
     Window& window_;
     std::vector<Window*> bases_;         // of `usual` by week, else at most one
     std::optional<LastRows> last_rows_;  // of since_last
-    std::vector<bool> were_empty_;       // by week, at the last look
-    mutable std::vector<double> weeks_;  // scratch
-    std::vector<SeriesKey> overdue_;     // scratch
+    /// What of a base, but for its rows, says whether it counts.
+    struct BaseState {
+        bool empty = false;  // only of `usual`: elsewhere each series counts for itself
+        bool begins_before_store = false;
+        bool operator==(const BaseState&) const = default;
+    };
+    std::vector<BaseState> base_states_;  // at the last look
+    mutable std::vector<double> weeks_;   // scratch
+    std::vector<SeriesKey> overdue_;      // scratch
     /// Objects that the keys may name and that are on again since the last second: part and id.
     std::vector<std::pair<std::size_t, std::int64_t>> on_again_;
     std::optional<base::Second> looked_;  // the second of the last look

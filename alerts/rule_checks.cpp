@@ -162,6 +162,11 @@ std::string what_reaches(const Rule& rule) {
     return text;
 }
 
+/// Rows are kept for whole days.
+std::string in_days(std::chrono::seconds length) {
+    return format_duration(std::chrono::ceil<std::chrono::days>(length));
+}
+
 /// A window over rows that are deleted already would be too small without anybody noticing.
 void check_kept(const Rule& rule, const LoadContext& context, const Fault& fault) {
     if (!context.kept) return;
@@ -172,13 +177,14 @@ void check_kept(const Rule& rule, const LoadContext& context, const Fault& fault
         fault("compare_to",
               fmt::format("usual needs {} weeks of rows before the window, and rows are kept {} "
                           "(store.keep.rows); {} would do",
-                          kLeastWeeks, kept,
-                          format_duration(std::chrono::ceil<std::chrono::days>(needed))));
+                          kLeastWeeks, kept, in_days(needed)));
         return;
     }
-    if (reach_of(rule.window, rule.compare_to, 0, delay_of(rule)) <= *context.kept) return;
-    fault("window", fmt::format("{} is longer than the {} that rows are kept (store.keep.rows)",
-                                what_reaches(rule), kept));
+    const auto needed = reach_of(rule.window, rule.compare_to, 0, delay_of(rule));
+    if (needed <= *context.kept) return;
+    fault("window",
+          fmt::format("{} is longer than the {} that rows are kept (store.keep.rows); {} would do",
+                      what_reaches(rule), kept, in_days(needed)));
 }
 
 bool is_clients_doing(std::int64_t status) {

@@ -17,24 +17,21 @@ namespace {
 using base::yaml::Diagnostics;
 using base::yaml::Mapping;
 using base::yaml::Node;
+using base::yaml::Weight;
 using namespace std::chrono_literals;
 
 constexpr std::chrono::hours kWeek{7 * 24};
 constexpr std::size_t kMostRules = 10'000;
-/// Defaults are copied into every rule of their file.
+/// Defaults are copied into every rule of their file: one file's, and what all rules get of them.
 constexpr std::size_t kMostDefaults = 200;
+constexpr std::size_t kMostDefaultText = 4'000;  // bytes
+constexpr std::size_t kMostGiven = 200'000;
+constexpr std::size_t kMostGivenText = 8'000'000;  // bytes
 /// So many unknown names get the nearest known one with them.
 constexpr std::size_t kMostGuesses = 20;
 
 bool contains(const std::vector<std::string_view>& words, std::string_view word) {
     return std::find(words.begin(), words.end(), word) != words.end();
-}
-
-std::size_t count_values(const Node& node) {
-    std::size_t count = 1;
-    for (const auto& item : node.items) count += count_values(item);
-    for (const auto& member : node.members) count += count_values(member.value);
-    return count;
 }
 
 /// The `defaults` of a file: keys that its rules have where they do not say otherwise.
@@ -43,8 +40,14 @@ public:
     Defaults(const std::string& file, const Node& node, const LoadContext& context,
              Diagnostics& diagnostics) {
         Mapping map{file, node, "defaults", diagnostics};
-        if (count_values(node) > kMostDefaults) {
-            map.error(node.place, fmt::format("defaults holds more than {} values", kMostDefaults));
+        weight_.add(node);
+        is_too_much_ = weight_.values > kMostDefaults || weight_.text > kMostDefaultText;
+        if (is_too_much_) {
+            map.error(
+                node.place,
+                weight_.values > kMostDefaults
+                    ? fmt::format("defaults holds more than {} values", kMostDefaults)
+                    : fmt::format("defaults holds more than {} bytes of text", kMostDefaultText));
             return;
         }
         for (const auto& member : node.members) {
@@ -60,6 +63,9 @@ public:
     Defaults() = default;
 
     const std::vector<std::string>& faulty() const { return faulty_; }
+    /// Then rules cannot be judged without them.
+    bool is_too_much() const { return is_too_much_; }
+    const Weight& weight() const { return weight_; }
 
     Node apply(const Node& rule) const {
         auto whole = rule;
@@ -84,6 +90,7 @@ private:
         const auto read = [&](Diagnostics& into) {
             RuleReader reader{file, alone, context, {}, into};
             reader.read_keys();
+            reader.refuse_strange_variables();
             reader.refuse_unknown();
         };
         Diagnostics scratch;
@@ -126,6 +133,8 @@ private:
 
     std::vector<base::yaml::Member> members_;
     std::vector<std::string> faulty_;
+    Weight weight_;
+    bool is_too_much_ = false;
 };
 
 /// Reads files one after the other and sees that names are unique and inhibitors known.
@@ -145,7 +154,7 @@ public:
                 : Defaults{document->file, *defaults_node, context_, diagnostics_};
         const auto* const rules = file.require("rules");
         if (rules != nullptr && rules->kind == Node::Kind::list) {
-            for (const auto& node : rules->items) add_rule(document->file, node, defaults);
+            if (!defaults.is_too_much()) add_rules(document->file, *rules, defaults);
         } else if (rules != nullptr && rules->kind != Node::Kind::null) {
             file.error(rules->place,
                        fmt::format("rules must be a list of rules, not {}", rules->describe()));
@@ -166,14 +175,27 @@ public:
     }
 
 private:
-    void add_rule(const std::string& file, const Node& node, const Defaults& defaults) {
-        if (loaded_.size() == kMostRules) {
-            if (!full_) {
-                diagnostics_.error(file, node.place, fmt::format("over {} rules", kMostRules));
-            }
+    void add_rules(const std::string& file, const Node& rules, const Defaults& defaults) {
+        for (const auto& node : rules.items) {
+            if (full_) return;
+            given_.values += defaults.weight().values;
+            given_.text += defaults.weight().text;
             full_ = true;
-            return;
+            if (loaded_.size() == kMostRules) {
+                diagnostics_.error(file, node.place, fmt::format("over {} rules", kMostRules));
+            } else if (given_.values > kMostGiven || given_.text > kMostGivenText) {
+                diagnostics_.error(file, node.place,
+                                   fmt::format("defaults give more than {} values or {} MB of text "
+                                               "to the rules, up to this one",
+                                               kMostGiven, kMostGivenText / 1'000'000));
+            } else {
+                full_ = false;
+                add_rule(file, node, defaults);
+            }
         }
+    }
+
+    void add_rule(const std::string& file, const Node& node, const Defaults& defaults) {
         const auto whole = defaults.apply(node);
         loaded_.push_back(
             RuleReader{file, whole, context_, defaults.faulty(), diagnostics_}.read());
@@ -201,7 +223,8 @@ private:
     Diagnostics& diagnostics_;
     std::map<std::string, std::string> places_;
     std::vector<LoadedRule> loaded_;
-    bool full_ = false;
+    Weight given_;                                    // by defaults
+    bool full_ = false;                               // and told
     std::vector<std::vector<Inhibitor>> inhibitors_;  // of each rule, those that are rules
 };
 

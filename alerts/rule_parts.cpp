@@ -8,6 +8,7 @@
 #include <fmt/ranges.h>
 
 #include "alerts/series_key.h"
+#include "base/local_time.h"
 #include "base/text.h"
 
 namespace quotafuse::alerts {
@@ -142,32 +143,6 @@ void mark_days(Mapping& hours, const Node& node, std::array<bool, 7>& days) {
     }
 }
 
-/// "2026-01-05 09:00", with seconds or without.
-struct DateAndTime {
-    std::chrono::sys_days day;
-    std::chrono::seconds of_day;
-};
-std::optional<DateAndTime> parse_date_and_time(std::string_view text) {
-    const bool has_seconds = text.size() == 19 && text[16] == ':';
-    if (text.size() != 16 && !has_seconds) return std::nullopt;
-    if (text[4] != '-' || text[7] != '-' || text[10] != ' ') return std::nullopt;
-    const auto year = whole_number(text.substr(0, 4));
-    const auto month = whole_number(text.substr(5, 2));
-    const auto day = whole_number(text.substr(8, 2));
-    const auto minutes = time_of_day(text.substr(11, 5));
-    const auto seconds = has_seconds ? whole_number(text.substr(17, 2)) : 0;
-    if (!year || !month || !day || !minutes || !seconds) return std::nullopt;
-    if (*year < 1970 || *month < 1 || *day < 1 || *seconds < 0 || *seconds > 59)
-        return std::nullopt;
-    if (*minutes == kMinutesOfDay) return std::nullopt;
-    const std::chrono::year_month_day date{std::chrono::year{static_cast<int>(*year)},
-                                           std::chrono::month{static_cast<unsigned>(*month)},
-                                           std::chrono::day{static_cast<unsigned>(*day)}};
-    if (!date.ok()) return std::nullopt;
-    return DateAndTime{std::chrono::sys_days{date},
-                       std::chrono::minutes{*minutes} + std::chrono::seconds{*seconds}};
-}
-
 std::optional<Frame> read_fixed(Mapping& rule, const Node& node, const base::TimeZone& zone) {
     Mapping map{rule.file(), node, "window", rule.diagnostics()};
     map.require("from");
@@ -207,21 +182,16 @@ std::optional<base::Second> read_local_time(Mapping& map, std::string_view key,
                                             const base::TimeZone& zone) {
     const auto* const node = map.find(key);
     if (node == nullptr) return std::nullopt;
-    const auto time = node->kind == Node::Kind::scalar ? parse_date_and_time(node->text)
-                                                       : std::optional<DateAndTime>{};
+    // A date alone would leave open whether its day counts.
+    const bool has_time =
+        node->kind == Node::Kind::scalar && node->text.find(':') != std::string::npos;
+    const auto time = has_time ? base::parse_local_time(node->text, zone) : std::nullopt;
     if (!time) {
         map.error(node->place, fmt::format("{} must be a local time such as \"2026-01-05 09:00\", "
                                            "not {}",
                                            key, node->describe()));
-        return std::nullopt;
     }
-    // Noon in London is the same day nearly everywhere; where it is not, the difference is counted.
-    const auto noon = time->day + std::chrono::hours{12};
-    const auto there = zone.local(noon);
-    const std::chrono::sys_days local_day{std::chrono::year{there.year} /
-                                          static_cast<int>(there.month) /
-                                          static_cast<int>(there.day)};
-    return zone.at(noon, static_cast<int>((time->day - local_day).count()), time->of_day);
+    return time;
 }
 
 std::optional<Frame> read_window(Mapping& rule, const base::TimeZone& zone) {

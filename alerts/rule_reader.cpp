@@ -1,6 +1,7 @@
 #include "alerts/rule_reader.h"
 
 #include <algorithm>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -9,6 +10,7 @@
 #include "alerts/self_alerts.h"
 #include "alerts/summary.h"
 #include "base/duration.h"
+#include "base/text.h"
 
 namespace quotafuse::alerts {
 namespace {
@@ -20,6 +22,8 @@ using namespace std::chrono_literals;
 constexpr std::chrono::hours kDay{24};
 constexpr std::int64_t kDefaultForRatios = 20;
 constexpr std::size_t kMostInhibitors = 100;
+constexpr std::size_t kLongestSummary = 1'000;  // bytes
+constexpr std::size_t kLongestVariable = 60;    // bytes, in a message
 
 bool is_rule_name(std::string_view name) {
     const auto fits = [](char c) {
@@ -51,7 +55,7 @@ LoadedRule RuleReader::read() {
     finish_gauge();
     check_rule(rule_, read_, context_,
                [this](std::string_view key, std::string text) { fault(key, std::move(text)); });
-    check_summary();
+    check_variables();
     auto tests = read_tests(map_, rule_);
     map_.refuse_unknown();
     if (context_.gateway && rule_.gateway && *rule_.gateway != *context_.gateway) {
@@ -86,7 +90,7 @@ void RuleReader::need_limit() {
 void RuleReader::read_keys() {
     read_name();
     rule_.enabled = map_.boolean("enabled").value_or(true);
-    map_.text("summary");
+    read_summary();
     if (const auto level = map_.choice("severity", {"info", "warning", "critical"})) {
         rule_.severity = static_cast<Severity>(*level);
     }
@@ -120,6 +124,17 @@ void RuleReader::read_name() {
         fault("name", fmt::format("{} is the name of a built-in alert", *name));
     }
     rule_.name = *name;
+}
+
+void RuleReader::read_summary() {
+    auto text = map_.text("summary");
+    if (!text) return;
+    if (text->size() > kLongestSummary) {
+        fault("summary", fmt::format("summary must have at most {} bytes, not {}", kLongestSummary,
+                                     text->size()));
+        return;
+    }
+    rule_.summary = std::move(*text);
 }
 
 void RuleReader::read_metric() {
@@ -254,20 +269,29 @@ void RuleReader::finish_gauge() {
     }
 }
 
-void RuleReader::check_summary() {
-    const auto* const node = node_.find("summary");
-    if (node == nullptr || node->kind != Node::Kind::scalar) return;
-    rule_.summary = node->text;
+void RuleReader::refuse_strange_variables() {
+    auto known = dimension_names();
+    known.insert(known.end(), {"value", "rule", "window", "threshold", "now", "base"});
+    refuse_variables(known);
+}
+
+void RuleReader::check_variables() {
     std::vector<std::string_view> known{"value", "rule", "window", "threshold"};
     if (rule_.compare_to != Comparison::none) {
         known.emplace_back("now");
         known.emplace_back("base");
     }
     for (const auto dimension : rule_.by) known.push_back(dimension_name(dimension));
+    refuse_variables(known);
+}
+
+void RuleReader::refuse_variables(const std::vector<std::string_view>& known) {
+    std::set<std::string> told;
     for (const auto& variable : variables_of(rule_.summary)) {
-        if (contains(known, variable)) continue;
-        fault("summary",
-              fmt::format("unknown variable {{{{{}}}}}{}", variable, suggest(variable, known)));
+        if (contains(known, variable) || !told.insert(variable).second) continue;
+        fault("summary", fmt::format("unknown variable {{{{{}}}}}{}",
+                                     base::cut_bytes(base::valid_utf8(variable), kLongestVariable),
+                                     suggest(variable, known)));
     }
 }
 

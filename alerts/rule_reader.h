@@ -36,6 +36,8 @@ public:
     LoadedRule read();
     /// Each key by itself, for the defaults of a file.
     void read_keys();
+    /// Variables of the summary that no rule has; which of the others it has is known in read().
+    void refuse_strange_variables();
     void refuse_unknown() { map_.refuse_unknown(); }
 
 private:
@@ -44,6 +46,7 @@ private:
     void need(std::string_view key);
     void need_limit();
     void read_name();
+    void read_summary();
     void read_metric();
     void read_gateway();
     std::optional<double> limit(std::string_view key);
@@ -55,7 +58,8 @@ private:
     void read_inhibitors();
     void read_notify();
     void finish_gauge();
-    void check_summary();
+    void check_variables();
+    void refuse_variables(const std::vector<std::string_view>& known);
 
     base::yaml::Mapping map_;
     const base::yaml::Node& node_;

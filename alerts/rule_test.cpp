@@ -307,14 +307,11 @@ void TestRun::check(const RuleTest::Expectation& expectation, base::Second t) {
     const auto& rule = rules_.front();
     const auto key = key_of(expectation);
     const auto names = engine_.names().name(key, rule.by);
-    const auto is_it = [&](const auto& one) { return one.rule == rule.name && one.key == names; };
-    const auto view = engine_.overview();
-    const auto alert = std::find_if(view.alerts.begin(), view.alerts.end(), is_it);
     const auto reading = meter_->read(key, t);
     const auto told = notices_.find(names);
     TestDifference got;
     got.expected = expectation;
-    got.phase = alert == view.alerts.end() ? Phase::inactive : alert->phase;
+    got.phase = engine_.phase_of(rule.name, key);
     got.value = reading.value;
     got.notices = told == notices_.end() ? 0 : told->second;
     got.evaluation = evaluation_of(names, reading, got.phase);

@@ -59,10 +59,12 @@ public:
         test_.name = map_.text("name").value_or("");
         read_starts();
         objects_.read(map_, test_);
+        if (const auto* const rows = map_.find("rows")) test_.rows.reserve(rows->items.size());
         each("rows", [&](const Node& node) { read_rows(node); });
         each("gauges", [&](const Node& node) { read_gauge(node); });
         map_.require("expect");
         each("expect", [&](const Node& node) { read_expectation(node); });
+        refuse_no_expectation();
         map_.refuse_unknown();
         return std::move(test_);
     }
@@ -90,6 +92,7 @@ private:
     void read_gauge(const Node& node);
     void check_object(Mapping& map, const Node& metric, const Node& object);
     void read_expectation(const Node& node);
+    void refuse_no_expectation();
     void read_key(Mapping& map, RuleTest::Expectation& expectation);
 
     Mapping map_;
@@ -128,7 +131,8 @@ void TestReader::read_rows(const Node& node) {
     read_quota(map, rows.entry);
     read_times(map, rows.entry);
     map.refuse_unknown();
-    test_.rows.push_back(std::move(rows));
+    // With a fault nothing of the file is used, and these are large.
+    if (map_.diagnostics().ok()) test_.rows.push_back(std::move(rows));
 }
 
 void TestReader::read_who(Mapping& map, sync::LogEntry& entry) {
@@ -248,7 +252,7 @@ void TestReader::read_gauge(const Node& node) {
     const auto* const object = map.require("object");
     if (metric) gauge.name = known[*metric];
     if (object != nullptr && metric) check_object(map, *map.find("metric"), *object);
-    if (object != nullptr) gauge.object = object->text;
+    if (object != nullptr) gauge.object = base::valid_utf8(object->text);
     const auto* const value = map.require("value");
     if (value != nullptr && value->kind != Node::Kind::null) gauge.value = map.number("value");
     map.refuse_unknown();
@@ -287,6 +291,13 @@ void TestReader::read_expectation(const Node& node) {
     }
     map.refuse_unknown();
     test_.expect.push_back(std::move(expectation));
+}
+
+/// Such a test could not fail.
+void TestReader::refuse_no_expectation() {
+    const auto* const node = map_.find("expect");
+    if (node == nullptr || node->kind != Node::Kind::list || !node->items.empty()) return;
+    map_.error(node->place, "expect is an empty list: a test that expects nothing proves nothing");
 }
 
 /// Names each dimension of `by`, and no other.

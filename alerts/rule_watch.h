@@ -66,6 +66,13 @@ public:
     /// Decides about a second that the meter can tell of, and adds to `step` what came of it.
     /// Nothing happens while the meter warms up or is in error.
     void evaluate(const Moment& moment, Step& step);
+    /// The window that alone says when there is something to evaluate (see
+    /// Meter::decisive_window()), while nothing is kept of any series; else null.
+    const Window* rests_on() const;
+    /// It is not evaluated after t until wake(), because it rests.
+    void sleep(base::Second t) { asleep_since_ = t; }
+    /// Nothing was to be evaluated up to t.
+    void wake(base::Second t);
     /// The gateway's objects have changed: every series is due, those at rest too.
     void look_at_all();
 
@@ -83,9 +90,17 @@ public:
         bool silenced = false;
         bool inhibited = false;
     };
-    /// Series that are pending or firing, firing ones first, then by when they began.
-    std::vector<Alert> alerts() const;
-    RuleReport report() const;
+    struct Alerts {
+        std::vector<Alert> shown;
+        std::size_t more = 0;     // that are not
+        std::size_t pending = 0;  // shown or not
+    };
+    /// Series that are pending or firing, at most max_series of them: the largest, and firing ones
+    /// before others. By phase, firing ones first, then by when they began.
+    Alerts alerts() const;
+    Phase phase_of(const SeriesKey& key) const;
+    /// `now`: the last evaluated second of the engine.
+    RuleReport report(base::Second now) const;
 
     std::size_t firing() const { return firing_; }
     std::size_t pending() const;
@@ -139,6 +154,8 @@ private:
     void note(const SeriesKey& key, const Facts& facts, const AlertState& former,
               const Decision& decision, Step& step) const;
     void hand_over(std::vector<Notice> notices, Step& step) const;
+    using Entry = std::pair<const SeriesKey*, const Series*>;
+    bool is_larger(const Entry& a, const Entry& b) const;
     void show_nearest(std::vector<Evaluation>& evaluations) const;
 
     const Rule& rule_;
@@ -150,6 +167,7 @@ private:
     const std::chrono::seconds delay_;
     const Meter::Known known_;
     bool looked_ = false;
+    std::optional<base::Second> asleep_since_;
     std::unordered_map<SeriesKey, Series, SeriesKeyHash> series_;
     std::set<SeriesKey> restless_;                      // not at rest: looked at in every second
     std::set<std::pair<base::Second, SeriesKey>> due_;  // to be looked at then

@@ -5,7 +5,7 @@
 #include "alerts/rule_watch.h"
 #include "alerts/window.h"
 
-// How much of a rule's time is known, and when it is over.
+// How much of a rule's time is known, when it is over, and when there is nothing to evaluate in it.
 namespace quotafuse::alerts {
 
 bool RuleWatch::has_history(const Series& series, base::Second t) const {
@@ -44,7 +44,11 @@ void RuleWatch::note_kept(const Moment& moment) {
 void RuleWatch::note_size(base::Second t) {
     const auto wait = retry_after(rule_.window);
     const bool is_over = too_many_until_ && (t >= *too_many_until_ || *too_many_until_ - t > wait);
-    if (is_over) too_many_until_.reset();
+    if (is_over) {
+        // One evaluation, which ends what is over: none of that could be let go of.
+        too_many_until_.reset();
+        return;
+    }
     if (too_many_until_ || std::max(series_.size(), meter_->remembered()) <= kMostSeries) return;
     too_many_until_ = t + wait;
     let_go_of_resting();
@@ -70,6 +74,20 @@ void RuleWatch::let_go_of_resting() {
     for (const auto& [key, series] : series_) {
         if (series.newest) meter_->recall(key, *series.newest);
     }
+}
+
+const Window* RuleWatch::rests_on() const {
+    const bool keeps_nothing = looked_ && series_.empty() && restless_.empty() && due_.empty() &&
+                               digests_.empty() && inhibitions_.empty();
+    const bool is_judged = !too_many_until_ && rule_.window.kind != Frame::Kind::fixed;
+    return keeps_nothing && is_judged ? meter_->decisive_window() : nullptr;
+}
+
+void RuleWatch::wake(base::Second t) {
+    if (!asleep_since_) return;
+    log_.add_quiet(t, (t - *asleep_since_).count());
+    meter_->pass_over(t);
+    asleep_since_.reset();
 }
 
 std::string RuleWatch::error() const {

@@ -1,24 +1,58 @@
 #include <algorithm>
 #include <iterator>
+#include <tuple>
 
 #include "alerts/rule_watch.h"
 
 // What people are shown of a rule at work; none of it changes what is decided.
 namespace quotafuse::alerts {
 
-std::vector<RuleWatch::Alert> RuleWatch::alerts() const {
-    std::vector<Alert> alerts;
+bool RuleWatch::is_larger(const Entry& a, const Entry& b) const {
+    const auto place = [&](const Entry& one) {
+        const auto& [key, series] = one;
+        const auto value = series->value.value_or(0);
+        return std::tuple{series->state.phase != Phase::firing, !series->value,
+                          rule_.below ? value : -value};
+    };
+    return std::tuple{place(a), *a.first} < std::tuple{place(b), *b.first};
+}
+
+/// A rule on addresses may fire for a hundred thousand, and this is asked for every second.
+RuleWatch::Alerts RuleWatch::alerts() const {
+    Alerts all;
+    std::vector<Entry> largest;  // a heap: the least of them is at its front
+    const auto is_larger = [&](const Entry& a, const Entry& b) { return this->is_larger(a, b); };
     for (const auto& key : restless_) {
         const auto& series = series_.at(key);
         if (series.state.phase == Phase::inactive) continue;
-        alerts.push_back({names_.name(key, rule_.by, series.names), series.state, series.value,
-                          series.silenced, series.inhibited});
+        if (series.state.phase == Phase::pending) ++all.pending;
+        const Entry entry{&key, &series};
+        if (largest.size() == rule_.max_series) {
+            ++all.more;
+            if (!is_larger(entry, largest.front())) continue;
+            std::ranges::pop_heap(largest, is_larger);
+            largest.pop_back();
+        }
+        largest.push_back(entry);
+        std::ranges::push_heap(largest, is_larger);
     }
-    std::ranges::stable_sort(alerts, [](const Alert& a, const Alert& b) {
-        if (a.state.phase != b.state.phase) return a.state.phase > b.state.phase;
-        return a.state.since < b.state.since;
+    std::ranges::sort(largest, [](const Entry& a, const Entry& b) {
+        const auto place = [](const Entry& one) {
+            const auto& state = one.second->state;
+            return std::tuple{state.phase != Phase::firing, state.since, *one.first};
+        };
+        return place(a) < place(b);
     });
-    return alerts;
+    for (const auto& [key, series] : largest) {
+        all.shown.push_back({names_.name(*key, rule_.by, series->names), series->state,
+                             series->value, series->silenced, series->inhibited});
+    }
+    return all;
+}
+
+Phase RuleWatch::phase_of(const SeriesKey& key) const {
+    const auto series = series_.find(key);
+    return series == series_.end() ? Phase::inactive : series->second.state.phase;
 }
 
 std::size_t RuleWatch::pending() const {
@@ -35,7 +69,7 @@ std::vector<SeriesKey> RuleWatch::firing_keys() const {
     return keys;
 }
 
-RuleReport RuleWatch::report() const {
+RuleReport RuleWatch::report(base::Second now) const {
     RuleReport report;
     report.rule = rule_.name;
     report.error = error();
@@ -43,7 +77,9 @@ RuleReport RuleWatch::report() const {
     report.series = series_.size();
     report.firing = firing_;
     report.pending = pending();
-    report.evaluations = log_.read(names_, rule_.by);
+    auto log = log_;
+    if (asleep_since_) log.add_quiet(now, (now - *asleep_since_).count());
+    report.evaluations = log.read(names_, rule_.by);
     if (report.error.empty() && report.warmed_up == 1) show_nearest(report.evaluations);
     return report;
 }

@@ -135,6 +135,11 @@ SeriesRecord read_series(SQLite::Statement& query) {
     return record;
 }
 
+bool is_known(const AlertState& state) {
+    return state.phase >= Phase::inactive && state.phase <= Phase::firing &&
+           state.ending >= Ending::recovered && state.ending <= Ending::new_period;
+}
+
 void write_series(SQLite::Statement& put, const SeriesRecord& record) {
     const auto& state = record.state;
     Binder{put}
@@ -262,7 +267,10 @@ SavedState load_state(SQLite::Database& db) {
             static_cast<std::uint64_t>(rules.getColumn(1).getInt64());
     }
     SQLite::Statement series{db, std::string{"SELECT "} + kColumns + " FROM alert_state"};
-    while (series.executeStep()) saved.series.push_back(read_series(series));
+    while (series.executeStep()) {
+        auto record = read_series(series);
+        (is_known(record.state) ? saved.series : saved.unreadable).push_back(std::move(record));
+    }
     saved.digests = read_digests(db);
     return saved;
 }
@@ -281,6 +289,10 @@ void save_state(base::Database& database, const Step& step) {
     write_rules(db, step.rules);
     write_digests(db, step.digests);
     write_events(db, step.events);
+    for (const auto& jump : step.jumps) {
+        const auto from = std::to_string(base::unix_seconds(jump.from));
+        save_event(database, {EngineEvent::Kind::jumped, jump.to, from});
+    }
     if (step.time == base::Second{}) return;
     SQLite::Statement time{db, "INSERT OR REPLACE INTO engine_state VALUES(1, ?)"};
     Binder{time}.add(step.time);
@@ -308,25 +320,6 @@ void save_windows(base::Database& database, const std::vector<WindowRecord>& win
         put.exec();
         put.reset();
     }
-}
-
-void save_event(base::Database& database, const EngineEvent& event) {
-    SQLite::Statement put{database.handle(),
-                          "INSERT INTO engine_event(at, kind, detail) VALUES(?, ?, ?)"};
-    Binder{put}.add(event.at).add(static_cast<int>(event.kind)).add(event.detail);
-    put.exec();
-}
-
-std::vector<EngineEvent> load_events(SQLite::Database& db, base::Second since) {
-    std::vector<EngineEvent> events;
-    SQLite::Statement query{
-        db, "SELECT kind, at, detail FROM engine_event WHERE at >= ? ORDER BY at, id"};
-    Binder{query}.add(since);
-    while (query.executeStep()) {
-        events.push_back({static_cast<EngineEvent::Kind>(query.getColumn(0).getInt()),
-                          second_at(query, 1), query.getColumn(2).getString()});
-    }
-    return events;
 }
 
 std::vector<Silence> load_silences(SQLite::Database& db, base::Second now) {

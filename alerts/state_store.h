@@ -20,6 +20,7 @@ struct SavedState {
     std::vector<SeriesRecord> series;
     std::map<std::string, std::uint64_t> looked;  // rule → fingerprint at its first look
     std::vector<DigestRecord> digests;
+    std::vector<SeriesRecord> unreadable;  // of a damaged file: no version wrote such a state
 };
 
 SavedState load_state(SQLite::Database& database);
@@ -42,13 +43,17 @@ void save_windows(base::Database& database, const std::vector<WindowRecord>& win
 /// What the daemon did that replay must know of; silences tell it themselves.
 struct EngineEvent {
     /// `late`: seconds that were evaluated late, or put on record late: they asked for no action.
-    enum class Kind { started = 0, stopped = 1, reloaded = 2, late = 5 };
+    /// `jumped`: see Jump; save_state() writes it.
+    enum class Kind { started = 0, stopped = 1, reloaded = 2, late = 5, jumped = 6 };
     Kind kind = Kind::started;
     base::Second at{};   // engine time; late: the first of the seconds
-    std::string detail;  // late: the last of the seconds. started, reloaded: empty, or the engine
-                         // time of before, where the engine did not go on from there
+    std::string detail;  // late: the last of the seconds. jumped: the engine time of before, in
+                         // unix seconds. started, reloaded: the same, where the engine did not go
+                         // on from there; else empty
 };
 void save_event(base::Database& database, const EngineEvent& event);
+/// The other second that `detail` names; empty where it names none.
+std::optional<base::Second> second_of(const EngineEvent& event);
 /// Those at t ≥ since, oldest first, in a second in the order in which they were saved.
 std::vector<EngineEvent> load_events(SQLite::Database& database, base::Second since);
 

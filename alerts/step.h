@@ -54,6 +54,13 @@ struct Event {
     std::optional<double> value;
 };
 
+/// The engine did not go on with the next second: an outage was longer than what it makes up for,
+/// or the clock was set back.
+struct Jump {
+    base::Second from{};  // the last second that was evaluated
+    base::Second to{};    // it goes on with the one after this
+};
+
 /// What the evaluation of one or more seconds changed: to be saved whole and in one transaction
 /// with what follows from its notices. Can be saved again after a failure.
 struct Step {
@@ -61,6 +68,7 @@ struct Step {
     /// have none: the stored one stays.
     base::Second time{};
     bool changes_state = false;
+    std::vector<Jump> jumps;
     std::vector<std::string> dropped_rules;  // no longer there, or changed: their state is void
     std::vector<SeriesRecord> series;
     std::vector<RuleRecord> rules;

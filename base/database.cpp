@@ -1,7 +1,11 @@
 #include "base/database.h"
 
+#include <filesystem>
+
 #include <fmt/format.h>
 #include <sqlite3.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/failure.h"
 
@@ -23,9 +27,26 @@ std::string mark(int value) {
     return fmt::format("PRAGMA user_version = {}", value);
 }
 
+/// Of links only those of root and of this user are followed: whoever may write to the folder must
+/// not lead root to other files.
 SQLite::Database open(const std::string& path, int flags) {
+    struct stat file {};
+    const bool is_link = ::lstat(path.c_str(), &file) == 0 && S_ISLNK(file.st_mode);
+    if (is_link && file.st_uid != 0 && file.st_uid != ::geteuid()) {
+        throw Failure(
+            ExitCode::io_error,
+            fmt::format("store {}: it is a link of another user, which is not followed", path));
+    }
+    auto name = path;
+    std::error_code none;  // no such folder: SQLite says so
+    const auto folder =
+        std::filesystem::canonical(std::filesystem::absolute(path).parent_path(), none);
+    if (!is_link && !none) {
+        name = folder / std::filesystem::path{path}.filename();
+        flags |= SQLITE_OPEN_NOFOLLOW;  // nor what is put there meanwhile
+    }
     try {
-        SQLite::Database db{path, flags, kBusyTimeoutMs};
+        SQLite::Database db{name, flags, kBusyTimeoutMs};
         db.exec("PRAGMA schema_version");  // the first real read: tells a file that is no database
         return db;
     } catch (const SQLite::Exception& e) {
@@ -33,13 +54,13 @@ SQLite::Database open(const std::string& path, int flags) {
     }
 }
 
-/// A reader that is in the way only puts it off.
-void copy_journal(sqlite3* db) {
-    sqlite3_wal_checkpoint_v2(db, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+int copy_journal(sqlite3* db) {
+    return sqlite3_wal_checkpoint_v2(db, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
 }
 
 int note_commit(void* journal_pages, sqlite3* db, const char*, int pages) {
     *static_cast<int*>(journal_pages) = pages;
+    // The commit stands, whatever comes of it: keep_journal_short() tries it again and tells.
     if (pages >= kTooManyPages) copy_journal(db);
     return SQLITE_OK;
 }
@@ -124,7 +145,11 @@ void Database::set_durable(bool durable) {
 
 void Database::keep_journal_short() {
     if (journal_pages_ < kManyPages) return;
-    copy_journal(db_.getHandle());
+    const auto result = copy_journal(db_.getHandle());
+    // A reader that is in the way only puts it off.
+    if (result != SQLITE_OK && result != SQLITE_BUSY && result != SQLITE_LOCKED) {
+        throw SQLite::Exception{db_.getHandle(), result};
+    }
     journal_pages_ = 0;
 }
 

@@ -54,7 +54,8 @@ public:
 
     /// Copies the journal into the file where it has grown by some MB: work for a moment in which
     /// nobody waits, which a commit would otherwise do now and then. Commits do it themselves where
-    /// this was not called for long.
+    /// this was not called for long. Throws SQLite::Exception when the file cannot be written (a
+    /// full disk); nothing is lost by that, and the next call tries again.
     void keep_journal_short();
 
 private:

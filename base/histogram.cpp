@@ -31,6 +31,9 @@ public:
         for (int bucket = 0; highest_.empty() || highest_.back() < kMost; ++bucket) {
             highest_.push_back(highest_of(bucket));
         }
+        for (std::size_t bucket = 0; bucket < highest_.size(); ++bucket) {
+            middle_.push_back(middle_of(static_cast<int>(bucket)));
+        }
         for (std::size_t width = 0; width < first_.size(); ++width) {
             const auto least = width == 0 ? 0 : std::int64_t{1} << (width - 1);
             first_[width] = compute_bucket(least);
@@ -45,7 +48,13 @@ public:
         return bucket;
     }
 
+    /// What is told for all values of a bucket.
+    double value_of(int bucket) const { return middle_[static_cast<std::size_t>(bucket)]; }
+
 private:
+    static double middle_of(int bucket) {
+        return bucket == 0 ? 0 : std::pow(kGrowth, bucket - 1) * 2 / (kGrowth + 1);
+    }
     /// The highest value whose bucket is this one or a lower one.
     static std::int64_t highest_of(int bucket) {
         std::int64_t within = 0;
@@ -63,16 +72,21 @@ private:
     }
 
     std::vector<std::int64_t> highest_;  // by bucket
+    std::vector<double> middle_;         // by bucket
     std::array<int, 64> first_{};        // by bit width: the bucket of the least value of it
 };
 
-int bucket_of(std::int64_t value) {
+const Bounds& bounds() {
     static const Bounds kBounds;
-    return kBounds.bucket_of(value);
+    return kBounds;
+}
+
+int bucket_of(std::int64_t value) {
+    return bounds().bucket_of(value);
 }
 
 double value_of(int bucket) {
-    return bucket == 0 ? 0 : std::pow(kGrowth, bucket - 1) * 2 / (kGrowth + 1);
+    return bounds().value_of(bucket);
 }
 
 }  // namespace

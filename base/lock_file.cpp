@@ -9,7 +9,6 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "base/failure.h"
 #include "base/text.h"
 
 namespace quotafuse::base {
@@ -25,16 +24,18 @@ std::string read_holder(int fd) {
 }  // namespace
 
 LockFile::LockFile(const std::string& path)
-    : fd_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640)) {
+    : fd_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640)) {
     if (fd_ < 0) {
-        throw Failure(ExitCode::io_error, fmt::format("{}: {}", path, std::strerror(errno)));
+        throw Failure(ExitCode::io_error,
+                      fmt::format("{}: {}", path,
+                                  errno == ELOOP ? "it is a link, which is not followed"
+                                                 : std::strerror(errno)));
     }
     if (::flock(fd_, LOCK_EX | LOCK_NB) != 0) {
         const auto holder = read_holder(fd_);
         ::close(fd_);
-        throw Failure(ExitCode::unavailable,
-                      fmt::format("{} is held by another quotafuse (pid {}); stop that one first",
-                                  path, holder));
+        throw LockHeld(fmt::format("{} is held by another quotafuse (pid {}); stop that one first",
+                                   path, holder));
     }
     const auto pid = fmt::format("{}\n", ::getpid());
     if (::ftruncate(fd_, 0) != 0 ||

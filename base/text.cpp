@@ -157,9 +157,13 @@ bool glob_match(std::string_view pattern, std::string_view text) {
 }
 
 std::string_view nearest(std::string_view word, const std::vector<std::string_view>& known) {
+    constexpr std::size_t kLongest = 64;
     std::string_view best;
     std::size_t best_distance = 4;
+    if (word.size() > kLongest) return best;
     for (const auto candidate : known) {
+        const auto [shorter, longer] = std::minmax({word.size(), candidate.size()});
+        if (longer - shorter >= best_distance) continue;
         const auto distance = edit_distance(word, candidate);
         if (distance < best_distance && 2 * distance < std::max(word.size(), candidate.size())) {
             best = candidate;

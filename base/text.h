@@ -32,6 +32,7 @@ inline bool is_glob(std::string_view text) {
 }
 
 /// The known word nearest to `word` (edit distance ≤ 3 and less than half its length), or empty.
+/// For a word of over 64 bytes, which is no slip of the pen, it is not looked for.
 std::string_view nearest(std::string_view word, const std::vector<std::string_view>& known);
 
 }  // namespace quotafuse::base

@@ -1,34 +1,36 @@
 #include "base/yaml.h"
 
-#include <algorithm>
-#include <filesystem>
-#include <fstream>
+#include <cerrno>
+#include <cstring>
 #include <map>
 #include <sstream>
 #include <unordered_map>
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/exceptions.h>
 #include <yaml-cpp/parser.h>
 
+#include "base/failure.h"
 #include "base/text.h"
 
 namespace quotafuse::base::yaml {
 namespace {
 
 constexpr std::size_t kMostNodes = 100'000;
+constexpr std::size_t kMostText = 4'000'000;  // bytes
 constexpr std::size_t kDeepest = 100;
+/// Of the characters that make yaml-cpp's tokens: it holds those of a whole [ … ] before it hands
+/// on the first. A value takes one of them; texts may have some, too.
+constexpr std::size_t kMostMarks = kMostNodes / 2 * 3;
+constexpr std::size_t kMostInFile = 1'000'000;  // bytes
+constexpr std::size_t kLongestKey = 60;         // bytes, in a message
 
 Place place_of(const YAML::Mark& mark) {
     return {mark.line + 1, mark.column + 1};
-}
-
-std::size_t count_nodes(const Node& node) {
-    std::size_t count = 1;
-    for (const auto& item : node.items) count += count_nodes(item);
-    for (const auto& member : node.members) count += count_nodes(member.value);
-    return count;
 }
 
 /// Thrown to leave yaml-cpp's parser early; never leaves this file.
@@ -49,16 +51,16 @@ public:
     void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
         const auto target = anchors_.find(anchor);
         if (target == anchors_.end()) fail(place_of(mark), "this alias refers to itself");
-        auto copy = target->second;
-        nodes_ += count_nodes(copy);
-        limit(place_of(mark));
-        add(std::move(copy), 0);
+        count_copy(target->second, place_of(mark));
+        add(target->second, 0);
     }
     void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                   const std::string& value) override {
         auto node = make(Node::Kind::scalar, mark);
         node.quoted = tag == "!";
         node.text = value;
+        weight_.text += value.size();
+        limit(node.place);
         if (!node.quoted && (value == "~" || value == "null")) node.kind = Node::Kind::null;
         add(std::move(node), anchor);
     }
@@ -95,16 +97,26 @@ private:
     }
 
     void limit(Place place) {
-        if (nodes_ > kMostNodes) {
+        if (weight_.values > kMostNodes) {
             fail(place, fmt::format("more than {} values, aliases expanded", kMostNodes));
         }
+        if (weight_.text > kMostText) {
+            fail(place,
+                 fmt::format("more than {} MB of text, aliases expanded", kMostText / 1'000'000));
+        }
+    }
+
+    /// Before it is made: a copy that is too much must not even be tried.
+    void count_copy(const Node& node, Place place) {
+        weight_.add(node);
+        limit(place);
     }
 
     Node make(Node::Kind kind, const YAML::Mark& mark) {
         Node node;
         node.kind = kind;
         node.place = place_of(mark);
-        ++nodes_;
+        ++weight_.values;
         limit(node.place);
         return node;
     }
@@ -122,9 +134,8 @@ private:
 
     void add(Node node, YAML::anchor_t anchor) {
         if (anchor != 0) {
-            nodes_ += count_nodes(node) -
-                      1;  // nested anchors copy what is inside of them again and again
-            limit(node.place);
+            // Nested anchors copy what is inside of them again and again.
+            count_copy(node, node.place);
             anchors_[anchor] = node;
         }
         if (open_.empty()) {
@@ -157,7 +168,8 @@ private:
         } else {
             diagnostics_.error(
                 file_, map.key_place,
-                fmt::format("duplicate key '{}', first on line {}", map.key, former->second.line));
+                fmt::format("duplicate key '{}', first on line {}",
+                            cut_bytes(valid_utf8(map.key), kLongestKey), former->second.line));
         }
     }
 
@@ -167,7 +179,7 @@ private:
             if (merge.value.kind == Node::Kind::map) {
                 merge_one(map, merge.value);
             } else if (merge.value.kind == Node::Kind::list) {
-                for (const auto& item : merge.value.items) {
+                for (auto& item : merge.value.items) {
                     if (item.kind != Node::Kind::map) fail(item.place, "<< takes maps only");
                     merge_one(map, item);
                 }
@@ -177,10 +189,11 @@ private:
         }
     }
 
-    void merge_one(Node& map, const Node& from) {
-        for (const auto& member : from.members) {
+    /// What is merged was copied, and counted, where its alias was expanded.
+    void merge_one(Node& map, Node& from) {
+        for (auto& member : from.members) {
             const bool fresh = open_.back().keys.emplace(member.key, member.key_place).second;
-            if (fresh) map.members.push_back(member);
+            if (fresh) map.members.push_back(std::move(member));
         }
     }
 
@@ -189,8 +202,51 @@ private:
     Node root_;
     std::vector<Open> open_;
     std::map<YAML::anchor_t, Node> anchors_;
-    std::size_t nodes_ = 0;
+    Weight weight_;  // of all that was read and copied
 };
+
+/// Where there is one mark too many.
+std::optional<Place> end_of_marks(std::string_view text) {
+    constexpr std::string_view kMarks = "[{,:?";
+    Place place;
+    std::size_t marks = 0;
+    for (const char c : text) {
+        if (kMarks.find(c) != kMarks.npos && ++marks > kMostMarks) return place;
+        place = c == '\n' ? Place{place.line + 1, 1} : Place{place.line, place.column + 1};
+    }
+    return std::nullopt;
+}
+
+/// Closes at the end.
+struct OpenFile {
+    explicit OpenFile(const std::string& file)
+        // A FIFO must not make us wait for its writer.
+        : descriptor(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {}
+    OpenFile(const OpenFile&) = delete;
+    OpenFile& operator=(const OpenFile&) = delete;
+    ~OpenFile() {
+        if (descriptor >= 0) ::close(descriptor);
+    }
+    int descriptor;
+};
+
+/// Up to one byte more than a file may have. Throws Failure when the file cannot be read through.
+std::string read_through(const std::string& file, int descriptor) {
+    std::string text(kMostInFile + 1, '\0');
+    std::size_t size = 0;
+    while (size < text.size()) {
+        const auto got = ::read(descriptor, text.data() + size, text.size() - size);
+        if (got == 0) break;
+        if (got > 0) {
+            size += static_cast<std::size_t>(got);
+        } else if (errno != EINTR) {
+            throw Failure(ExitCode::io_error,
+                          fmt::format("{}: cannot be read: {}", file, std::strerror(errno)));
+        }
+    }
+    text.resize(size);
+    return text;
+}
 
 }  // namespace
 
@@ -216,45 +272,23 @@ std::string Node::describe() const {
     std::abort();
 }
 
-void Diagnostics::error(const std::string& file, Place place, std::string text) {
-    faults_.push_back({file_index(file), place, false, false, std::move(text)});
-    ++errors_;
-}
-
-void Diagnostics::error(const std::string& file, std::string text) {
-    faults_.push_back({file_index(file), {0, 0}, true, false, std::move(text)});
-    ++errors_;
-}
-
-void Diagnostics::warning(const std::string& file, Place place, std::string text) {
-    faults_.push_back({file_index(file), place, false, true, std::move(text)});
-}
-
-std::size_t Diagnostics::file_index(const std::string& file) {
-    const auto at = std::find(files_.begin(), files_.end(), file);
-    if (at != files_.end()) return static_cast<std::size_t>(at - files_.begin());
-    files_.push_back(file);
-    return files_.size() - 1;
-}
-
-std::vector<std::string> Diagnostics::lines() const {
-    auto sorted = faults_;
-    std::stable_sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) {
-        return std::tie(a.file, a.place) < std::tie(b.file, b.place);
-    });
-    std::vector<std::string> lines;
-    for (const auto& fault : sorted) {
-        const auto where = fault.whole_file ? files_[fault.file]
-                                            : fmt::format("{}:{}:{}", files_[fault.file],
-                                                          fault.place.line, fault.place.column);
-        lines.push_back(
-            fmt::format("{}: {}{}", where, fault.warning ? "warning: " : "", fault.text));
+void Weight::add(const Node& node) {
+    ++values;
+    text += node.text.size();
+    for (const auto& item : node.items) add(item);
+    for (const auto& member : node.members) {
+        text += member.key.size();
+        add(member.value);
     }
-    return lines;
 }
 
 std::optional<Document> parse(const std::string& file, const std::string& text,
                               Diagnostics& diagnostics) {
+    if (const auto place = end_of_marks(text)) {
+        diagnostics.error(file, *place,
+                          fmt::format("more than {} of the characters [ {{ , : ?", kMostMarks));
+        return std::nullopt;
+    }
     std::istringstream in{text};
     try {
         YAML::Parser parser{in};
@@ -276,15 +310,25 @@ std::optional<Document> parse(const std::string& file, const std::string& text,
 }
 
 std::optional<Document> load(const std::string& file, Diagnostics& diagnostics) {
-    std::error_code error;
-    std::ifstream in{file, std::ios::binary};
-    if (!in || std::filesystem::is_directory(file, error)) {
+    const OpenFile opened{file};
+    struct stat facts {};
+    if (opened.descriptor < 0 || ::fstat(opened.descriptor, &facts) != 0) {
         diagnostics.error(file, "cannot be read (is it there, and may this user read it?)");
         return std::nullopt;
     }
-    std::ostringstream text;
-    text << in.rdbuf();
-    return parse(file, text.str(), diagnostics);
+    if (!S_ISREG(facts.st_mode)) {
+        diagnostics.error(file,
+                          fmt::format("{}, not a file of text",
+                                      S_ISDIR(facts.st_mode) ? "a folder" : "a pipe or device"));
+        return std::nullopt;
+    }
+    const auto text = read_through(file, opened.descriptor);
+    if (text.size() > kMostInFile) {
+        diagnostics.error(
+            file, fmt::format("larger than {} MB: that cannot be meant", kMostInFile / 1'000'000));
+        return std::nullopt;
+    }
+    return parse(file, text, diagnostics);
 }
 
 }  // namespace quotafuse::base::yaml

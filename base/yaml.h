@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -39,16 +40,28 @@ struct Member {
     Node value;
 };
 
-/// Every fault found, so that all are told at once.
+/// What copies of nodes take.
+struct Weight {
+    std::size_t values = 0;
+    std::size_t text = 0;  // bytes, of keys too
+
+    /// A node and all that is in it.
+    void add(const Node& node);
+};
+
+/// The faults found, so that they are told at once: 1,000 errors and 1,000 warnings, and how many
+/// more there are. What is listed is told once for a place, and a text of over 2,000 bytes is cut.
 class Diagnostics {
 public:
     void error(const std::string& file, Place place, std::string text);
     /// A fault of a file as a whole, for example one that cannot be read.
     void error(const std::string& file, std::string text);
     void warning(const std::string& file, Place place, std::string text);
-    bool ok() const { return errors_ == 0; }
+    bool ok() const { return errors_.faults.empty(); }
+    /// Those that are not listed included.
+    std::size_t errors() const { return errors_.faults.size() + errors_.left_out; }
     /// "file:line:column: text" lines, by file in order of first fault, then by place. Warnings say
-    /// so.
+    /// so. "and 12 more errors" comes last.
     std::vector<std::string> lines() const;
 
 private:
@@ -58,11 +71,18 @@ private:
         bool whole_file;
         bool warning;
         std::string text;
+        auto operator<=>(const Fault&) const = default;
+    };
+    struct Told {
+        std::map<Fault, std::size_t> faults;  // and in which order they came
+        std::size_t left_out = 0;
     };
     std::size_t file_index(const std::string& file);
+    void tell(Fault fault, Told& told);
     std::vector<std::string> files_;
-    std::vector<Fault> faults_;
-    std::size_t errors_ = 0;
+    Told errors_;
+    Told warnings_;
+    std::size_t next_ = 0;
 };
 
 struct Document {
@@ -71,11 +91,13 @@ struct Document {
 };
 
 /// Parses exactly one document. Syntax errors, duplicate keys, a second document, keys that are no
-/// scalar, bad aliases and more than 100,000 values (an alias bomb) are told to `diagnostics`; the
-/// result is empty when the text cannot be used at all. An empty file is a null root.
+/// scalar, bad aliases, more than 100,000 values or 4 MB of text with aliases expanded (an alias
+/// bomb), and more than 150,000 of the characters [ { , : ? are told to `diagnostics`; the result
+/// is empty when the text cannot be used at all. An empty file is a null root.
 std::optional<Document> parse(const std::string& file, const std::string& text,
                               Diagnostics& diagnostics);
-/// parse() of a file's content; a file that cannot be read is a diagnostic.
+/// parse() of a regular file of at most 1 MB; one that is not there, may not be read or is
+/// something else is a diagnostic. Throws Failure (io_error) when reading it fails on the way.
 std::optional<Document> load(const std::string& file, Diagnostics& diagnostics);
 
 /// Reads the keys of one map: every reader below remembers its key as a known one, tells a wrong

@@ -15,6 +15,7 @@ namespace {
 
 // Told in full even where one of them is near what was written.
 constexpr std::size_t kFewChoices = 6;
+constexpr std::size_t kLongestKey = 60;  // bytes, in a message
 
 template <class Number>
 std::optional<Number> parse_number(std::string_view text) {
@@ -210,11 +211,12 @@ void Mapping::refuse_unknown() {
     for (const auto& member : node_.members) {
         if (std::find(known.begin(), known.end(), member.key) != known.end()) continue;
         const auto close = nearest(member.key, known);
-        error(member.key_place, close.empty()
-                                    ? fmt::format("unknown key '{}' in {}; known are {}",
-                                                  member.key, what_, fmt::join(known, ", "))
-                                    : fmt::format("unknown key '{}' in {}; did you mean '{}'?",
-                                                  member.key, what_, close));
+        const auto key = cut_bytes(valid_utf8(member.key), kLongestKey);
+        error(member.key_place,
+              close.empty()
+                  ? fmt::format("unknown key '{}' in {}; known are {}", key, what_,
+                                fmt::join(known, ", "))
+                  : fmt::format("unknown key '{}' in {}; did you mean '{}'?", key, what_, close));
     }
 }
 

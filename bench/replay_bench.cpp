@@ -5,7 +5,6 @@
 #include <ctime>
 #include <filesystem>
 #include <iostream>
-#include <random>
 #include <stdexcept>
 
 #include <fmt/format.h>
@@ -16,6 +15,7 @@
 #include "alerts/state_store.h"
 #include "base/database.h"
 #include "bench/process.h"
+#include "bench/traffic.h"
 #include "sync/history.h"
 #include "sync/store.h"
 #include "tests/support/temp_dir.h"
@@ -27,65 +27,19 @@ using namespace std::chrono_literals;
 using alerts::Dimension;
 using alerts::Metric;
 
-constexpr std::int64_t kEnd = 1'790'000'000;  // of the history
-constexpr std::int64_t kHistory = 30 * 86'400;
 constexpr int kWindows = 20;
 constexpr int kRulesOfWindow = 5;
-constexpr std::size_t kBatch = 20'000;
-
-/// 1,000 keys, some of which are far busier than others, on 40 channels and 60 models.
-sync::LogEntry make_entry(std::mt19937_64& random, std::int64_t created_at) {
-    const auto below = [&](unsigned n) { return static_cast<std::int64_t>(random() % n); };
-    sync::LogEntry entry;
-    entry.created_at = created_at;
-    entry.kind = below(25) == 0 ? sync::Kind::error : sync::Kind::consume;
-    const auto place = static_cast<double>(below(1'000'000)) / 1e6;
-    entry.token = 1 + static_cast<std::int64_t>(place * place * 1000);
-    entry.user = 1 + entry.token % 300;
-    entry.channel = 1 + below(40);
-    entry.username = fmt::format("user-{}", entry.user);
-    entry.token_name = fmt::format("key-{}", entry.token);
-    entry.model = fmt::format("model-{}", below(60));
-    entry.group = below(4) == 0 ? "vip" : "default";
-    entry.ip = fmt::format("10.{}.{}.{}", entry.token % 250, below(4), below(200));
-    entry.request_id = random();
-    if (entry.kind == sync::Kind::error) {
-        entry.status = below(3) == 0 ? 429 : 500;
-        return entry;
-    }
-    entry.prompt_tokens = below(4000);
-    entry.completion_tokens = below(1500);
-    entry.quota = entry.prompt_tokens + 4 * entry.completion_tokens;
-    entry.latency_ms = 200 + below(20'000);
-    return entry;
-}
-
-void fill(const std::string& path, std::size_t rows) {
-    base::Database database{path, {sync::Store::schema(), alerts::schema()}};
-    database.set_durable(false);
-    sync::Store store{database};
-    std::mt19937_64 random{1};
-    auto position = store.position();
-    for (auto done = static_cast<std::size_t>(store.rows()); done < rows;) {
-        sync::Batch batch;
-        for (; done < rows && batch.entries.size() < kBatch; ++done) {
-            const auto part = static_cast<double>(done) / static_cast<double>(rows);
-            batch.entries.push_back(
-                make_entry(random, kEnd - kHistory + static_cast<std::int64_t>(part * kHistory)));
-            batch.entries.back().id = ++position.cursor;
-        }
-        batch.position = position;
-        store.append(batch, base::from_unix(kEnd));
-    }
-}
 
 /// In a process of its own, so that its memory is not counted.
 void fill_apart(const std::string& path, std::size_t rows) {
-    std::cout << fmt::format("filling a store with {} rows over 30 d …\n", rows) << std::flush;
+    std::cout << std::flush;  // not once more by the child
     const auto child = ::fork();
     if (child == 0) {
         try {
-            fill(path, rows);
+            base::Database database{path, {sync::Store::schema(), alerts::schema()}};
+            database.set_durable(false);
+            sync::Store store{database};
+            fill(store, rows);
             ::_exit(0);
         } catch (const std::exception& e) {
             std::cerr << "quotafuse-bench: " << e.what() << '\n';

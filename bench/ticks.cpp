@@ -7,7 +7,6 @@
 #include <filesystem>
 #include <iostream>
 #include <memory>
-#include <random>
 #include <vector>
 
 #include <fmt/format.h>
@@ -17,6 +16,7 @@
 #include "alerts/state_store.h"
 #include "base/database.h"
 #include "bench/process.h"
+#include "bench/traffic.h"
 #include "sync/store.h"
 #include "tests/support/temp_dir.h"
 
@@ -27,8 +27,6 @@ using namespace std::chrono_literals;
 using alerts::Dimension;
 using alerts::Metric;
 
-constexpr std::int64_t kEnd = 1'790'000'000;  // of the history
-constexpr std::int64_t kHistory = 30 * 86'400;
 constexpr int kRowsOfTick = 200;
 constexpr int kTicksBefore = 300;  // until rows leave the short windows as fast as they enter
 
@@ -46,52 +44,13 @@ double resident_mib() {
     return static_cast<double>(resident_kib(getpid())) / 1024;
 }
 
-/// Requests of 1,000 tokens, some of which are far busier than others, on 40 channels and 60
-/// models.
-class Traffic {
-public:
-    explicit Traffic(int tokens) : tokens_(tokens) {}
-
-    sync::LogEntry entry(std::int64_t created_at) {
-        sync::LogEntry entry;
-        entry.created_at = created_at;
-        entry.kind = below(25) == 0 ? sync::Kind::error : sync::Kind::consume;
-        const auto place = static_cast<double>(below(1'000'000)) / 1e6;
-        entry.token = 1 + static_cast<std::int64_t>(place * place * tokens_);
-        entry.user = 1 + entry.token % 300;
-        entry.channel = 1 + below(40);
-        entry.username = fmt::format("user-{}", entry.user);
-        entry.token_name = fmt::format("key-{}", entry.token);
-        entry.model = fmt::format("model-{}", below(60));
-        entry.group = below(4) == 0 ? "vip" : "default";
-        entry.ip = fmt::format("10.{}.{}.{}", entry.token % 250, below(4), below(200));
-        entry.request_id = random_();
-        if (entry.kind == sync::Kind::error) {
-            entry.status = below(3) == 0 ? 429 : 500;
-            return entry;
-        }
-        entry.prompt_tokens = below(4000);
-        entry.completion_tokens = below(1500);
-        entry.quota = entry.prompt_tokens + 4 * entry.completion_tokens;
-        entry.latency_ms = 200 + below(20'000);
-        entry.stream = below(2) == 0;
-        if (entry.stream) entry.first_token_ms = 100 + below(3000);
-        return entry;
-    }
-    std::int64_t below(unsigned n) { return static_cast<std::int64_t>(random_() % n); }
-
-private:
-    int tokens_;
-    std::mt19937_64 random_{1};
-};
-
 class Site {
 public:
     Site(const std::string& file, std::size_t rows)
         : database_(file, {sync::Store::schema(), alerts::schema()}),
           store_(std::make_unique<sync::Store>(database_)) {
         database_.set_durable(false);
-        fill(rows);
+        fill(*store_, rows);
         database_.set_durable(true);
     }
     std::vector<sync::Row> append(std::vector<sync::LogEntry> entries, base::Second now,
@@ -106,22 +65,6 @@ public:
     base::Database& database() { return database_; }
 
 private:
-    void fill(std::size_t rows) {
-        const auto there = static_cast<std::size_t>(store_->rows());
-        if (there >= rows) return;
-        std::cout << fmt::format("filling a store with {} rows over 30 d …\n", rows) << std::flush;
-        Traffic traffic{1000};
-        for (auto done = there; done < rows;) {
-            std::vector<sync::LogEntry> entries;
-            for (; done < rows && entries.size() < 20'000; ++done) {
-                const auto part = static_cast<double>(done) / static_cast<double>(rows);
-                entries.push_back(
-                    traffic.entry(kEnd - kHistory + static_cast<std::int64_t>(part * kHistory)));
-            }
-            append(std::move(entries), base::from_unix(kEnd), std::nullopt);
-        }
-    }
-
     base::Database database_;
     std::unique_ptr<sync::Store> store_;
 };
@@ -341,23 +284,30 @@ base::Second measure_thousand_rules(Site& site, base::Second now, int ticks) {
     return now + 2s;
 }
 
-/// P5 as it is budgeted.
+/// P5 as it is budgeted: a start with a checkpoint reads the records from the file.
 base::Second measure_restart(Site& site, base::Second now) {
     const auto rules = make_rules(100, 100, 720h);
-    const auto start = [&](const std::vector<alerts::WindowRecord>& records, std::string_view how) {
+    const auto start = [&](bool is_saved) {
         const auto began = std::chrono::steady_clock::now();
         Runner runner{site, rules, now, 1000};
+        std::vector<alerts::WindowRecord> records;
+        if (is_saved) records = alerts::load_windows(site.database().handle());
         runner.engine().restore({}, now, records);
         runner.warm_up();
         runner.engine().advance(now + 1s);
-        std::cout << fmt::format("P5  restart {} a checkpoint, 100 rules: {:.2f} s\n", how,
-                                 seconds_since(began))
+        std::cout << fmt::format("P5  restart {} a checkpoint, 100 rules: {:.2f} s\n",
+                                 is_saved ? "with" : "without", seconds_since(began))
                   << std::flush;
         return runner.engine().window_records();
     };
-    const auto records = start({}, "without");
+    const auto records = start(false);
+    {
+        base::WriteTransaction transaction{site.database()};
+        alerts::save_windows(site.database(), records);
+        transaction.commit();
+    }
     now += 300s;
-    start(records, "with");
+    start(true);
     return now + 1s;
 }
 
@@ -397,7 +347,8 @@ void measure_ticks(const TickOptions& options) {
                                  static_cast<double>(site.store().rows()),
                              resident_mib())
               << std::flush;
-    auto now = measure_restart(site, base::from_unix(std::max(site.store().newest(), kEnd) + 1));
+    auto now =
+        measure_restart(site, base::from_unix(std::max(site.store().newest(), kHistoryEnd) + 1));
     now = measure_thousand_rules(site, now, options.ticks);
     measure_table(site, now, options.ticks);
 }

@@ -41,7 +41,9 @@ void Announcer::advance(base::Second t) {
     const auto next = rooms_.engine.time() + base::Seconds{1};
     const auto now = clock_.now();
     const auto note_what_was_late = [&] {
-        note_late(next, std::min(rooms_.engine.time(), now - alerts::kLate - base::Seconds{1}));
+        // What it jumped over nobody looked at.
+        note_late(std::max(next, rooms_.engine.began() + base::Seconds{1}),
+                  std::min(rooms_.engine.time(), now - alerts::kLate - base::Seconds{1}));
     };
     try {
         unsaved_ = rooms_.engine.advance(t, now);
@@ -211,13 +213,9 @@ circuit_breaker::Guard Announcer::guard_of(std::int64_t channel) {
     for (auto& pair : rooms_.store.served(after)) {
         guard.served.push_back({std::move(pair.group), std::move(pair.model), pair.requests});
     }
-    for (const auto& alert : rooms_.engine.overview().alerts) {
-        if (alert.phase != alerts::Phase::firing) continue;
-        for (const auto& part : alert.key) {
-            if (part.dimension == alerts::Dimension::channel && part.id && *part.id != channel)
-                guard.firing.push_back(*part.id);
-        }
-    }
+    auto firing = rooms_.engine.firing_channels();
+    firing.erase(channel);
+    guard.firing.assign(firing.begin(), firing.end());
     return guard;
 }
 

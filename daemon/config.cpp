@@ -2,15 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <filesystem>
-#include <tuple>
 
 #include <fmt/format.h>
 #include <glob.h>
 #include <unistd.h>
 
-#include "alerts/rule_loader.h"
 #include "base/duration.h"
 #include "base/failure.h"
 #include "base/text.h"
@@ -30,31 +27,6 @@ constexpr auto kRulesFolder = "/etc/quotafuse/rules.d";
 constexpr base::Milliseconds kLongestKept = std::chrono::hours{24 * 3660};
 constexpr std::int64_t kSmallestStore = 50'000'000;
 constexpr std::int64_t kLargestStore = 100'000'000'000'000;
-
-/// The two rooms do not know each other, so each has modes of its own.
-circuit_breaker::Mode mode_of(alerts::ActionMode mode) {
-    switch (mode) {
-        case alerts::ActionMode::off:
-            return circuit_breaker::Mode::off;
-        case alerts::ActionMode::shadow:
-            return circuit_breaker::Mode::shadow;
-        case alerts::ActionMode::live:
-            return circuit_breaker::Mode::live;
-    }
-    std::abort();
-}
-
-alerts::ActionMode ceiling_of(circuit_breaker::Mode mode) {
-    switch (mode) {
-        case circuit_breaker::Mode::off:
-            return alerts::ActionMode::off;
-        case circuit_breaker::Mode::shadow:
-            return alerts::ActionMode::shadow;
-        case circuit_breaker::Mode::live:
-            return alerts::ActionMode::live;
-    }
-    std::abort();
-}
 
 std::string host_name() {
     std::array<char, 256> name{};
@@ -280,6 +252,21 @@ void read_sections(Mapping& map, Config& config) {
     });
 }
 
+/// Between two polls the gateway is not read, and that is no fault.
+void settle_stale_after(Mapping& map, Config& config) {
+    using namespace std::chrono_literals;
+    const auto interval = std::chrono::ceil<base::Seconds>(config.source.poll_interval);
+    const auto* const node = map.find("stale_after");
+    if (node == nullptr) {
+        config.stale_after = std::max(config.stale_after, 2 * interval);
+    } else if (const auto least = interval + 3s; config.stale_after <= least) {
+        map.error(node->place,
+                  fmt::format("stale_after must be over {} with this source.poll_interval: the "
+                              "gateway would count as unread between two polls",
+                              base::format_duration(least)));
+    }
+}
+
 void read_self_notify(Mapping& map, Config& config, const std::vector<std::string>& names) {
     const auto* const node = map.find("self_notify");
     if (node == nullptr || node->kind == Node::Kind::null) return;
@@ -298,9 +285,7 @@ void read_self_notify(Mapping& map, Config& config, const std::vector<std::strin
 
 void read_rules(Config& config, const std::vector<std::string>& notifier_names, bool builtin,
                 Diagnostics& diagnostics) {
-    const alerts::LoadContext context{notifier_names, config.timezone,
-                                      ceiling_of(config.breaker.mode), config.keep.rows,
-                                      config.source.gateway};
+    const auto context = rule_context(config, notifier_names);
     std::vector<alerts::RuleText> texts;
     for (const auto& file : builtin_rules()) {
         texts.push_back({fmt::format("built-in {}", file.name), std::string{file.content}});
@@ -319,6 +304,7 @@ void load_file(Config& config, const base::Environment& environment, Diagnostics
     std::vector<std::string> notifier_names;
     read_general(map, config);
     read_sections(map, config);
+    settle_stale_after(map, config);
     read_notifiers(map, config, notifier_names);
     read_self_notify(map, config, notifier_names);
     read_rule_files(map, config);
@@ -340,40 +326,7 @@ void load_environment(Config& config, const base::Environment& environment,
     read_rules(config, notifier_names, config.rule_files.empty(), diagnostics);
 }
 
-void add_secret(std::vector<std::string>& secrets, const std::optional<sync::Dsn>& dsn) {
-    if (dsn && !dsn->password.empty()) secrets.push_back(dsn->password.reveal());
-}
-
 }  // namespace
-
-circuit_breaker::Mode effective_mode(alerts::ActionMode wanted, const Config& config) {
-    return stricter(mode_of(wanted), config.breaker.mode);
-}
-
-bool trips_write_to_source(const Config& config) {
-    const auto& source = config.source.main;
-    const auto& breaker = config.breaker.dsn ? config.breaker.dsn : source;
-    if (!source || std::tie(source->kind, source->host, source->port, source->socket) !=
-                       std::tie(breaker->kind, breaker->host, breaker->port, breaker->socket)) {
-        return false;
-    }
-    return std::any_of(config.rules.begin(), config.rules.end(), [&](const alerts::Rule& rule) {
-        return rule.enabled && rule.action &&
-               effective_mode(rule.action->mode, config) == circuit_breaker::Mode::live;
-    });
-}
-
-std::vector<std::string> Config::secrets() const {
-    std::vector<std::string> secrets;
-    add_secret(secrets, source.main);
-    add_secret(secrets, source.logs);
-    add_secret(secrets, breaker.dsn);
-    for (const auto& notifier : notifiers) {
-        const auto more = notifiers::secrets_of(notifier);
-        secrets.insert(secrets.end(), more.begin(), more.end());
-    }
-    return secrets;
-}
 
 Config load_config(const ConfigLocation& location, base::Environment environment,
                    Diagnostics& diagnostics) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "alerts/rule.h"
+#include "alerts/rule_loader.h"
 #include "alerts/rule_test.h"
 #include "base/clock.h"
 #include "base/environment.h"
@@ -54,11 +55,14 @@ struct Config {
     std::string site;
     Language language = Language::chinese;
     base::TimeZone timezone;
-    base::Seconds stale_after{60};
+    base::Seconds stale_after{60};  // where it is not given at least twice the poll_interval
 
     /// Texts that no output may show.
     std::vector<std::string> secrets() const;
 };
+
+/// What rule files may refer to under this configuration and these names of notifiers.
+alerts::LoadContext rule_context(const Config& config, std::vector<std::string> notifiers);
 
 /// What an action that asks for `wanted` really gets: breaker.mode is a ceiling, the stricter wins.
 circuit_breaker::Mode effective_mode(alerts::ActionMode wanted, const Config& config);

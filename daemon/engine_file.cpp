@@ -30,7 +30,14 @@ bool EngineFile::restore() {
     const auto& directory = rooms_.gauges.directory();
     if (directory.known) rooms_.engine.use(directory);
     for (const auto& rule : rooms_.engine.restore(saved, clock_.now(), windows)) say(rule);
-    if (saved.time && *saved.time < rooms_.engine.time()) left_off_ = saved.time;
+    if (saved.time && *saved.time != rooms_.engine.time()) left_off_ = saved.time;
+    if (!saved.unreadable.empty()) {
+        log_.error(fmt::format(
+            "store: the states of {} series (the first: rule {}, {}) cannot be read, and they "
+            "begin "
+            "anew: is the file damaged?",
+            saved.unreadable.size(), saved.unreadable.front().rule, saved.unreadable.front().key));
+    }
     // A kill comes between a snapshot and the second that judges it.
     rooms_.engine.observe(rooms_.gauges.current(rooms_.engine.time()));
     rooms_.self_alerts.restore(saved);

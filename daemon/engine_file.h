@@ -52,7 +52,8 @@ private:
     const base::Clock& clock_;
     const base::Log& log_;
     base::MonoTime next_save_;
-    std::optional<base::Second> left_off_;  // by the last run, where this one skips seconds
+    std::optional<base::Second>
+        left_off_;  // by the last run, where this one does not go on from there
 };
 
 }  // namespace quotafuse::daemon

@@ -8,6 +8,7 @@
 
 #include "base/duration.h"
 #include "daemon/blind_spots.h"
+#include "daemon/number_format.h"
 
 namespace quotafuse::daemon {
 namespace {
@@ -63,10 +64,6 @@ constexpr std::size_t kPollsOfClock = 9;
 
 bool is_trouble(Phase phase) {
     return sort_of(phase) != Sort::fine;
-}
-
-std::string age(base::Seconds seconds) {
-    return base::format_duration(std::max(seconds, base::Seconds{0}));
 }
 
 }  // namespace
@@ -180,7 +177,7 @@ void Intake::enter_phase_of(const sync::Poll& poll) {
         enter(Phase::lagging,
               fmt::format("its newest row is {} old, source.max_lag is {}: a replica that is "
                           "behind, or nobody uses the gateway",
-                          age(old), age(*max_lag_)));
+                          format_age(old), format_age(*max_lag_)));
         return;
     }
     state_.synced_through = poll.sent;
@@ -325,7 +322,7 @@ void Intake::enter(Phase phase, const std::string& detail) {
 }
 
 void Intake::say_change(Phase phase, const std::string& detail) {
-    const auto lasted = age(clock_.now() - state_.since);
+    const auto lasted = format_age(clock_.now() - state_.since);
     switch (sort_of(phase)) {
         case Sort::unreadable:
             log_.error(

@@ -1,5 +1,6 @@
 #include "daemon/number_format.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 
@@ -61,6 +62,15 @@ std::string format_value(std::string_view unit, double value) {
         return value <= -0.5 ? "-" + text : text;
     }
     return decimal(value, 2);
+}
+
+std::string format_value(alerts::Metric metric, alerts::Comparison compare_to, double value) {
+    return compare_to == alerts::Comparison::none ? format_value(metric, value)
+                                                  : format_change(value);
+}
+
+std::string format_age(std::chrono::seconds age) {
+    return base::format_duration(std::max(age, std::chrono::seconds{0}));
 }
 
 std::string format_change(double percent) {

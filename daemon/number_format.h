@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -16,7 +17,11 @@ std::string group_digits(std::int64_t number);
 std::string format_value(alerts::Metric metric, double value);
 /// The same for a unit as alerts::metric_unit() names it.
 std::string format_value(std::string_view unit, double value);
+/// The value of a rule or a notice: where it compares, a change.
+std::string format_value(alerts::Metric metric, alerts::Comparison compare_to, double value);
 /// A change in percent, with its sign: "+230 %", "-62.5 %".
 std::string format_change(double percent);
+/// A duration, of which a negative one (two clocks) is none: "1m30s".
+std::string format_age(std::chrono::seconds age);
 
 }  // namespace quotafuse::daemon

@@ -22,8 +22,7 @@ using alerts::Rule;
 using Json = nlohmann::ordered_json;
 
 std::string value_of(const Rule& rule, double value) {
-    return rule.compare_to == alerts::Comparison::none ? format_value(rule.metric, value)
-                                                       : format_change(value);
+    return format_value(rule.metric, rule.compare_to, value);
 }
 
 std::string within_limit(const Evaluation& evaluation, const Rule& rule) {

@@ -15,10 +15,11 @@ namespace quotafuse::daemon {
 /// A new folder in $TMPDIR that goes with this object.
 class ScratchFolder {
 public:
-    ScratchFolder() {
+    /// `name`: what its name begins with.
+    explicit ScratchFolder(const std::string& name = "quotafuse") {
         const char* const where = std::getenv("TMPDIR");
         path_ =
-            fmt::format("{}/quotafuse-XXXXXX", where != nullptr && *where != '\0' ? where : "/tmp");
+            fmt::format("{}/{}-XXXXXX", where != nullptr && *where != '\0' ? where : "/tmp", name);
         if (::mkdtemp(path_.data()) != nullptr) return;
         throw base::Failure(base::ExitCode::io_error,
                             fmt::format("{}: cannot be made: {}", path_, std::strerror(errno)));

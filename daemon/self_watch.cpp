@@ -5,7 +5,6 @@
 
 #include <fmt/format.h>
 
-#include "base/duration.h"
 #include "daemon/number_format.h"
 
 namespace quotafuse::daemon {
@@ -16,10 +15,6 @@ using alerts::SelfAlert;
 /// How long a gateway may go on using a channel that its database says is off: its cache.
 base::Seconds cache_lag(std::optional<sync::Gateway> gateway) {
     return gateway == sync::Gateway::one_api ? base::Seconds{660} : base::Seconds{90};
-}
-
-std::string age(base::Seconds seconds) {
-    return base::format_duration(std::max(seconds, base::Seconds{0}));
 }
 
 /// Of somebody's request, not of a test, a refund or a task that is settled later.
@@ -70,7 +65,7 @@ void SelfWatch::look_at_source() {
         holds =
             rooms_.alerts.fires(name) || (!text.empty() && now - state.since > config_.stale_after);
     }
-    if (text.empty()) text = fmt::format("the gateway was last read {} ago", age(behind));
+    if (text.empty()) text = fmt::format("the gateway was last read {} ago", format_age(behind));
     rooms_.alerts.set(SelfAlert::source_stale, {}, holds,
                       text + "; nothing is evaluated meanwhile, nothing resolves or trips");
     const bool anew = state.epoch_since && now - *state.epoch_since < kNews;
@@ -82,11 +77,13 @@ void SelfWatch::look_at_source() {
 void SelfWatch::look_at_clock() {
     const auto ahead = rooms_.intake.state().clock_ahead;
     if (!ahead) return;
+    const auto interval = std::chrono::ceil<base::Seconds>(config_.source.poll_interval).count();
     rooms_.alerts.set(
-        SelfAlert::clock_skew, {}, std::abs(*ahead) > kMostSkew,
-        fmt::format("the gateway's clock is {} {} of this host's: windows and delays are off by as "
+        SelfAlert::clock_skew, {}, *ahead > kMostSkew || -*ahead > kMostSkew + interval,
+        fmt::format("the gateway's clock is {} {} this host's: windows and delays are off by as "
                     "much; let both hosts keep time (NTP)",
-                    age(base::Seconds{std::abs(*ahead)}), *ahead > 0 ? "ahead" : "behind"));
+                    format_age(base::Seconds{std::abs(*ahead)}),
+                    *ahead > 0 ? "ahead of" : "behind"));
 }
 
 void SelfWatch::note_store_trouble(const std::string& text) {

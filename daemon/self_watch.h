@@ -39,10 +39,11 @@ public:
     /// Once a second. Throws SQLite::Exception.
     void look(const alerts::Overview& overview);
 
-    static constexpr base::Seconds kNews{3600};         // a new epoch, a dead letter
-    static constexpr base::Seconds kFailsFor{600};      // until a notifier counts as dead
-    static constexpr base::Seconds kStoreTrouble{60};   // of which nobody need know
-    static constexpr std::int64_t kMostSkew = 30;       // seconds
+    static constexpr base::Seconds kNews{3600};        // a new epoch, a dead letter
+    static constexpr base::Seconds kFailsFor{600};     // until a notifier counts as dead
+    static constexpr base::Seconds kStoreTrouble{60};  // of which nobody need know
+    /// Seconds; a clock that is behind has the poll_interval in addition: rows are as old.
+    static constexpr std::int64_t kMostSkew = 30;
     static constexpr base::Seconds kStillServing{600};  // after the last such row
 
 private:

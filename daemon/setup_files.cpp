@@ -48,8 +48,10 @@ void write_file(const std::string& path, const std::string& text, mode_t mode) {
     };
     struct stat former {};
     if (::stat(path.c_str(), &former) == 0) mode = former.st_mode & 07777U;
-    const auto draft = path + ".new";
-    FileDescriptor file{::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)};
+    const auto draft = path + ".draft";
+    ::unlink(draft.c_str());  // of a run that was killed
+    const FileDescriptor file{
+        ::open(draft.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode)};
     if (file.get() < 0 || ::fchmod(file.get(), mode) != 0) fail("cannot be made");
     take_owner(file.get(), path);
     for (std::size_t at = 0; at < text.size();) {
@@ -70,10 +72,12 @@ void make_folder(const std::string& path) {
     }
     struct stat above {};
     const bool made = ::mkdir(folder.c_str(), 0755) == 0;
+    const FileDescriptor file{
+        made ? ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1};
     const bool given =
-        made && ::chmod(folder.c_str(), 0755) == 0 &&
+        file.get() >= 0 && ::fchmod(file.get(), 0755) == 0 &&
         (::geteuid() != 0 || (::stat(folder.parent_path().c_str(), &above) == 0 &&
-                              ::chown(folder.c_str(), above.st_uid, above.st_gid) == 0));
+                              ::fchown(file.get(), above.st_uid, above.st_gid) == 0));
     if (given) return;
     throw base::Failure(base::ExitCode::io_error,
                         fmt::format("{}: cannot be made: {}; run this as root, or give another "
@@ -81,17 +85,26 @@ void make_folder(const std::string& path) {
                                     folder.string(), std::strerror(errno)));
 }
 
-void give_away_store(const std::string& store) {
-    for (const auto* const suffix : {"", "-wal", "-shm", ".lock"}) {
+void own_store(const std::string& store) {
+    if (::geteuid() != 0) return;
+    for (const auto* const suffix : {"", ".lock", "-wal", "-shm"}) {
         const auto path = store + suffix;
+        const bool made = std::string_view{suffix}.find('-') == std::string_view::npos;
+        const FileDescriptor file{
+            ::open(path.c_str(),
+                   O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | (made ? O_CREAT : 0), 0640)};
+        if (file.get() < 0 && (errno == ENOENT || errno == ELOOP)) continue;
         struct stat folder {};
-        if (::geteuid() != 0 || !fs::exists(path)) continue;
-        if (::stat(fs::path{path}.parent_path().c_str(), &folder) != 0 ||
-            ::chown(path.c_str(), folder.st_uid, folder.st_gid) != 0) {
-            throw base::Failure(base::ExitCode::io_error,
-                                fmt::format("{}: cannot be given to the owner of its folder: {}",
-                                            path, std::strerror(errno)));
-        }
+        struct stat there {};
+        const bool known = file.get() >= 0 && ::fstat(file.get(), &there) == 0 &&
+                           ::stat(fs::absolute(path).parent_path().c_str(), &folder) == 0;
+        // Another name of it may lie where only root can write.
+        const bool is_alone = S_ISREG(there.st_mode) && there.st_nlink == 1;
+        if (known && (there.st_uid != 0 || !is_alone)) continue;
+        if (known && ::fchown(file.get(), folder.st_uid, folder.st_gid) == 0) continue;
+        throw base::Failure(base::ExitCode::io_error,
+                            fmt::format("{}: cannot be given to the owner of its folder: {}", path,
+                                        std::strerror(errno)));
     }
 }
 

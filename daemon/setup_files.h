@@ -16,8 +16,10 @@ void write_file(const std::string& path, const std::string& text, mode_t mode);
 /// With the folders above it. Where root makes one it gets the owner of the folder that it is in.
 /// Throws Failure(io_error).
 void make_folder(const std::string& path);
-/// Where root made the store, it becomes that of the one who owns its folder, with all that lies
-/// beside it. Throws Failure(io_error).
-void give_away_store(const std::string& store);
+/// Before root writes a store: makes the files that are not there yet, and what root left of them
+/// earlier becomes that of the one who owns their folder; SQLite then makes its journals alike. So
+/// the service can write them, however this command ends. Follows no links, which the owner of the
+/// folder may have put there. Throws Failure(io_error).
+void own_store(const std::string& store);
 
 }  // namespace quotafuse::daemon

@@ -8,9 +8,9 @@
 #include "alerts/self_alerts.h"
 #include "base/duration.h"
 #include "base/failure.h"
+#include "base/local_time.h"
 #include "base/text.h"
 #include "base/yaml.h"
-#include "daemon/local_time.h"
 
 namespace quotafuse::daemon {
 namespace {
@@ -78,7 +78,7 @@ base::Second end_of(const SilenceRequest& request, base::Second now, const base:
                                request.lasts));
         return now + *lasts;
     }
-    const auto until = parse_local_time(request.until, zone);
+    const auto until = base::parse_local_time(request.until, zone);
     if (!until)
         refuse(
             fmt::format("--until: '{}' is no local time; write it as 2026-11-22 or "

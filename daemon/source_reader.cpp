@@ -13,7 +13,6 @@ SourceReader::SourceReader(Origin origin, sync::Position position, sync::FollowO
       tell_(std::move(tell)),
       follower_(*origin_.source, *origin_.mirror, std::move(position), follow, clock),
       info_(*origin_.main, origin_.database, options.needs),
-      needs_(options.needs),
       pace_(options.catch_up_rate),
       backoff_(options.first_backoff, options.longest_backoff, options.seed),
       next_info_(clock.mono()),
@@ -67,7 +66,6 @@ base::Milliseconds SourceReader::rest_after(const sync::Poll& poll, base::MonoTi
 void SourceReader::look_at_objects() {
     next_info_ = clock_.mono() + options_.info_interval;
     recognize();
-    info_.set_needs(needs_.copy());
     try {
         tell_(info_.read());
     } catch (const sync::GatewayError& e) {

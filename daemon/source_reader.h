@@ -9,7 +9,6 @@
 
 #include "base/backoff.h"
 #include "base/clock.h"
-#include "base/guarded.h"
 #include "daemon/catch_up_pace.h"
 #include "sync/follower.h"
 #include "sync/gateway_info.h"
@@ -70,8 +69,6 @@ public:
 
     /// One poll has been stored: room for the next.
     void stored() { headroom_.stored(); }
-    /// From the next look at the gateway's objects on: after a reload. Any thread.
-    void set_needs(sync::InfoNeeds needs) { needs_.set(needs); }
     /// Ends a running statement and the thread. Idempotent.
     void stop() { thread_.stop(); }
 
@@ -89,7 +86,6 @@ private:
     std::function<void(SourceNews)> tell_;
     sync::Follower follower_;
     sync::InfoReader info_;
-    base::Guarded<sync::InfoNeeds> needs_;
     bool recognized_ = false;  // which program the gateway is
     CatchUpPace pace_;
     base::Backoff backoff_;

@@ -124,6 +124,14 @@ Json alerts_json(const alerts::Overview& overview, const alerts::SelfAlerts& sel
     return list;
 }
 
+/// Alerts that the list leaves out, by rule.
+Json more_json(const alerts::Overview& overview) {
+    auto list = Json::array();
+    for (const auto& more : overview.more)
+        list.push_back({{"rule", more.rule}, {"series", more.series}});
+    return list;
+}
+
 Json outbox_json(const notifiers::Outbox& outbox, const Config& config) {
     auto list = Json::array();
     for (const auto& notifier : config.notifiers) {
@@ -277,6 +285,7 @@ void StatusBoard::publish(const Rooms& rooms) {
         {"engine_time", base::unix_seconds(overview.time)},
         {"rules", rules_json(overview)},
         {"alerts", alerts_json(overview, rooms.self_alerts)},
+        {"more_alerts", more_json(overview)},
         {"silences", Json::parse(silences_json(rooms.silences.silences()))},
         {"outbox", outbox_json(rooms.outbox, config_)},
         {"breaker", breaker_json(rooms.audit, config_)},

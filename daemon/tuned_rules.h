@@ -15,7 +15,7 @@ struct Tuning {
     std::string rule;
     double was = 0;
     double limit = 0;
-    std::string why;  // for people: "fires about once a month", or why it is kept
+    std::string why;  // for people: "fired 2 times in what is stored", or why it is kept
     bool changed() const { return limit != was; }
 };
 

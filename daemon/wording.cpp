@@ -55,8 +55,7 @@ double weight_of(Dimension dimension) {
 
 std::string value_text(const Notice& notice, const std::optional<double>& value) {
     if (!value) return "–";
-    return notice.compare_to == Comparison::none ? format_value(notice.metric, *value)
-                                                 : format_change(*value);
+    return format_value(notice.metric, notice.compare_to, *value);
 }
 
 std::string_view Wording::dimension(Dimension dimension) const {

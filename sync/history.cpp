@@ -171,6 +171,10 @@ void History::read_gauges(base::Second after, base::Second until,
     } while (changes.size() == static_cast<std::size_t>(kSlice));
 }
 
+std::int64_t History::kept_since() const {
+    return impl_->db.execAndGet("SELECT kept_since FROM upkeep").getInt64();
+}
+
 std::optional<std::int64_t> History::first_row() {
     const auto oldest = impl_->db.execAndGet("SELECT min(created_at) FROM log");
     return oldest.isNull() ? std::nullopt : std::optional{oldest.getInt64()};

@@ -28,6 +28,7 @@ public:
     ~History() override;
 
     const Texts& texts() const override;
+    std::int64_t kept_since() const override;
     std::optional<std::int64_t> first_row() override;
     void read(std::int64_t after, std::int64_t until,
               const std::function<void(const Row&)>& visit) override;

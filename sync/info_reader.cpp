@@ -82,7 +82,24 @@ void InfoReader::begin_anew() {
     info_.healthy.reset();
 }
 
+/// A look that fails hands on nothing: the slices that it had read are read again.
 GatewayInfo InfoReader::look() {
+    const auto channels = channels_;
+    const auto tokens = tokens_;
+    const auto users = users_;
+    try {
+        take_look();
+    } catch (...) {
+        channels_ = channels;
+        tokens_ = tokens;
+        users_ = users;
+        throw;
+    }
+    ++looks_;
+    return info_;
+}
+
+void InfoReader::take_look() {
     used_ = 0;
     channels_.done = tokens_.done = users_.done = abilities_done_ = false;
     info_.tokens.clear();
@@ -104,8 +121,6 @@ GatewayInfo InfoReader::look() {
     note_extents();
     info_.troubles = faults_.told(looks_);
     info_.limits = limits_;
-    ++looks_;
-    return info_;
 }
 
 /// Everything once before anything twice; what got no turn begins the next look.

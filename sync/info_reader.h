@@ -49,6 +49,7 @@ private:
     };
 
     GatewayInfo look();
+    void take_look();
     void begin_anew();
     void give_up_old();
     void run_tasks();

@@ -7,7 +7,7 @@ quotafuse_test(alerts
   LINK quotafuse_alerts quotafuse_sync quotafuse_base)
 
 quotafuse_test(alerts_replay
-  SOURCES alerts_history_tape_test.cpp alerts_replay_test.cpp alerts_rule_test_files_test.cpp alerts_rule_test_test.cpp alerts_weeks_test.cpp
+  SOURCES alerts_gaps_test.cpp alerts_history_tape_test.cpp alerts_live_replay_test.cpp alerts_replay_test.cpp alerts_rule_test_files_test.cpp alerts_rule_test_test.cpp alerts_weeks_test.cpp
   LINK quotafuse_alerts quotafuse_sync quotafuse_base)
 
 # What operators write: rule files, their times, their documentation.
@@ -20,7 +20,7 @@ target_compile_definitions(alerts_rules_test PRIVATE
   QUOTAFUSE_BAD_RULES="${CMAKE_CURRENT_SOURCE_DIR}/bad_rules")
 
 quotafuse_test(alerts_windows
-  SOURCES alerts_measure_test.cpp alerts_warm_up_test.cpp alerts_window_records_test.cpp alerts_window_test.cpp
+  SOURCES alerts_bounds_test.cpp alerts_measure_test.cpp alerts_row_cache_test.cpp alerts_warm_up_test.cpp alerts_window_records_test.cpp alerts_window_test.cpp
   LINK quotafuse_alerts quotafuse_sync quotafuse_base)
 
 # Where values come from, and what explains them.

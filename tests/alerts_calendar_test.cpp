@@ -24,16 +24,6 @@ const std::string kDaily = R"(rules:
 )";
 constexpr std::int64_t kMidnight = 16 * kHour;
 
-std::vector<std::string> endings(Watchman& watchman) {
-    std::vector<std::string> all;
-    for (const auto& event :
-         alerts::load_history(watchman.mirror().database().handle(), at(0), at(400 * kDay))) {
-        if (event.what != "over") continue;
-        all.push_back(event.reason + " " + std::to_string(base::unix_seconds(event.at) - kMonday));
-    }
-    return all;
-}
-
 }  // namespace
 
 TEST_CASE("a daily cap counts from local midnight, ends there without a word, and is told anew") {

@@ -115,6 +115,20 @@ TEST_CASE("of a time that began before the mirror did nobody knows the half") {
     CHECK(rig.read(number_key(3)).value == doctest::Approx(-100));
 }
 
+TEST_CASE("a change whose base is known from some second on is sighted in that second") {
+    const auto sighted = [](Comparison comparison, std::int64_t apart) {
+        MeterRig rig{compared(Metric::requests, comparison, 100), 0, alerts::kLeastWeeks,
+                     MeterRig::Mirror::young};
+        add(rig, -40 - apart, 1, 99);  // the first row that there is
+        add(rig, -10 - apart, 2);
+        add(rig, -10, 5);
+        return rig.first_sighting(45);
+    };
+    CHECK(sighted(Comparison::previous, 60) == 19);
+    CHECK(sighted(Comparison::yesterday, kDay) == 19);
+    CHECK(sighted(Comparison::last_week, kWeek) == 19);
+}
+
 TEST_CASE("a rate has no change where there is no traffic now, or was none") {
     MeterRig rig{compared(Metric::error_rate, Comparison::previous, 10)};
     auto failed = answer(-70);

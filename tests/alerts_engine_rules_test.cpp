@@ -149,5 +149,55 @@ TEST_CASE("no more series are told than max_series, the largest first") {
     CHECK(told[1].key.front().display == "k4 (alice)");
     CHECK(told[0].more == 0);
     CHECK(told[1].more == 3);
-    CHECK(watchman.engine().overview().alerts.size() == 5);
+    // Nor are they shown.
+    const auto view = watchman.engine().overview();
+    REQUIRE(view.alerts.size() == 2);
+    CHECK(view.alerts[0].key.front().display == "k4 (alice)");
+    CHECK(view.alerts[1].key.front().display == "k5 (alice)");
+    REQUIRE(view.more.size() == 1);
+    CHECK(view.more[0].rule == "burn");
+    CHECK(view.more[0].series == 3);
+    CHECK(view.firing == 1);
+}
+
+TEST_CASE("of more alerts than are shown the largest are, and firing ones before pending ones") {
+    Watchman watchman{R"(rules:
+  - {name: drop, metric: requests, by: channel, window: 1m, below: 3, for: 30s, max_series: 2}
+)"};
+    const auto give = [&](std::int64_t second, int channel, int count) {
+        std::vector<sync::LogEntry> rows;
+        for (int i = 0; i < count; ++i) {
+            rows.push_back(request(second));
+            rows.back().channel = channel;
+        }
+        watchman.add(rows);
+    };
+    for (const int channel : {1, 2}) watchman.directory().channels[channel] = {"c", 1, 0, 0};
+    watchman.tell();
+    watchman.run_to(1);
+    for (int channel = 1; channel <= 4; ++channel) give(2, channel, 5);
+    watchman.run_to(40);
+    give(41, 1, 5);
+    give(41, 2, 1);
+    give(41, 4, 2);
+    watchman.run_to(70);
+    const auto shown = [&] {
+        std::vector<std::int64_t> channels;
+        for (const auto& alert : watchman.engine().overview().alerts)
+            channels.push_back(alert.key.front().id.value_or(0));
+        return channels;
+    };
+    CHECK(shown() == std::vector<std::int64_t>{2, 3});  // with 1 and none, in one second
+    CHECK(watchman.engine().overview().pending == 1);
+    CHECK(watchman.engine().firing_channels().empty());
+    watchman.run_to(95);
+    give(96, 2, 5);
+    watchman.run_to(110);  // 1, 2 and 4 have lost their rows of second 41
+    CHECK(shown() == std::vector<std::int64_t>{3, 4});
+    CHECK(watchman.engine().firing_channels() == std::set<std::int64_t>{3, 4});
+    REQUIRE(watchman.engine().overview().more.size() == 1);
+    CHECK(watchman.engine().overview().more.front().series == 1);
+    CHECK(watchman.engine().overview().alerts.front().phase == alerts::Phase::firing);
+    watchman.run_to(140);
+    CHECK(watchman.engine().firing_channels() == std::set<std::int64_t>{1, 3, 4});
 }

@@ -22,16 +22,6 @@ const std::string kSale = R"(rules:
     cooldown: 20h
 )";
 
-std::vector<std::string> endings(Watchman& watchman) {
-    std::vector<std::string> all;
-    for (const auto& event :
-         alerts::load_history(watchman.mirror().database().handle(), at(0), at(400 * kDay))) {
-        if (event.what != "over") continue;
-        all.push_back(event.reason + " " + std::to_string(base::unix_seconds(event.at) - kMonday));
-    }
-    return all;
-}
-
 }  // namespace
 
 TEST_CASE("an alert of a fixed window is over a day after its end, without a word") {

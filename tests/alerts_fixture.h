@@ -206,4 +206,16 @@ private:
     std::unique_ptr<alerts::Engine> engine_;
 };
 
+/// Why and when alerts were over, in the order of the history: "new period 57600", in seconds after
+/// Monday.
+inline std::vector<std::string> endings(Watchman& watchman) {
+    std::vector<std::string> all;
+    for (const auto& event : alerts::load_history(watchman.mirror().database().handle(), at(0),
+                                                  at(400 * std::int64_t{86'400}))) {
+        if (event.what != "over") continue;
+        all.push_back(event.reason + " " + std::to_string(base::unix_seconds(event.at) - kMonday));
+    }
+    return all;
+}
+
 }  // namespace quotafuse::tests

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include "alerts/decide.h"
+#include "alerts/row_meter.h"
 #include "alerts_meter_fixture.h"
 
 namespace quotafuse::tests {
@@ -114,6 +115,22 @@ TEST_CASE("the time since the last request passes the limit in that very second,
     }
     CHECK(next() == 331);
     CHECK_FALSE(rig.read(number_key(4)).value.has_value());
+}
+
+TEST_CASE("of a thousand silences of a key one time to look at it is remembered") {
+    alerts::LastRows rows{100};
+    std::vector<alerts::SeriesKey> overdue;
+    for (std::int64_t second = 0; second < 1'000'000; second += 1000) {
+        rows.see(number_key(3), meter_time(second));
+        rows.see(number_key(4), meter_time(second));
+        overdue.clear();
+        rows.overdue(meter_time(second + 101), overdue);
+        CHECK(overdue.size() == 2);
+        CHECK(rows.scheduled() == 2);
+    }
+    rows.overdue(meter_time(999'101) + alerts::LastRows::kRemembered, overdue);
+    CHECK(rows.size() == 0);
+    CHECK(rows.scheduled() == 0);
 }
 
 TEST_CASE("channel tests and refunds are no sign of life") {

@@ -336,12 +336,16 @@ inline std::map<Key, Expected> expected_of(base::Database& database, const Rule&
         own = reference.values({base::Second{}, span.head}, now, entered(rule));
     }
     std::vector<Values> bases;
-    if (rule.compare_to != Comparison::none && rule.compare_to != Comparison::usual) {
-        bases.push_back(reference.values(alerts::base_window_of(rule).at(t), now));
-    }
-    for (int week = 1; rule.compare_to == Comparison::usual && week <= kWeeks; ++week) {
-        auto values = reference.values(alerts::base_window_of(rule, week).at(t), now);
-        if (!values.cells.empty()) bases.push_back(std::move(values));
+    const bool usual = rule.compare_to == Comparison::usual;
+    const int weeks = rule.compare_to == Comparison::none ? 0 : usual ? kWeeks : 1;
+    const auto first = database.handle().execAndGet("SELECT min(created_at) FROM log").getInt64();
+    for (int week = 1; week <= weeks; ++week) {
+        const auto base = alerts::base_window_of(rule, usual ? week : 0).at(t);
+        auto values = reference.values(base, now);
+        if (usual && values.cells.empty()) continue;
+        // Of a time that is mirrored in part nobody knows the value.
+        if (base::unix_seconds(base.tail) + 1 < first) values = {};
+        bases.push_back(std::move(values));
     }
     std::set<Key> keys;
     for (const auto& [key, cell] : own.cells) keys.insert(key);
@@ -363,7 +367,6 @@ inline std::map<Key, Expected> expected_of(base::Database& database, const Rule&
             if (rule.below) expected.weight = std::max(expected.weight, former.weight);
         }
         expected.value.reset();
-        const bool usual = rule.compare_to == Comparison::usual;
         if (!cell.value || past.size() < (usual ? std::size_t{3} : std::size_t{1})) continue;
         const auto base = median(past);
         if (base > 0) expected.value = (*cell.value - base) / base * 100;

@@ -29,7 +29,10 @@ namespace {
 class Site {
 public:
     explicit Site(unsigned seed)
-        : dice_(seed), idle_(seed + 1), now_(dice_.number(9 * kDay + 200, 10 * kDay + 100)) {
+        : dice_(seed),
+          idle_(seed + 1),
+          age_(seed + 2),
+          now_(dice_.number(9 * kDay + 200, 10 * kDay + 100)) {
         // Some begin shortly before midnight, here or in Berlin, or before an hour's end.
         if (dice_.once_in(2)) now_ = 10 * kDay - dice_.number(0, 150);
         if (dice_.once_in(4)) now_ = 10 * kDay - 3600 - dice_.number(0, 150);
@@ -210,8 +213,10 @@ private:
 
     void fill_history() {
         std::vector<sync::LogEntry> entries;
-        // Every window that is compared with lies behind the first row.
+        // Most stores begin before every window that is compared with, some within one.
         entries.push_back(random_entry(dice_, kMonday + now_ - 70 * kDay, requests_));
+        const auto oldest =
+            age_.once_in(3) ? age_.one_of(std::vector<std::int64_t>{0, 1, 7, 21}) : 70;
         for (const std::int64_t days : {21, 14, 7, 1, 0}) {
             for (int i = 0; i < 60; ++i) {
                 auto created = kMonday + now_ - days * kDay + dice_.number(-500, 500);
@@ -220,6 +225,9 @@ private:
                 entries.push_back(random_entry(dice_, created, requests_));
             }
         }
+        std::erase_if(entries, [&](const sync::LogEntry& entry) {
+            return entry.created_at < kMonday + now_ - oldest * kDay - 600;
+        });
         append(std::move(entries), std::nullopt);
     }
     std::vector<sync::Row> append(std::vector<sync::LogEntry> entries,
@@ -347,6 +355,7 @@ private:
 
     Dice dice_;
     Dice idle_;
+    Dice age_;
     TempDir folder_;
     std::int64_t now_;  // seconds after Monday
     std::int64_t last_id_ = 0;

@@ -11,8 +11,10 @@
 
 #include "alerts/engine.h"
 #include "alerts/history_tape.h"
+#include "alerts/player.h"
 #include "alerts/replay.h"
 #include "alerts/rule_loader.h"
+#include "alerts/self_alerts.h"
 #include "alerts/state_store.h"
 #include "base/database.h"
 #include "base/failure.h"
@@ -64,14 +66,24 @@ public:
     sync::Store& store() { return *store_; }
     alerts::Engine& engine() { return *engine_; }
     base::Database& database() { return *database_; }
+    /// Of the life that start() began.
+    alerts::SelfAlerts& self_alerts() { return *self_alerts_; }
 
     void start(std::int64_t second) {
         engine_ = std::make_unique<alerts::Engine>(rules_from(rules_), *store_);
         engine_->use(gauges_->directory());
         if (const auto known = gauges_->current(); !known.empty()) engine_->observe(known);
         engine_->set_silences(alerts::load_silences(database_->handle(), at(second)));
-        engine_->restore(alerts::load_state(database_->handle()), at(second),
-                         alerts::load_windows(database_->handle()));
+        const auto saved = alerts::load_state(database_->handle());
+        self_alerts_ =
+            std::make_unique<alerts::SelfAlerts>(std::vector<std::string>{}, base::TimeZone{});
+        self_alerts_->restore(saved);
+        engine_->restore(saved, at(second), alerts::load_windows(database_->handle()));
+        const alerts::SelfAlertTimes former{database_->handle(),
+                                            engine_->time() - alerts::kGoneAfter, at(second)};
+        engine_->use_self_alerts([this, former](std::string_view name, base::Second t) {
+            return self_alerts_->fired(name, t) || former.fires(name, t);
+        });
         engine_->observe(gauges_->begin({.tokens = true}, engine_->time()));
         while (engine_->warm_up(std::chrono::milliseconds{100})) {
         }
@@ -117,9 +129,16 @@ public:
     void run_to(std::int64_t second) {
         alerts::Step step;
         do {
+            while (engine_->warm_up(std::chrono::milliseconds{100})) {
+            }
             step = engine_->advance(at(second), at(second));
             if (!step.empty()) save(step);
         } while (step.time < at(second));
+    }
+    /// The built-in alerts, by the wall clock.
+    void look_at_itself(std::int64_t wall) {
+        const auto step = self_alerts_->evaluate(at(wall));
+        if (!step.empty()) save(step);
     }
 
 private:
@@ -147,6 +166,7 @@ private:
     std::unique_ptr<base::Database> database_;
     std::unique_ptr<sync::Store> store_;
     std::unique_ptr<sync::Gauges> gauges_;
+    std::unique_ptr<alerts::SelfAlerts> self_alerts_;
     std::unique_ptr<alerts::Engine> engine_;
 };
 

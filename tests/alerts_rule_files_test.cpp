@@ -81,6 +81,40 @@ rules:
           Lines{"a.yaml:1:11: defaults holds more than 200 values"});
 }
 
+TEST_CASE("what many rules have from the defaults is told and warned of once") {
+    const std::string rules = "rules: [{name: a}, {name: b}, {name: c, compare_to: previous}]\n";
+    CHECK(faults("defaults: {action: {disable_channel: {mode: live}}, metric: cost, "
+                 "by: [channel], window: 1h, above: 5}\n" +
+                 rules) == Lines{"a.yaml:1:45: warning: mode is live, but breaker.mode is shadow: "
+                                 "nothing will be disabled"});
+    // Which variables there are is the rule's own matter: only c knows this one.
+    CHECK(faults("defaults: {summary: '{{now}}', metric: cost, window: 1h, above: 5}\n" + rules) ==
+          Lines{"a.yaml:1:21: unknown variable {{now}}; known are value, rule, window, threshold"});
+}
+
+TEST_CASE("a summary and the texts of the defaults are bounded, and so is what rules get of them") {
+    const auto file = [](std::size_t summary, int rules, const std::string& more = {}) {
+        auto text =
+            fmt::format("defaults: {{summary: {}, metric: cost, window: 1h, above: 5{}}}\nrules:\n",
+                        std::string(summary, 's'), more);
+        for (int i = 0; i < rules; ++i) text += fmt::format("- {{name: r{}}}\n", i);
+        return text;
+    };
+    CHECK(faults(file(1'000, 10)) == Lines{});
+    CHECK(faults(file(1'001, 10)) ==
+          Lines{"a.yaml:1:21: summary must have at most 1000 bytes, not 1001"});
+    CHECK(faults(file(4'000, 10)) ==
+          Lines{"a.yaml:1:11: defaults holds more than 4000 bytes of text"});
+    CHECK(faults(file(1'000, 8'000)) ==
+          Lines{"a.yaml:7762:3: defaults give more than 200000 values or 8 MB of text to the "
+                "rules, up to this one"});
+    std::string models = ", where: {model: [m";
+    for (int i = 0; i < 150; ++i) models += ", m";
+    CHECK(faults(file(10, 2'000, models + "]}")) ==
+          Lines{"a.yaml:1268:3: defaults give more than 200000 values or 8 MB of text to the "
+                "rules, up to this one"});
+}
+
 TEST_CASE("anchors and merge keys work in rule files, and an alias bomb is refused") {
     const auto rules = load(R"(
 rules:

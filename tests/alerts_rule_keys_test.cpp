@@ -91,6 +91,8 @@ TEST_CASE("a window is rolling, a calendar period, or a fixed time in the rule's
         Lines{"58: from must be a local time such as \"2026-01-05 09:00\", not '2026-02-29 09:00'",
               "80: to must be a local time such as \"2026-01-05 09:00\", not '9:00'",
               "86: unknown key 'till' in window; known are from, to"});
+    CHECK(of("metric: cost, above: 1, window: {from: 2026-01-05 09:00, to: 2026-01-06}") ==
+          Lines{"80: to must be a local time such as \"2026-01-05 09:00\", not '2026-01-06'"});
     CHECK(of("metric: cost, above: 1, window: {from: 2026-01-05 09:00, to: 2026-01-05 09:00}") ==
           Lines{"80: to must be after from"});
     CHECK(of("metric: cost, above: 1, window: [1h]") ==
@@ -162,7 +164,7 @@ TEST_CASE("a comparison takes rises and drops in percent, of windows that can be
 TEST_CASE("what a rule looks back must be kept, comparisons and all") {
     CHECK(of("metric: cost, window: 20d, above: 1, compare_to: previous", keeping(35 * 24h)) ==
           Lines{"41: a window of 20d with the one before it is longer than the 35d that rows are "
-                "kept (store.keep.rows)"});
+                "kept (store.keep.rows); 41d would do"});
     CHECK(of("metric: cost, window: 20d, above: 1, compare_to: previous", keeping(41 * 24h)) ==
           Lines{});
     CHECK(of("metric: cost, window: 1h, above: 1, compare_to: usual", keeping(35 * 24h)) ==
@@ -174,7 +176,13 @@ TEST_CASE("what a rule looks back must be kept, comparisons and all") {
           Lines{});
     CHECK(of("metric: cost, window: this_month, above: 1", keeping(31 * 24h)) ==
           Lines{"41: a window of this month is longer than the 31d that rows are kept "
-                "(store.keep.rows)"});
+                "(store.keep.rows); 32d would do"});
+    CHECK(
+        of("metric: cost, window: this_month, above: 1, compare_to: previous", keeping(62 * 24h)) ==
+        Lines{"41: a window of this month with the one before it is longer than the 62d that rows "
+              "are kept (store.keep.rows); 63d would do"});
+    CHECK(of("metric: cost, window: this_month, above: 1, compare_to: previous",
+             keeping(63 * 24h)) == Lines{});
     CHECK(alerts::weeks_kept(1h, 35 * 24h) == 4);
     CHECK(alerts::weeks_kept(1h, 10'000h) == alerts::kMostWeeks);
     CHECK(alerts::weeks_kept(1h, std::nullopt) == alerts::kMostWeeks);

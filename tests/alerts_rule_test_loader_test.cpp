@@ -195,6 +195,13 @@ TEST_CASE("faults of tests are told at their places") {
               "a.yaml:14:7: a test needs the key 'expect'"});
 }
 
+TEST_CASE("a test that expects nothing could not fail and is refused") {
+    CHECK(faults(R"(rules:
+  - {name: a, metric: cost, window: 1h, above: 1, tests: [{expect: []}, {expect: }]}
+)") == Lines{"a.yaml:2:68: expect is an empty list: a test that expects nothing proves nothing",
+             "a.yaml:2:82: expect must be a list, not nothing"});
+}
+
 TEST_CASE("tests must be a list") {
     CHECK(faults("rules: [{name: a, metric: cost, window: 1h, above: 1, tests: {at: 1s}}]") ==
           Lines{"a.yaml:1:62: tests must be a list of tests, not a map"});

@@ -313,3 +313,34 @@ TEST_CASE("a test that expects silence of nothing that the rule looks at proves 
         expect: [{at: 2s, key: {channel: 3}, state: inactive}]
 )") == std::vector<bool>{true, false, false, true, true, false, true});
 }
+
+TEST_CASE("a test knows of series that are not shown, because others are larger") {
+    CHECK(differences(R"(rules:
+  - name: burn
+    metric: tokens
+    by: [channel]
+    window: 5m
+    above: 100
+    max_series: 1
+    tests:
+      - rows: [{at: 0s, channel: 3, tokens: 200}, {at: 0s, channel: 4, tokens: 300}]
+        expect:
+          - {at: 1s, key: {channel: 3}, state: firing}
+          - {at: 1s, key: {channel: 4}, state: firing}
+          - {at: 1s, key: {channel: 5}, state: inactive}
+)")
+              .empty());
+}
+
+TEST_CASE("names of a test that are no UTF-8 are taken as the gateway's are") {
+    CHECK(differences("rules:\n"
+                      "  - name: few\n"
+                      "    metric: healthy_channels\n"
+                      "    below: 2\n"
+                      "    tests:\n"
+                      "      - gauges: [{at: 1s, metric: healthy_channels, object: \"g\xff/m\", "
+                      "value: 1}]\n"
+                      "        expect: [{at: 2s, key: {group: \"g\xEF\xBF\xBD\", model: m}, state: "
+                      "firing}]\n")
+              .empty());
+}

@@ -1,6 +1,5 @@
 #include <doctest/doctest.h>
 
-#include "alerts/row_cache.h"
 #include "alerts/window.h"
 #include "alerts_window_scenes.h"
 
@@ -213,29 +212,6 @@ TEST_CASE("a window that has overflowed tries again after its length, and is in 
         second(again + 5min);
         check_window(sample, window, rows, {}, again + 5min);
         CHECK(window.size() == 0);
-    }
-}
-
-TEST_CASE(
-    "where rows are many no second reads those of the next ones, whatever is read elsewhere") {
-    StoredRows rows;
-    const auto busy = base::unix_seconds(kBeforeAutumn);
-    const auto quiet = busy - 86'400;
-    for (int second = 0; second < 200; ++second) {
-        for (int i = 0; i < 100; ++i) rows.add(plain_row(base::from_unix(busy + second)));
-        rows.add(plain_row(base::from_unix(quiet + second)));
-    }
-    alerts::RowCache cache{rows, 10'000};
-    std::size_t visited = 0;
-    const auto visit = [&](const sync::Row&) { ++visited; };
-    for (int second = 1; second < 180; ++second) {
-        rows.rows_read = 0;
-        visited = 0;
-        cache.each(busy + second - 1, busy + second, visit);
-        cache.each(quiet + second - 1, quiet + second, visit);
-        REQUIRE(visited == 101);
-        if (second > 32) REQUIRE(rows.rows_read <= 100 + 16);
-        cache.trim();
     }
 }
 

@@ -9,6 +9,7 @@
 #include "base/database.h"
 #include "base/failure.h"
 #include "base/lock_file.h"
+#include "support/small_disk.h"
 #include "support/temp_dir.h"
 
 using namespace quotafuse::base;
@@ -188,6 +189,58 @@ TEST_CASE("the journal is copied when there is time, and else before it grows wi
     write_mb(60);
     CHECK(journal_mb() > 12);
     CHECK(journal_mb() < 24);
+}
+
+TEST_CASE(
+    "a disk too full for the journal's pages stops no commit, and is told until there is room") {
+    const quotafuse::tests::TempDir folder;
+    Database db{folder.file("s.db"), {{"a", {"CREATE TABLE big(x BLOB)"}}}};
+    const auto write_mb = [&](int count) {
+        for (int i = 0; i < count; ++i)
+            db.handle().exec("INSERT INTO big VALUES(zeroblob(1000000))");
+    };
+    const auto file_mb = [&] {
+        return std::filesystem::file_size(folder.file("s.db")) / 1'000'000;
+    };
+    write_mb(30);
+    db.keep_journal_short();
+    REQUIRE(file_mb() >= 30);
+    {
+        // The journal, which begins anew, may grow so far; the file may not grow any more.
+        const quotafuse::tests::SmallDisk disk{25'000'000};
+        CHECK_NOTHROW(write_mb(20));
+        CHECK_THROWS_AS(db.keep_journal_short(), SQLite::Exception);
+        CHECK_THROWS_AS(db.keep_journal_short(), SQLite::Exception);
+        CHECK_NOTHROW(write_mb(1));
+    }
+    CHECK(file_mb() < 35);
+    db.keep_journal_short();
+    CHECK(file_mb() >= 51);
+    CHECK(db.handle().execAndGet("SELECT count(*) FROM big").getInt() == 51);
+}
+
+TEST_CASE("a lock or a store that somebody made a link leads nowhere") {
+    const quotafuse::tests::TempDir folder;
+    const auto victim = folder.file("victim");
+    std::ofstream{victim} << "precious";
+    std::filesystem::create_symlink(victim, folder.file("s.lock"));
+    CHECK_THROWS_WITH_AS(LockFile{folder.file("s.lock")},
+                         (folder.file("s.lock") + ": it is a link, which is not followed").c_str(),
+                         Failure);
+    CHECK(std::filesystem::file_size(victim) == 8);
+
+    // One's own link is fine: the store may lie on another disk.
+    const auto linked = folder.file("linked.db");
+    std::filesystem::create_symlink(folder.file("s.db"), linked);
+    { const Database mine{linked, {}}; }
+    CHECK(std::filesystem::file_size(folder.file("s.db")) > 0);
+    constexpr uid_t kSomebody = 65534;
+    if (::lchown(linked.c_str(), kSomebody, kSomebody) != 0)
+        return;  // only root makes it another's
+    CHECK_THROWS_WITH_AS(
+        (Database{linked, {}}),
+        ("store " + linked + ": it is a link of another user, which is not followed").c_str(),
+        Failure);
 }
 
 TEST_CASE("a second writer is kept off and told who holds the store") {

@@ -43,6 +43,10 @@ TEST_CASE("the nearest known word is offered, and none that is far") {
     CHECK(nearest("widnow", {"window", "where"}) == "window");
     CHECK(nearest("cooldwon", {"cooldown", "for"}) == "cooldown");
     CHECK(nearest("xyz", {"for", "by"}).empty());
+    CHECK(nearest("windows_of_time", {"window", "windows_of_tim"}) == "windows_of_tim");
+    const std::string long_word(64, 'x');
+    CHECK(nearest(long_word, {long_word + "y"}) == long_word + "y");
+    CHECK(nearest(long_word + "x", {long_word + "y"}).empty());  // no slip of the pen
 }
 
 TEST_CASE("small helpers do what they say") {

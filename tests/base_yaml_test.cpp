@@ -1,7 +1,12 @@
+#include <fstream>
+
 #include <doctest/doctest.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 
+#include "base/failure.h"
 #include "base/yaml.h"
+#include "support/temp_dir.h"
 
 using namespace quotafuse::base::yaml;
 using namespace std::chrono_literals;
@@ -72,7 +77,71 @@ TEST_CASE("an alias bomb and a deep nest are refused quickly") {
     }
     CHECK(faults(bomb).at(0).find("more than 100000 values") != std::string::npos);
     CHECK(faults(std::string(5000, '[')).size() == 1);
+    // What yaml-cpp would hold in memory before it tells of the first of them.
+    CHECK(
+        faults("a: 1\n" + std::string(200'000, '[')) ==
+        std::vector<std::string>{"f.yaml:2:150000: more than 150000 of the characters [ { , : ?"});
     CHECK(faults(std::string(150, '[') + std::string(150, ']')).size() == 1);
+}
+
+TEST_CASE("text that aliases multiply is refused before it fills the memory") {
+    const auto repeated = [](std::string_view what, int times) {
+        std::string list;
+        for (int i = 0; i < times; ++i) list += fmt::format(", {}", what);
+        return list;
+    };
+    const std::string text(10'000, 'x');
+    const std::string refused = "more than 4 MB of text, aliases expanded";
+    CHECK(good(fmt::format("- &a {}\n- [z{}]\n", text, repeated("*a", 390))).root.items.size() ==
+          2);
+    CHECK(faults(fmt::format("- &a {}\n- [z{}]\n", text, repeated("*a", 410)))
+              .at(0)
+              .ends_with(refused));
+    // The anchor of what holds copies, keys, and merged maps.
+    CHECK(faults(fmt::format("- &a {}\n- &b [z{}]\n- [*b]\n", text, repeated("*a", 150)))
+              .at(0)
+              .ends_with(refused));
+    CHECK(faults(fmt::format("- &a {{? {} : 1}}\n- [z{}]\n", text, repeated("*a", 410)))
+              .at(0)
+              .ends_with(refused));
+    CHECK(faults(fmt::format("- &a {{k: {}}}\n- [z{}]\n", text, repeated("{<<: *a}", 410)))
+              .at(0)
+              .ends_with(refused));
+}
+
+TEST_CASE("a thousand faults are listed, each once, and the others counted") {
+    Diagnostics diagnostics;
+    for (int line = 1; line <= 1500; ++line) diagnostics.warning("f.yaml", {line, 1}, "odd");
+    for (int line = 1; line <= 1200; ++line) {
+        for (int again = 0; again < 2 && line <= 100; ++again) {
+            diagnostics.error("f.yaml", {line, 1}, "wrong");
+        }
+        diagnostics.error("f.yaml", {line, 1}, "also wrong");
+    }
+    CHECK(diagnostics.errors() == 1300);
+    const auto lines = diagnostics.lines();
+    REQUIRE(lines.size() == 2002);
+    CHECK(lines[0] == "f.yaml:1:1: warning: odd");
+    CHECK(lines[1] == "f.yaml:1:1: wrong");
+    CHECK(lines[2] == "f.yaml:1:1: also wrong");
+    CHECK(lines[2000] == "and 300 more errors");
+    CHECK(lines[2001] == "and 500 more warnings");
+}
+
+TEST_CASE("what is wrong with something long is told in few words") {
+    const std::string key(5000, 'k');
+    const auto document = good(fmt::format("? {}\n: 1\n", key));
+    Diagnostics diagnostics;
+    Mapping{"f.yaml", document.root, "a rule", diagnostics}.refuse_unknown();
+    diagnostics.error("g.yaml", key);
+    const auto lines = diagnostics.lines();
+    REQUIRE(lines.size() == 2);
+    CHECK(lines[0] ==
+          fmt::format("f.yaml:1:3: unknown key '{}…' in a rule; known are ", key.substr(0, 57)));
+    CHECK(lines[1].size() <= 2010);
+    const auto twice = faults(fmt::format("? {0}\n: 1\n? {0}\n: 2\n", key));
+    CHECK(twice.at(0) ==
+          fmt::format("f.yaml:3:3: duplicate key '{}…', first on line 1", key.substr(0, 57)));
 }
 
 TEST_CASE("a mapping tells every wrong value at once, in order of place") {
@@ -161,4 +230,43 @@ TEST_CASE("a file that cannot be read is told by its name") {
     CHECK(diagnostics.lines().at(0) ==
           "/nowhere/x.yaml: cannot be read (is it there, and may this user read it?)");
     CHECK(diagnostics.lines().size() == 2);
+}
+
+TEST_CASE("only a file of a sane size is read, and what is something else makes nobody wait") {
+    const quotafuse::tests::TempDir folder;
+    const auto fault_of = [](const std::string& file) {
+        Diagnostics diagnostics;
+        CHECK_FALSE(load(file, diagnostics).has_value());
+        REQUIRE(diagnostics.lines().size() == 1);
+        const auto line = diagnostics.lines().front();
+        REQUIRE(line.starts_with(file + ": "));
+        return line.substr(file.size() + 2);
+    };
+    const auto pipe = folder.file("pipe.yaml");
+    REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+    CHECK(fault_of(pipe) == "a pipe or device, not a file of text");
+    CHECK(fault_of("/dev/zero") == "a pipe or device, not a file of text");
+    CHECK(fault_of("/tmp") == "a folder, not a file of text");
+    const auto write = [&](std::size_t size) {
+        std::ofstream{folder.file("f.yaml")} << "#" << std::string(size - 1, ' ');
+        return folder.file("f.yaml");
+    };
+    CHECK(fault_of(write(1'000'001)) == "larger than 1 MB: that cannot be meant");
+    Diagnostics diagnostics;
+    CHECK(load(write(1'000'000), diagnostics).has_value());
+    CHECK(diagnostics.ok());
+}
+
+TEST_CASE("a file that cannot be read to its end is a failure of the disk, not of the file") {
+    // Nothing is mapped at its beginning.
+    const std::string file = "/proc/self/mem";
+    Diagnostics diagnostics;
+    try {
+        load(file, diagnostics);
+        FAIL("it was read");
+    } catch (const quotafuse::base::Failure& e) {
+        CHECK(e.code() == quotafuse::base::ExitCode::io_error);
+        CHECK(std::string{e.what()} == "/proc/self/mem: cannot be read: Input/output error");
+    }
+    CHECK(diagnostics.ok());
 }

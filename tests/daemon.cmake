@@ -25,7 +25,8 @@ quotafuse_test(end_to_end THREADS
 
 # Replay, rule tests and init, as processes on stores and gateways of their own.
 quotafuse_test(replay_command
-  SOURCES daemon_replay_command_test.cpp daemon_tuned_rules_test.cpp daemon_test_rules_test.cpp
+  SOURCES daemon_init_questions_test.cpp daemon_init_test.cpp daemon_replay_command_test.cpp daemon_tuned_rules_test.cpp
+          daemon_test_rules_test.cpp support/terminal.cpp
   LINK quotafuse_daemon quotafuse_program quotafuse_mariadb)
 
 # Alerts, silences and restarts as people meet them: the program beside a gateway's SQLite file.

@@ -30,6 +30,42 @@ TEST_CASE("a silence that was ended mutes no more, and is kept as it held for re
     CHECK(events[0].kind == alerts::EngineEvent::Kind::started);
 }
 
+TEST_CASE(
+    "of what an outage of over a day made the engine skip nothing is on record as looked at") {
+    Desk desk{burn_rule("one", 1)};
+    desk.row(1, 1, kStart);
+    desk.tick();
+    desk.row(1, 500, kStart + 1800);
+    desk.clock.advance(25h);
+    const auto resumed = base::unix_seconds(desk.clock.now()) - 24 * 3600;
+    REQUIRE(resumed > kStart + 1800);
+    while (desk.engine().time() < desk.clock.now()) {
+        while (desk.engine().warm_up(1s)) {
+        }
+        desk.announcer().advance(desk.clock.now());
+    }
+    const auto events = desk.events();
+    REQUIRE(events.size() > 3);
+    CHECK(events[1].kind == alerts::EngineEvent::Kind::jumped);
+    CHECK(base::unix_seconds(events[1].at) == resumed);
+    CHECK(events[1].detail == std::to_string(kStart + 1));
+    CHECK(events[2].kind == alerts::EngineEvent::Kind::late);
+    CHECK(base::unix_seconds(events[2].at) == resumed + 1);
+    CHECK(desk.differences() == "");
+}
+
+TEST_CASE("a start on a store that is ahead of the clock is on record, too") {
+    Desk desk{burn_rule("one", 1)};
+    desk.row(1, 1, kStart);
+    desk.tick();
+    desk.clock.step_wall(-1h);
+    desk.open();
+    const auto events = desk.events();
+    REQUIRE(events.size() == 2);
+    CHECK(events[0].at == desk.clock.now());
+    CHECK(events[0].detail == std::to_string(kStart + 1));
+}
+
 TEST_CASE("of a silenced alert nobody hears that its action came too late") {
     Desk desk{burn_rule("one", 1)};
     desk.row(1, 1, kStart);

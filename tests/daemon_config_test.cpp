@@ -180,6 +180,19 @@ TEST_CASE("what cannot be kept or read is refused at its place") {
           "q:1:16: unknown key 'row' in store.keep; did you mean 'rows'?");
 }
 
+TEST_CASE("a slow poll alone never makes the gateway count as unread") {
+    const tests::TempDir folder;
+    const auto stale_after = [&](const std::string& text) {
+        const auto loaded = load_text(folder, text);
+        CHECK_MESSAGE(loaded.ok, fmt::format("{}", fmt::join(loaded.lines, "\n")));
+        return loaded.config.stale_after;
+    };
+    CHECK(stale_after("source: {}\n") == 60s);
+    CHECK(stale_after("source: {poll_interval: 60s}\n") == 120s);
+    CHECK(stale_after("stale_after: 5s\n") == 5s);
+    CHECK(stale_after("stale_after: 14s\nsource: {poll_interval: 10s}\n") == 14s);
+}
+
 TEST_CASE("a rule that looks further back than rows are kept is refused at its window") {
     const tests::TempDir folder;
     tests::write_file(folder.file("r.yaml"),
@@ -195,9 +208,9 @@ TEST_CASE("a rule that looks further back than rows are kept is refused at its w
     const auto at = folder.file("r.yaml");
     CHECK(loaded.lines == std::vector<std::string>{
                               at + ":3:39: a window of 8d is longer than the 7d that rows are "
-                                   "kept (store.keep.rows)",
+                                   "kept (store.keep.rows); 8d would do",
                               at + ":4:43: a window of 7d (and 3s of eval_delay) is longer than "
-                                   "the 7d that rows are kept (store.keep.rows)"});
+                                   "the 7d that rows are kept (store.keep.rows); 8d would do"});
     CHECK(load_text(folder, text("9d")).ok);
 }
 

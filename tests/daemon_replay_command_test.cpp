@@ -1,18 +1,11 @@
 #include <filesystem>
 
-#include <SQLiteCpp/Database.h>
-#include <SQLiteCpp/Statement.h>
-#include <SQLiteCpp/Transaction.h>
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "alerts/rule_loader.h"
 #include "alerts/state_store.h"
 #include "base/database.h"
-#include "daemon/builtin_rules.h"
-#include "daemon/tuned_rules.h"
-#include "support/mariadb.h"
 #include "support/program.h"
 #include "sync/store.h"
 
@@ -177,6 +170,23 @@ TEST_CASE("replay --compare is no success on a store that no daemon has worked o
     CHECK(ran.err.find("no daemon has watched rules on ") != std::string::npos);
 }
 
+TEST_CASE("a time before anything was stored is no input for replay") {
+    const Host host{kRules, 1};
+    const auto zone = *base::TimeZone::find("Asia/Shanghai");
+    for (const auto& what : {std::vector<std::string>{"replay"}, {"replay", "--suggest", "burn"}}) {
+        auto arguments = what;
+        const std::string until = "2025-02-01 00:00:00";
+        arguments.insert(arguments.end(), {"--since", "2025-01-01", "--until", until});
+        const auto ran = host.run(arguments);
+        CHECK(ran.code == 66);
+        CHECK(ran.out == "");
+        CHECK(ran.err.find(fmt::format("has rows from {} to ",
+                                       zone.format(base::from_unix(host.start())))) !=
+              std::string::npos);
+        CHECK(ran.err.find("--until " + until + " is before them all") != std::string::npos);
+    }
+}
+
 TEST_CASE("of an episode that fired before --since only what came after counts") {
     const Host host{kRules};
     const auto zone = *base::TimeZone::find("Asia/Shanghai");
@@ -198,104 +208,4 @@ TEST_CASE("a command that does not exist is named with the nearest one") {
           std::string::npos);
     CHECK(run_program({"silence", "lst"}).err.find("did you mean 'silence list'?") !=
           std::string::npos);
-}
-
-namespace {
-
-/// A gateway that keeps its log in SQLite: eight days, a steady channel, and one odd hour.
-void make_gateway(const std::string& path) {
-    SQLite::Database gateway{path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE};
-    gateway.exec(sqlite_ddl("newapi_2026"));
-    SQLite::Transaction transaction{gateway};
-    SQLite::Statement put{
-        gateway,
-        "INSERT INTO logs(created_at, type, channel_id, token_id, token_name, model_name, quota, "
-        "prompt_tokens, completion_tokens, use_time, other) "
-        "VALUES(?, 2, 3, 12, 'k1', 'gpt-4o', ?, ?, 10, 1, '{}')"};
-    const auto start = now() - 8 * 86400;
-    for (std::int64_t at = start; at < now(); at += 600) {
-        const bool odd = at >= start + 5 * 86400 && at < start + 5 * 86400 + 3600;
-        put.bind(1, at);
-        put.bind(2, odd ? 20'000'000 : 1000);
-        put.bind(3, odd ? 3'000'000 : 2000);
-        put.exec();
-        put.reset();
-    }
-    transaction.commit();
-}
-
-}  // namespace
-
-TEST_CASE("init writes a configuration whose limits come from the gateway's own history") {
-    const TempDir folder;
-    make_gateway(folder.file("one-api.db"));
-    const std::map<std::string, std::string> environment{{"SQL_DSN", folder.file("one-api.db")}};
-    const std::vector<std::string> init{"init", "--dir", folder.file("etc"), "--store",
-                                        folder.file("store.db")};
-
-    const auto unasked = run_program(init, environment);
-    CHECK(unasked.code == 64);
-    CHECK(unasked.err.find("--yes") != std::string::npos);
-    CHECK_FALSE(std::filesystem::exists(folder.file("etc")));
-
-    auto with_yes = init;
-    with_yes.emplace_back("--yes");
-    const auto blind = run_program(with_yes);
-    CHECK(blind.code == 78);
-    CHECK(blind.err.find("SQL_DSN='") != std::string::npos);
-    CHECK(blind.err.find("quotafuse init --dir " + folder.file("etc")) != std::string::npos);
-
-    // A rule of a default's name stands in a file of the person's own.
-    std::filesystem::create_directories(folder.file("etc/rules.d"));
-    write_file(folder.file("etc/rules.d/mine.yaml"),
-               "rules: [{name: channel-token-burn, metric: tokens, window: 1h, above: 5}]\n");
-    const auto twice = run_program(with_yes, environment);
-    CHECK(twice.code == 78);
-    CHECK(twice.err.find("do not load together") != std::string::npos);
-    CHECK_FALSE(std::filesystem::exists(folder.file("etc/quotafuse.yaml")));
-    CHECK_FALSE(std::filesystem::exists(folder.file("etc/rules.d/channels.yaml")));
-    std::filesystem::remove(folder.file("etc/rules.d/mine.yaml"));
-
-    // Fewer rules take less time.
-    write_file(folder.file("etc/rules.d/keys.yaml"), "rules: []\n");
-    write_file(folder.file("etc/rules.d/models.yaml"), "rules: []\n");
-    Program program{with_yes, environment};
-    const auto code = program.wait(std::chrono::minutes{5});
-    const Ran ran{code.value_or(-1), program.out(), program.err()};
-    CAPTURE(ran.out);
-    CAPTURE(ran.err);
-    REQUIRE(ran.code == 0);
-    CHECK(ran.out.find("new-api, rows up to id") != std::string::npos);
-    CHECK(ran.out.find("What these rules would have said since ") != std::string::npos);
-    CHECK((std::filesystem::status(folder.file("store.db")).permissions() &
-           std::filesystem::perms::others_all) == std::filesystem::perms::none);
-    const auto secrets = folder.file("etc/secrets.env");
-    CHECK(std::filesystem::status(secrets).permissions() == std::filesystem::perms{0600});
-    CHECK(read_file(secrets).find("SQL_DSN='" + folder.file("one-api.db") + "'") !=
-          std::string::npos);
-    // Channel 3 burned 18 million tokens in its odd hour, where 5 million are the default; once in
-    // eight days is too often.
-    const auto channels = read_file(folder.file("etc/rules.d/channels.yaml"));
-    const auto at = channels.find("name: channel-token-burn");
-    REQUIRE(at != std::string::npos);
-    const auto limit = std::stod(channels.substr(channels.find("above: ", at) + 7));
-    CHECK(limit > 18'060'000);
-    CHECK(limit < 24'000'000);
-    CHECK(channels.find("# Why:") != std::string::npos);
-    CHECK(daemon::is_marked(channels));
-    const std::vector<std::string> config{"--config", folder.file("etc/quotafuse.yaml")};
-    CHECK(run_program({"check", config[0], config[1]}).code == 0);
-    const auto replayed =
-        run_program({"replay", "--json", "--rule", "channel-token-burn", config[0], config[1]});
-    CHECK(Json::parse(replayed.out).at("rules").at(0).at("episodes") == 0);
-
-    // What a person edited stays.
-    for (const auto& file : daemon::builtin_rules()) {
-        write_file(folder.file("etc/rules.d/" + std::string{file.name}), "rules: []\n");
-    }
-    const auto again = run_program(with_yes, environment);
-    CHECK(again.code == 0);
-    CHECK(again.out.find("(edited)") != std::string::npos);
-    CHECK(read_file(folder.file("etc/rules.d/channels.yaml")) == "rules: []\n");
-    CHECK(again.out.find("kept     " + secrets) != std::string::npos);
 }

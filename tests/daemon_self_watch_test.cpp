@@ -19,7 +19,8 @@ using Kind = sync::GatewayError::Kind;
 /// Everything that the watch looks at is real; the test is the reader and the notifiers.
 class Desk {
 public:
-    Desk() {
+    explicit Desk(base::Milliseconds poll_interval = 1s) {
+        config_.source.poll_interval = poll_interval;
         notifiers::Settings settings;
         settings.name = "ops";
         config_.notifiers.push_back(settings);
@@ -239,6 +240,27 @@ TEST_CASE("a new epoch is told once, an hour of clocks that differ until they ag
     CHECK(rows(0).size() == 1);
     told = rows(-50);
     CHECK(desk.told().empty());
+}
+
+TEST_CASE("rows that are as old as the poll before say nothing about the gateway's clock") {
+    Desk desk{60s};
+    desk.poll();
+    desk.tick();
+    const auto rows = [&](std::int64_t behind) {
+        for (int i = 0; i < 9; ++i) {
+            desk.row(base::unix_seconds(desk.clock.now()) - behind, 1);
+            desk.tick();
+        }
+        return desk.told();
+    };
+    CHECK(rows(59).empty());
+    CHECK(rows(90).empty());
+    const auto told = rows(91);
+    REQUIRE(told.size() == 1);
+    CAPTURE(told[0]);
+    CHECK(contains(told[0], "clock is 1m31s behind this host's"));
+    CHECK(rows(-30).size() == 1);
+    REQUIRE(rows(-31).size() == 1);
 }
 
 TEST_CASE("a notifier that fails for ten minutes is dead until it works, over a restart") {

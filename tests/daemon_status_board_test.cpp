@@ -36,6 +36,13 @@ public:
         CHECK(readiness.ready == readiness.reasons.empty());
         return readiness.reasons;
     }
+    /// The next second.
+    void evaluate() {
+        clock.advance(1s);
+        while (engine_.warm_up(1s)) {
+        }
+        engine_.advance(clock.now());
+    }
     nlohmann::json status() { return nlohmann::json::parse(board.status_json()); }
 
     tests::FakeClock clock{1'767'000'000};
@@ -244,4 +251,31 @@ TEST_CASE("the process is up since its start, whatever was reloaded") {
     desk.board.note_start(desk.clock.mono() - 1h);
     desk.reasons();
     CHECK(desk.status()["uptime_seconds"] == 3600);
+}
+
+TEST_CASE("of a rule with many alerts the status tells the largest, and how many more there are") {
+    Config config;
+    base::yaml::Diagnostics diagnostics;
+    config.rules = alerts::parse_rules("r.yaml",
+                                       "rules:\n  - {name: few, metric: requests, by: [channel], "
+                                       "window: 1h, above: 0, max_series: 2}\n",
+                                       {}, diagnostics)
+                       .rules;
+    REQUIRE(diagnostics.ok());
+    Desk desk{std::move(config)};
+    desk.read([&](sync::Poll& poll) {
+        for (int channel = 1; channel <= 7; ++channel) {
+            sync::LogEntry entry;
+            entry.id = poll.batch.position.cursor = channel;
+            entry.created_at = base::unix_seconds(desk.clock.now());
+            entry.kind = sync::Kind::consume;
+            entry.channel = channel;
+            poll.batch.entries.push_back(entry);
+        }
+    });
+    desk.evaluate();
+    desk.reasons();
+    const auto status = desk.status();
+    CHECK(status["alerts"].size() == 2);
+    CHECK(status["more_alerts"] == nlohmann::json::parse(R"([{"rule": "few", "series": 5}])"));
 }

@@ -153,6 +153,28 @@ TEST_CASE("a backup of nothing, and one to nowhere, are told by their exit codes
     CHECK(run_program({"backup", "-c", site.config()}).code == 64);
 }
 
+TEST_CASE("windows on record are dropped before the first row that they lack is stored") {
+    Site site{"windows"};
+    site.insert(10);
+    REQUIRE(run_program({"sync", "-c", site.config()}).code == 0);
+    {
+        SQLite::Database store{site.file("s.db"), SQLite::OPEN_READWRITE};
+        store.exec("INSERT INTO window_record VALUES(1, 2, 3, x'00')");
+        store.exec(
+            "CREATE TRIGGER no BEFORE DELETE ON window_record BEGIN "
+            "SELECT RAISE(ABORT, 'killed just here'); END");
+    }
+    site.insert(5);
+    const auto killed = run_program({"sync", "-c", site.config()});
+    CHECK(killed.code != 0);
+    CHECK(contains(killed.err, "killed just here"));
+    CHECK(number(site.file("s.db"), "SELECT count(*) FROM log") == 10);
+    SQLite::Database{site.file("s.db"), SQLite::OPEN_READWRITE}.exec("DROP TRIGGER no");
+    CHECK(run_program({"sync", "-c", site.config()}).code == 0);
+    CHECK(number(site.file("s.db"), "SELECT count(*) FROM log") == 15);
+    CHECK(number(site.file("s.db"), "SELECT count(*) FROM window_record") == 0);
+}
+
 TEST_CASE("a sync that is interrupted ends at once, dies of the signal, and is taken up again") {
     Site site{"interrupted"};
     site.insert(300'000);

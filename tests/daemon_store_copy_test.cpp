@@ -1,4 +1,3 @@
-#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <future>
@@ -6,7 +5,6 @@
 #include <SQLiteCpp/Statement.h>
 #include <doctest/doctest.h>
 #include <fmt/format.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "base/failure.h"
@@ -17,6 +15,7 @@
 #include "support/fake_clock.h"
 #include "support/logged.h"
 #include "support/program.h"
+#include "support/small_disk.h"
 #include "sync/store.h"
 
 using namespace quotafuse;
@@ -79,27 +78,6 @@ base::ExitCode refusal(const std::string& store, const std::string& file, bool f
     }
     return base::ExitCode::ok;
 }
-
-/// No file may grow above this: to a writer that is a full disk.
-class SmallDisk {
-public:
-    explicit SmallDisk(rlim_t bytes) {
-        former_signal_ = std::signal(SIGXFSZ, SIG_IGN);
-        REQUIRE(::getrlimit(RLIMIT_FSIZE, &former_) == 0);
-        const rlimit small{bytes, former_.rlim_max};
-        REQUIRE(::setrlimit(RLIMIT_FSIZE, &small) == 0);
-    }
-    ~SmallDisk() {
-        ::setrlimit(RLIMIT_FSIZE, &former_);
-        std::signal(SIGXFSZ, former_signal_);
-    }
-    SmallDisk(const SmallDisk&) = delete;
-    SmallDisk& operator=(const SmallDisk&) = delete;
-
-private:
-    rlimit former_{};
-    void (*former_signal_)(int);
-};
 
 std::size_t files_in(const std::string& folder) {
     const std::filesystem::directory_iterator files{folder};
@@ -187,7 +165,7 @@ TEST_CASE("a copy that is stopped or finds no room leaves nothing behind") {
     CHECK_FALSE(copied.has_value());
     CHECK(files_in(elsewhere.path()) == 0);
     {
-        const SmallDisk disk{1'000'000};
+        const tests::SmallDisk disk{1'000'000};
         CHECK(refusal(store, elsewhere.file("c.db")) == base::ExitCode::io_error);
     }
     CHECK(files_in(elsewhere.path()) == 0);

@@ -160,6 +160,35 @@ TEST_CASE("channels that serve are not counted before all channels are known") {
     CHECK(reader.read().healthy);
 }
 
+TEST_CASE("what a look had read before it failed is read again by the next one") {
+    TestGateway gateway{Engine::sqlite, "newapi_2026"};
+    gateway.add_channel(1, {"default"}, {"gpt-4o"});
+    gateway.sql(insert_tokens(1, 1500));
+    gateway.sql(
+        "WITH RECURSIVE ids(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM ids LIMIT 1500) "
+        "INSERT INTO users(id, username, password) SELECT id, 'u' || id, '' FROM ids");
+    Counted session{gateway.session()};
+    InfoReader reader{session, gateway.database(), {.tokens = true, .users = true}, kNoLimit};
+    // It comes when the first thousand of both have been read.
+    session.refuse = "SUM(`request_count`)";
+    session.kind_of_refusal = GatewayError::Kind::unreachable;
+    CHECK_THROWS_AS(reader.read(), GatewayError);
+    const auto asked_for = [&](const char* table) {
+        return std::ranges::count_if(session.asked,
+                                     [&](const auto& sql) { return sql.find(table) != sql.npos; });
+    };
+    REQUIRE(asked_for("FROM `tokens` WHERE") == 1);
+    REQUIRE(asked_for("FROM `users` WHERE") == 1);
+    session.refuse.clear();
+    const auto info = reader.read();
+    CHECK(info.extents.at(ObjectKind::tokens) == Extent::all);
+    CHECK(info.extents.at(ObjectKind::users) == Extent::all);
+    CHECK(info.tokens.size() == 1500);
+    CHECK(info.users.size() == 1500);
+    CHECK(info.tokens_covered == kEveryId);
+    CHECK(info.users_covered == kEveryId);
+}
+
 TEST_CASE("what a look does not read again stays") {
     TestGateway gateway{Engine::sqlite, "newapi_2026"};
     gateway.add_channel(1, {"default"}, {"gpt-4o"});

@@ -1,5 +1,3 @@
-#include <algorithm>
-#include <random>
 #include <set>
 
 #include <doctest/doctest.h>
@@ -31,29 +29,6 @@ Batch seconds_before_now(std::int64_t count) {
     return batch;
 }
 
-/// Calls keep_up() until there is no more to do; returns what went.
-std::vector<Row> keep_up_all(Store& store, std::int64_t now = kNow) {
-    std::vector<Row> gone;
-    for (int calls = 0; calls < 10'000; ++calls) {
-        auto step = store.keep_up(base::from_unix(now));
-        CHECK(step.gone.size() <= 500);
-        gone.insert(gone.end(), step.gone.begin(), step.gone.end());
-        if (!step.more) return gone;
-    }
-    FAIL("no end of it");
-    return gone;
-}
-
-/// As if an older version without rollups had stored the rows.
-void forget_rollups(const std::string& path) {
-    SQLite::Database db{path, SQLite::OPEN_READWRITE};
-    for (const auto& table : rollup_tables_of(db)) db.exec("DELETE FROM " + table);
-    db.exec("UPDATE rollup_state SET closed = 0");
-    db.exec(
-        "UPDATE upkeep SET rolled_up = (SELECT min(id) - 1 FROM log), roll_up_to = (SELECT max(id) "
-        "FROM log)");
-}
-
 }  // namespace
 
 TEST_CASE("rows that are old go in small steps, the oldest first, with their texts") {
@@ -71,7 +46,7 @@ TEST_CASE("rows that are old go in small steps, the oldest first, with their tex
     CHECK(first.gone.back().id == 500);
     CHECK(store.rows() == 2200);
     CHECK(store.kept_since() == first.gone.back().created_at + 1);
-    CHECK(keep_up_all(store).size() == 1699 - 500);
+    CHECK(keep_up_all(store, kNow).size() == 1699 - 500);
     CHECK(store.rows() == 1001);
     CHECK(store.newest() == kNow);
     CHECK(store.kept_since() == kNow - 1000);
@@ -127,7 +102,7 @@ TEST_CASE("no statement of an append or an upkeep goes through a table") {
                         base::from_unix(kNow));
     opened.store.append({{}, at_cursor(2001, {{5, 5, 7, 0}, {8, 8, 8, 1}})}, base::from_unix(kNow));
     opened.store.append({{}, at_cursor(2001)}, base::from_unix(kNow));
-    keep_up_all(opened.store);
+    keep_up_all(opened.store, kNow);
     opened.store.read(0, kNow, [](const Row&) {});
     opened.store.texts_of(1);
     opened.store.served(kNow - 60);
@@ -153,7 +128,7 @@ TEST_CASE("texts go before their rows") {
     keep.texts = base::Seconds{100};
     StoreFile opened{folder.file("s.db"), keep};
     opened.store.append(seconds_before_now(1000), base::from_unix(kNow));
-    CHECK(keep_up_all(opened.store).empty());
+    CHECK(keep_up_all(opened.store, kNow).empty());
     CHECK(opened.store.rows() == 1000);
     CHECK(number(opened.database.handle(), "SELECT count(*) FROM row_text") == 101);
     CHECK_FALSE(opened.store.texts_of(899));
@@ -204,7 +179,7 @@ TEST_CASE("a look that finds nothing writes nothing") {
     const TempDir folder;
     StoreFile opened{folder.file("s.db")};
     opened.store.append(seconds_before_now(10), base::from_unix(kNow));
-    keep_up_all(opened.store);
+    keep_up_all(opened.store, kNow);
     SQLite::Database other{folder.file("s.db")};
     const auto version = number(other, "PRAGMA data_version");
     for (std::int64_t t = 1; t < 600; ++t) opened.store.keep_up(base::from_unix(kNow + t));
@@ -225,7 +200,7 @@ TEST_CASE("above its size the store loses its oldest rows, until there is some r
     store.append(seconds_before_now(10'000), base::from_unix(kNow));
     REQUIRE(used() > 1'200'000);
     CHECK(store.keep_up(base::from_unix(kNow)).for_room);
-    const auto gone = keep_up_all(store);
+    const auto gone = keep_up_all(store, kNow);
     CHECK(used() <= 980'000);
     CHECK(used() > 800'000);
     CHECK(store.rows() == number(db, "SELECT count(*) FROM log"));
@@ -249,7 +224,7 @@ TEST_CASE("a catch-up does not outrun the bound within the rest between two look
         for (int i = 0; i < 5000; ++i, ++next) rows.entries.push_back(entry(next, kNow));
         rows.position = at_cursor(next - 1);
         opened.store.append(rows, base::from_unix(kNow));
-        keep_up_all(opened.store);
+        keep_up_all(opened.store, kNow);
     }
     CHECK(number(db, "PRAGMA page_count") * number(db, "PRAGMA page_size") < 8'000'000);
     CHECK(number(db, "SELECT sum(quota) FROM hour_group") == (next - 1) * entry(1, kNow).quota);
@@ -277,66 +252,11 @@ TEST_CASE("a size that rows alone cannot keep empties the store and makes no bus
     keep.bytes = 1;
     StoreFile opened{folder.file("s.db"), keep};
     opened.store.append(seconds_before_now(700), base::from_unix(kNow));
-    CHECK(keep_up_all(opened.store).size() == 700);
+    CHECK(keep_up_all(opened.store, kNow).size() == 700);
     CHECK(opened.store.rows() == 0);
     const auto step = opened.store.keep_up(base::from_unix(kNow + 60));
     CHECK_FALSE(step.more);
     CHECK_FALSE(step.for_room);
-}
-
-TEST_CASE("rows of an older version come into the rollups once, whatever is appended meanwhile") {
-    for (unsigned seed = 1; seed <= 8; ++seed) {
-        CAPTURE(seed);
-        std::mt19937 random{seed};
-        const TempDir folder;
-        const auto path = folder.file("s.db");
-        std::vector<std::int64_t> late;  // ids that were missing
-        {
-            StoreFile opened{path};
-            Batch batch;
-            for (std::int64_t id = 1; id <= 3000; ++id) {
-                if (random() % 10 == 0) {
-                    late.push_back(id);
-                } else {
-                    batch.entries.push_back(entry(id, 10'000 + id * 5));
-                    batch.entries.back().channel = 1 + static_cast<std::int64_t>(random() % 3);
-                }
-            }
-            batch.position = at_cursor(3000);
-            opened.store.append(batch, base::from_unix(30'000));
-        }
-        forget_rollups(path);
-        std::shuffle(late.begin(), late.end(), random);
-        auto opened = std::make_unique<StoreFile>(path, keep_rows(1));
-        std::int64_t cursor = 3000;
-        std::int64_t stored = opened->store.rows();
-        bool more = true;
-        for (int step = 0; more; ++step) {
-            REQUIRE(step < 1000);
-            Batch batch;
-            for (auto n = random() % 40; n > 0 && !late.empty(); --n) {
-                batch.entries.push_back(entry(late.back(), 10'000 + late.back()));
-                late.pop_back();
-            }
-            for (auto n = random() % 20; n > 0; --n) {
-                ++cursor;
-                batch.entries.push_back(entry(cursor, 10'000 + cursor * 5));
-            }
-            batch.position = at_cursor(cursor);
-            stored += static_cast<std::int64_t>(
-                opened->store.append(batch, base::from_unix(40'000)).size());
-            if (random() % 5 == 0) opened = std::make_unique<StoreFile>(path, keep_rows(1));
-            more =
-                opened->store.keep_up(base::from_unix(30'000 + step)).more &&
-                number(opened->database.handle(), "SELECT rolled_up < roll_up_to FROM upkeep") == 1;
-            // Nothing is deleted before it has been counted.
-            REQUIRE(opened->store.rows() == stored);
-        }
-        CHECK(rollups_in(opened->database.handle()) == rollups_anew(path));
-        keep_up_all(opened->store, 60'000);
-        CHECK(opened->store.rows() == 0);
-        CHECK(number(opened->database.handle(), "SELECT sum(answers) FROM hour_group") == stored);
-    }
 }
 
 TEST_CASE("wherever an upkeep fails, file and memory stay as they were, and it is made up for") {
@@ -371,41 +291,6 @@ TEST_CASE("wherever an upkeep fails, file and memory stay as they were, and it i
     fails(opened, "DELETE ON main.log");
     fails(opened, "DELETE ON main.row_text");
     fails(opened, "UPDATE ON main.position");
-    CHECK(keep_up_all(opened.store).size() == 1099);
+    CHECK(keep_up_all(opened.store, kNow).size() == 1099);
     CHECK(number(opened.database.handle(), "SELECT sum(errors) FROM hour_group") == 1200);
-}
-
-TEST_CASE(
-    "a full disk stops the pass over an older version's rows, and it goes on when there is room") {
-    const TempDir folder;
-    const auto path = folder.file("s.db");
-    {
-        StoreFile opened{path};
-        Batch batch;
-        for (std::int64_t id = 1; id <= 3000; ++id) {
-            batch.entries.push_back(entry(id, kNow + id, "model-" + std::to_string(id % 700)));
-            batch.entries.back().user = id;
-        }
-        batch.position = at_cursor(3000);
-        opened.store.append(batch, base::from_unix(kNow));
-    }
-    forget_rollups(path);
-    { SQLite::Database{path, SQLite::OPEN_READWRITE}.exec("VACUUM"); }
-    StoreFile opened{path};
-    auto& db = opened.database.handle();
-    db.exec("PRAGMA max_page_count = 1");  // as many as there are
-    bool full = false;
-    for (int i = 0; i < 10 && !full; ++i) {
-        const auto marks = dump(db, "SELECT * FROM upkeep");
-        try {
-            opened.store.keep_up(base::from_unix(kNow));
-        } catch (const SQLite::Exception& e) {
-            full = true;
-            CHECK(dump(db, "SELECT * FROM upkeep") == marks);
-        }
-    }
-    CHECK(full);
-    db.exec("PRAGMA max_page_count = 1000000");
-    keep_up_all(opened.store);
-    CHECK(rollups_in(db) == rollups_anew(path));
 }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <SQLiteCpp/Statement.h>
+#include <doctest/doctest.h>
 
 #include "base/database.h"
 #include "support/temp_dir.h"
@@ -144,6 +145,29 @@ inline std::vector<std::string> rollups_anew(const std::string& path) {
     rollups.add(rows, 0, closed * 3600);
     transaction.commit();
     return rollups_in(file.database.handle());
+}
+
+/// As if an older version without rollups had stored the rows.
+inline void forget_rollups(const std::string& path) {
+    SQLite::Database db{path, SQLite::OPEN_READWRITE};
+    for (const auto& table : rollup_tables_of(db)) db.exec("DELETE FROM " + table);
+    db.exec("UPDATE rollup_state SET closed = 0");
+    db.exec(
+        "UPDATE upkeep SET rolled_up = (SELECT min(id) - 1 FROM log), roll_up_to = (SELECT max(id) "
+        "FROM log)");
+}
+
+/// Calls keep_up() until there is no more to do; returns what went.
+inline std::vector<sync::Row> keep_up_all(sync::Store& store, std::int64_t now) {
+    std::vector<sync::Row> gone;
+    for (int calls = 0; calls < 10'000; ++calls) {
+        auto step = store.keep_up(base::from_unix(now));
+        CHECK(step.gone.size() <= 500);
+        gone.insert(gone.end(), step.gone.begin(), step.gone.end());
+        if (!step.more) return gone;
+    }
+    FAIL("no end of it");
+    return gone;
 }
 
 }  // namespace quotafuse::tests

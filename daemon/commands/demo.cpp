@@ -2,17 +2,18 @@
 
 #include <csignal>
 #include <filesystem>
-#include <fstream>
 #include <iostream>
+#include <optional>
 #include <span>
 
 #include <fmt/format.h>
-#include <stdlib.h>
 
 #include "base/failure.h"
 #include "daemon/commands/commands.h"
 #include "daemon/daemon.h"
 #include "daemon/demo/scenario.h"
+#include "daemon/scratch_folder.h"
+#include "daemon/setup_files.h"
 #include "daemon/signals.h"
 
 namespace quotafuse::daemon {
@@ -21,39 +22,24 @@ namespace {
 /// Where the demo lives: a folder that was named and stays, or a new one that goes at the end.
 class Stage {
 public:
-    explicit Stage(const std::string& named) : keep_(!named.empty()), path_(named) {
-        if (keep_) {
+    explicit Stage(const std::string& named) : path_(named) {
+        if (named.empty()) {
+            path_ = scratch_.emplace("quotafuse-demo").path();
+        } else {
             std::filesystem::create_directories(path_);
-            return;
         }
-        auto pattern = (std::filesystem::temp_directory_path() / "quotafuse-demo-XXXXXX").string();
-        if (::mkdtemp(pattern.data()) == nullptr)
-            throw base::Failure(base::ExitCode::io_error, "no folder can be made in " + pattern);
-        path_ = pattern;
     }
-    ~Stage() {
-        std::error_code leftover;  // a file that cannot be deleted is no reason to fail a demo
-        if (!keep_) std::filesystem::remove_all(path_, leftover);
-    }
-    Stage(const Stage&) = delete;
-    Stage& operator=(const Stage&) = delete;
     const std::string& path() const { return path_; }
 
 private:
-    bool keep_;
     std::string path_;
+    std::optional<ScratchFolder> scratch_;
 };
-
-void write_file(const std::string& path, const std::string& text) {
-    std::ofstream out{path};
-    if (!(out << text << std::flush))
-        throw base::Failure(base::ExitCode::io_error, path + " cannot be written");
-}
 
 Config prepare_config(const demo::DemoSetup& setup, const std::string& listen) {
     const auto file = setup.folder + "/quotafuse.yaml";
-    write_file(file, demo::demo_config_yaml(setup, listen, "rules.yaml"));
-    write_file(setup.folder + "/rules.yaml", demo::demo_rules_yaml());
+    write_file(file, demo::demo_config_yaml(setup, listen, "rules.yaml"), 0640);
+    write_file(setup.folder + "/rules.yaml", demo::demo_rules_yaml(), 0640);
     base::yaml::Diagnostics diagnostics;
     auto config = load_config({file, true}, base::Environment{}, diagnostics);
     if (!diagnostics.ok())

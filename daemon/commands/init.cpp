@@ -6,6 +6,7 @@
 #include <set>
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "alerts/replay.h"
 #include "base/duration.h"
@@ -20,6 +21,7 @@
 #include "daemon/questions.h"
 #include "daemon/replay_report.h"
 #include "daemon/schemas.h"
+#include "daemon/secrets_file.h"
 #include "daemon/setup_files.h"
 #include "daemon/tuned_rules.h"
 #include "sync/gateway_session.h"
@@ -36,10 +38,6 @@ namespace fs = std::filesystem;
 
 constexpr std::chrono::hours kMonth{30 * 24};
 constexpr auto kDefaultStore = "/var/lib/quotafuse/quotafuse.db";
-/// Variables that a new secrets.env takes over.
-constexpr const char* kSecrets[] = {"SQL_DSN",         "LOG_SQL_DSN",        "BREAKER_SQL_DSN",
-                                    "ACCESS_PASSWORD", "TELEGRAM_BOT_TOKEN", "TELEGRAM_CHAT_ID",
-                                    "FEISHU_WEBHOOK",  "FEISHU_SECRET",      "WECOM_WEBHOOK"};
 
 /// A first configuration, step by step; what a person wrote stays.
 class Setup {
@@ -57,12 +55,10 @@ private:
     [[noreturn]] void refuse_blind() const;
     void find_gateway();
     void write_configuration();
-    void write_secrets();
-    void complete_secrets();
     void mirror();
     void read_objects() const;
-    alerts::LoadContext context() const;
     void choose_files();
+    void check_store() const;
     void check_together() const;
     void propose(sync::History& history);
     void write_rules();
@@ -72,6 +68,7 @@ private:
     const std::string folder_;
     const ConfigLocation location_;
     Config config_;
+    sync::Gateway gateway_{};  // as its log says
     alerts::ReplayOptions span_;
     std::vector<alerts::Rule> rules_;      // the defaults
     std::vector<alerts::RuleText> files_;  // to be written
@@ -139,60 +136,25 @@ void Setup::find_gateway() {
         const auto source =
             sync::make_source(*config_.source.log_source(), config_.source.gateway, {});
         const auto last = source->last_id();
+        gateway_ = source->dialect().gateway();
         std::cout << fmt::format("gateway  {}: {}, {}\n", dsn.describe(),
-                                 sync::gateway_name(source->dialect().gateway()),
+                                 sync::gateway_name(gateway_),
                                  last == 0 ? "no rows yet" : fmt::format("rows up to id {}", last));
     } catch (const sync::GatewayError& e) {
         throw base::Failure(base::ExitCode::unavailable, fmt::format("the gateway: {}", e.what()));
     }
 }
 
-void Setup::write_secrets() {
-    std::string text;
-    for (const auto& one : builtin_config()) {
-        if (one.name == "secrets.env") text = one.content;
-    }
-    const auto environment = base::Environment::of_process();
-    bool any = false;
-    for (const auto* const name : kSecrets) {
-        auto value = environment.get(name);
-        if (!value && name == std::string_view{"SQL_DSN"}) value = environment.get("DATABASE_URL");
-        if (!value || value->empty() || value->find_first_of("'\n") != std::string::npos) continue;
-        text +=
-            fmt::format("{}{}='{}'\n", any ? "" : "\n# From the environment of `quotafuse init`.\n",
-                        name, *value);
-        any = true;
-    }
-    write_file(file("secrets.env"), text, 0600);
-    std::cout << fmt::format(
-        "written  {} (0600: `chown root:quotafuse` and 0640 for the service)\n",
-        file("secrets.env"));
-}
-
-/// The one thing that init itself asks for; the rest is the person's.
-void Setup::complete_secrets() {
-    const auto path = file("secrets.env");
-    const auto text = read_file(path);
-    const auto dsn = base::Environment::of_process().get("SQL_DSN");
-    const bool has_dsn =
-        text.starts_with("SQL_DSN=") || text.find("\nSQL_DSN=") != std::string::npos;
-    if (has_dsn || !dsn || dsn->empty() || dsn->find_first_of("'\n") != std::string::npos) {
-        std::cout << fmt::format("kept     {}\n", path);
-        return;
-    }
-    write_file(path, fmt::format("{}\n# From `quotafuse init`.\nSQL_DSN='{}'\n", text, *dsn), 0600);
-    std::cout << fmt::format("added    SQL_DSN to {}\n", path);
-}
-
 void Setup::write_configuration() {
     make_folder(folder_);
     make_folder(file("rules.d"));
+    const bool is_configured = fs::exists(location_.file);
     if (fs::exists(file("secrets.env"))) {
-        complete_secrets();
+        complete_secrets(file("secrets.env"), !is_configured);
     } else {
-        write_secrets();
+        write_secrets(file("secrets.env"));
     }
-    if (fs::exists(location_.file)) {
+    if (is_configured) {
         std::cout << fmt::format("kept     {}\n", location_.file);
     } else {
         std::string text;
@@ -221,6 +183,7 @@ void Setup::read_objects() const {
         const auto session = sync::make_session(dsn, {});
         constexpr sync::InfoNeeds kAll{true, true, true, true, true};
         sync::InfoReader reader{*session, dsn.database, kAll, std::numeric_limits<int>::max()};
+        reader.set_gateway(gateway_);
         gauges.record(reader.read(), clock.now());
     } catch (const sync::GatewayError& e) {
         std::cout << fmt::format("names    not known: {}\n", e.what());
@@ -230,15 +193,20 @@ void Setup::read_objects() const {
 /// Beside a daemon its store is read as it is.
 void Setup::mirror() {
     std::cout << "mirror   " << std::flush;
+    own_store(config_.store);
     try {
         if (const auto code = copy_rows(config_, false); code != 0) {
             throw base::Failure(base::ExitCode::failed, "the copy was stopped");
         }
         read_objects();
-        give_away_store(config_.store);
-    } catch (const base::Failure& e) {
-        if (e.code() != base::ExitCode::unavailable || !fs::exists(config_.store)) throw;
+    } catch (const base::LockHeld& e) {
         std::cout << fmt::format("{}; going by what is stored\n", e.what());
+    } catch (const base::Failure& e) {
+        if (e.code() != base::ExitCode::unavailable) throw;
+        throw base::Failure(e.code(),
+                            fmt::format("{}; what was copied is kept, and the limits are not "
+                                        "proposed yet: `quotafuse init --dir {}` goes on from here",
+                                        e.what(), folder_));
     }
 }
 
@@ -248,7 +216,7 @@ void Setup::propose(sync::History& history) {
         texts.push_back({std::string{one.name}, std::string{one.content}});
     }
     base::yaml::Diagnostics diagnostics;
-    rules_ = alerts::parse_rules(texts, context(), diagnostics).rules;
+    rules_ = alerts::parse_rules(texts, rule_context(config_, {}), diagnostics).rules;
     if (!diagnostics.ok()) throw base::Failure(base::ExitCode::config, diagnostics.lines().front());
     const auto range = history.range();
     const base::SystemClock clock;
@@ -286,14 +254,6 @@ void Setup::propose(sync::History& history) {
     }
 }
 
-alerts::LoadContext Setup::context() const {
-    alerts::LoadContext context;
-    context.zone = config_.timezone;
-    context.kept = config_.keep.rows;
-    context.gateway = config_.source.gateway;
-    return context;
-}
-
 /// A default that nobody touched is as good as none, and so is one that init tuned.
 void Setup::choose_files() {
     for (const auto& one : builtin_rules()) {
@@ -307,17 +267,37 @@ void Setup::choose_files() {
     }
 }
 
+/// Before anything is written, like the next one.
+void Setup::check_store() const {
+    const auto& asked = arguments_.init.store;
+    if (!asked.empty() && fs::exists(location_.file) &&
+        fs::weakly_canonical(asked) != fs::weakly_canonical(config_.store)) {
+        throw base::Failure(base::ExitCode::usage,
+                            fmt::format("{} has the store {} and is not changed by init: leave out "
+                                        "--store, or edit store.path there; nothing was written",
+                                        location_.file, config_.store));
+    }
+    const auto folder = fs::absolute(asked.empty() ? config_.store : asked).parent_path().string();
+    if (fs::is_directory(folder) && ::access(folder.c_str(), W_OK | X_OK) == 0) return;
+    throw base::Failure(
+        base::ExitCode::io_error,
+        fmt::format("the store cannot be made in {}, and nothing was written: {}", folder,
+                    fs::is_directory(folder)
+                        ? "this user may not write there; run init as root"
+                        : "there is no such folder; make it, or choose another by --store FILE"));
+}
+
 /// Before anything is written: two rules of one name would leave a configuration that no daemon
 /// takes.
 void Setup::check_together() const {
-    auto texts = with_others(files_, file("rules.d"));
-    auto together = context();
-    together.notifiers = {"telegram", "feishu", "wecom"};  // as the configuration that it writes
+    const auto texts = with_others(files_, file("rules.d"));
+    // As the configuration that it writes.
+    std::vector<std::string> notifiers{"telegram", "feishu", "wecom"};
     for (const auto& rule : config_.rules)
-        together.notifiers.insert(together.notifiers.end(), rule.notify.begin(), rule.notify.end());
-    for (const auto& one : config_.notifiers) together.notifiers.push_back(one.name);
+        notifiers.insert(notifiers.end(), rule.notify.begin(), rule.notify.end());
+    for (const auto& one : config_.notifiers) notifiers.push_back(one.name);
     base::yaml::Diagnostics diagnostics;
-    alerts::parse_rules(texts, together, diagnostics);
+    alerts::parse_rules(texts, rule_context(config_, notifiers), diagnostics);
     if (diagnostics.ok()) return;
     for (const auto& line : diagnostics.lines()) std::cerr << line << '\n';
     throw base::Failure(base::ExitCode::config,
@@ -376,6 +356,7 @@ void Setup::show_replay(sync::History& history) {
 int Setup::run() {
     ask_to_go_on();
     find_gateway();
+    check_store();
     choose_files();
     check_together();
     write_configuration();

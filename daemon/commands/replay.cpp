@@ -11,9 +11,9 @@
 #include "alerts/state_store.h"
 #include "base/duration.h"
 #include "base/failure.h"
+#include "base/local_time.h"
 #include "daemon/commands/commands.h"
 #include "daemon/engine_file.h"
-#include "daemon/local_time.h"
 #include "daemon/number_format.h"
 #include "daemon/progress_line.h"
 #include "daemon/replay_report.h"
@@ -27,7 +27,7 @@ using Json = nlohmann::ordered_json;
 
 base::Second parse_since(const std::string& text, base::Second now, const base::TimeZone& zone) {
     if (const auto ago = base::parse_duration(text)) return now - *ago;
-    if (const auto time = parse_local_time(text, zone)) return *time;
+    if (const auto time = base::parse_local_time(text, zone)) return *time;
     throw base::Failure(
         base::ExitCode::usage,
         fmt::format("--since: '{}' is neither a duration (30d, 12h) nor a local time (2026-10-01, "
@@ -37,7 +37,7 @@ base::Second parse_since(const std::string& text, base::Second now, const base::
 
 base::Second parse_until(const std::string& text, base::Second now, const base::TimeZone& zone) {
     if (text.empty()) return now;
-    if (const auto time = parse_local_time(text, zone)) return std::min(*time, now);
+    if (const auto time = base::parse_local_time(text, zone)) return std::min(*time, now);
     throw base::Failure(base::ExitCode::usage,
                         fmt::format("--until: '{}' is no local time; write it as 2026-10-31 or "
                                     "\"2026-10-31 08:00\"",
@@ -128,6 +128,18 @@ int suggest(const Arguments& arguments, const Config& config,
     return 0;
 }
 
+/// Rules say nothing about a time of which nothing is stored, and that is no finding.
+void require_history(sync::History& history, const alerts::ReplayOptions& options,
+                     const Config& config) {
+    const auto range = history.range();
+    if (!range || options.until > range->first) return;
+    throw base::Failure(
+        base::ExitCode::no_input,
+        fmt::format("{} has rows from {} to {}: --until {} is before them all", config.store,
+                    config.timezone.format(range->first), config.timezone.format(range->second),
+                    config.timezone.format(options.until)));
+}
+
 void require_daemon_ran(sync::History& history, const Config& config) {
     if (alerts::load_state(history.handle()).time) return;
     throw base::Failure(base::ExitCode::unavailable,
@@ -159,6 +171,7 @@ int replay_command(const Arguments& arguments) {
         throw base::Failure(base::ExitCode::usage, "--since must be before --until and before now");
     }
     sync::History history{config.store};
+    require_history(history, options, config);
     if (!arguments.replay.suggest.empty()) {
         return suggest(arguments, config, rules, history, options);
     }

@@ -6,25 +6,12 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include "alerts/rule_loader.h"
 #include "base/failure.h"
 #include "base/text.h"
 #include "daemon/commands/commands.h"
 
 namespace quotafuse::daemon {
 namespace {
-
-alerts::ActionMode ceiling_of(circuit_breaker::Mode mode) {
-    switch (mode) {
-        case circuit_breaker::Mode::off:
-            return alerts::ActionMode::off;
-        case circuit_breaker::Mode::shadow:
-            return alerts::ActionMode::shadow;
-        case circuit_breaker::Mode::live:
-            return alerts::ActionMode::live;
-    }
-    std::abort();
-}
 
 /// Those in use, and those that are left out for want of a token but stand in the rules.
 std::vector<std::string> notifier_names(const Config& config) {
@@ -42,11 +29,8 @@ alerts::RuleSet load_rules_or_fail(const Config& config, const std::vector<std::
         if (::access(file.c_str(), F_OK) != 0 && errno == ENOENT)
             throw base::Failure(base::ExitCode::no_input, fmt::format("there is no file {}", file));
     }
-    const alerts::LoadContext context{notifier_names(config), config.timezone,
-                                      ceiling_of(config.breaker.mode), config.keep.rows,
-                                      config.source.gateway};
     base::yaml::Diagnostics diagnostics;
-    auto set = alerts::load_rules(files, context, diagnostics);
+    auto set = alerts::load_rules(files, rule_context(config, notifier_names(config)), diagnostics);
     for (const auto& line : diagnostics.lines()) std::cerr << line << '\n';
     if (diagnostics.ok()) return set;
     throw base::Failure(base::ExitCode::config, "the rules have faults");

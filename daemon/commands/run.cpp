@@ -1,11 +1,11 @@
 #include <algorithm>
 #include <csignal>
 #include <memory>
+#include <new>
 #include <random>
 
 #include <fmt/format.h>
 
-#include "base/failure.h"
 #include "daemon/commands/commands.h"
 #include "daemon/daemon.h"
 #include "daemon/service_manager.h"
@@ -14,14 +14,17 @@
 namespace quotafuse::daemon {
 namespace {
 
-/// Errors come in the order of their places, with warnings between them.
-std::string first_fault(std::vector<std::string> lines) {
-    const auto first_warning = std::stable_partition(
-        lines.begin(), lines.end(),
-        [](const auto& line) { return line.find(": warning: ") == line.npos; });
-    const auto errors = first_warning - lines.begin();
-    if (errors <= 1) return lines.front();
-    return fmt::format("{} (and {} more: `quotafuse check` lists them)", lines.front(), errors - 1);
+/// Lines come in the order of their places, warnings between errors.
+std::string first_fault(const base::yaml::Diagnostics& diagnostics) {
+    const auto lines = diagnostics.lines();
+    const auto first = std::find_if(lines.begin(), lines.end(), [](const auto& line) {
+        return line.find(": warning: ") == line.npos;
+    });
+    // A text of the file may look like a warning of ours.
+    const auto& line = first == lines.end() ? lines.front() : *first;
+    if (diagnostics.errors() <= 1) return line;
+    return fmt::format("{} (and {} more: `quotafuse check` lists them)", line,
+                       diagnostics.errors() - 1);
 }
 
 /// The running daemon, its configuration, and how one takes the place of the other.
@@ -62,8 +65,10 @@ private:
                 for (const auto& line : diagnostics.lines()) log_.warning(line);
                 return fresh;
             }
-            board().note_refused_reload(say_refused(first_fault(diagnostics.lines())));
-        } catch (const base::Failure& e) {
+            board().note_refused_reload(say_refused(first_fault(diagnostics)));
+        } catch (const std::bad_alloc&) {
+            board().note_refused_reload(say_refused("there is not enough memory to read it"));
+        } catch (const std::exception& e) {
             board().note_refused_reload(say_refused(e.what()));
         }
         return nullptr;

@@ -122,6 +122,10 @@ void print_alerts(const Json& status, const base::TimeZone& zone) {
         if (a.contains("text")) return head + text_or(a.at("text"), "");
         return head + value_text(a);
     });
+    for (const auto& more : status.value("more_alerts", Json::array())) {
+        std::cout << fmt::format("  {}: and {} more\n", text_or(more.at("rule"), "?"),
+                                 group_digits(more.at("series").get<std::int64_t>()));
+    }
     print_list(status.at("breaker").at("open"), "disabled by quotafuse:", [&](const Json& trip) {
         return fmt::format("channel {} ({}) since {}", trip.at("channel").get<std::int64_t>(),
                            text_or(trip.at("name"), ""), time_text(trip.at("since"), zone));

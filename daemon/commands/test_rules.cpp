@@ -57,9 +57,7 @@ std::string describe(const RuleTest& test) {
 }
 
 std::string value_text(const Rule& rule, std::optional<double> value) {
-    if (!value) return "no value";
-    return rule.compare_to == alerts::Comparison::none ? format_value(rule.metric, *value)
-                                                       : format_change(*value);
+    return value ? format_value(rule.metric, rule.compare_to, *value) : "no value";
 }
 
 /// With all digits where people's digits do not tell the two apart.

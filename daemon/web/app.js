@@ -112,7 +112,8 @@ function paintAlerts() {
     { name: text("value"), kind: "number" }, { name: text("threshold"), kind: "number" }, { name: text("since"), kind: "number" }];
   paint(content("alerts"), [table(columns, alerts.map((alert) => [
     alert.rule ?? text("unknown"), alert.key || "–", chip(alert.state, stateKind[alert.state]), chip(alert.severity, severityKind[alert.severity]),
-    measured(alert.value, alert.unit), measured(alert.threshold, alert.unit), when(alert.since)]))]);
+    measured(alert.value, alert.unit), measured(alert.threshold, alert.unit), when(alert.since)])),
+    ...(status.more_alerts ?? []).map((more) => el("p", { class: "note" }, text("moreAlerts", { rule: more.rule, n: number(more.series) })))]);
 }
 
 function paintSource() {

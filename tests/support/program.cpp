@@ -25,15 +25,17 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
     return list;
 }
 
-void redirect(const std::string& path, int target) {
-    const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+constexpr int kWrites = O_WRONLY | O_CREAT | O_TRUNC;
+
+void redirect(const std::string& path, int flags, int target) {
+    const int fd = ::open(path.c_str(), flags, 0600);
     if (fd >= 0) ::dup2(fd, target);
 }
 
 }  // namespace
 
-Program::Program(std::vector<std::string> arguments,
-                 std::map<std::string, std::string> environment) {
+Program::Program(std::vector<std::string> arguments, std::map<std::string, std::string> environment,
+                 const std::string& input) {
     arguments.insert(arguments.begin(), QUOTAFUSE_BINARY);
     environment.emplace("PATH", "/usr/bin:/bin");
     std::vector<std::string> variables;
@@ -51,8 +53,9 @@ Program::Program(std::vector<std::string> arguments,
     if (pid_ < 0) throw std::runtime_error("fork failed");
     if (pid_ == 0) {
         ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-        redirect(out_path, STDOUT_FILENO);
-        redirect(err_path, STDERR_FILENO);
+        if (!input.empty()) redirect(input, O_RDONLY | O_NOCTTY, STDIN_FILENO);
+        redirect(out_path, kWrites, STDOUT_FILENO);
+        redirect(err_path, kWrites, STDERR_FILENO);
         ::execve(argv[0], argv.data(), envp.data());
         ::_exit(127);
     }

@@ -17,8 +17,10 @@ namespace quotafuse::tests {
 /// It dies with the test.
 class Program {
 public:
+    /// `input`: what it reads, e.g. the name of a Terminal; the test's own where it is empty.
     explicit Program(std::vector<std::string> arguments,
-                     std::map<std::string, std::string> environment = {});
+                     std::map<std::string, std::string> environment = {},
+                     const std::string& input = {});
     ~Program();
     Program(const Program&) = delete;
     Program& operator=(const Program&) = delete;
