@@ -50,6 +50,8 @@ struct Contribution {
 /// Something that people are to be told: all that a message and the breaker need.
 struct Notice {
     std::string event_id;  // 13 characters, unique for rule, key, episode and notice of the episode
+    /// Like event_id, and the same for all notices of one episode; empty for one about several.
+    std::string episode;
     Reason reason = Reason::first;
     std::string rule;
     base::Severity severity = base::Severity::warning;
@@ -57,6 +59,8 @@ struct Notice {
     std::string unit;
     std::vector<KeyName>
         key;  // empty for a rule without `by`, and for a first look at several series
+    /// What a built-in alert is about where that is no dimension: a notifier, a rule.
+    std::string about;
     std::optional<double> value;
     double threshold = 0;
     double clear = 0;

@@ -50,6 +50,7 @@ Notice NoticeMaker::make(const SeriesKey& key, std::vector<KeyName> names, const
     const bool over = decision.reason == Reason::resolved;
     auto notice = of_rule(decision.reason, facts.at);
     notice.event_id = event_id(key, state, state.sequence);
+    notice.episode = event_id(key, state, 0);
     notice.key = std::move(names);
     notice.value = facts.value;
     notice.now = reading.now;
@@ -74,6 +75,7 @@ Notice NoticeMaker::summarise(std::vector<Notice> found) const {
     auto notice = found.front();
     notice.event_id = base32(
         stable_hash(fmt::format("{}\nfirst look\n{}", rule_.name, base::unix_seconds(notice.at))));
+    notice.episode.clear();
     notice.key.clear();
     notice.summary.clear();
     for (auto& one : found) notice.series.push_back({std::move(one.key), one.value});

@@ -45,7 +45,7 @@ std::optional<std::string> about_of(const std::string& key) {
     return json[0][1].get<std::string>();
 }
 
-/// A channel by its id, so that a silence can name it; other things are in the text only.
+/// A channel by its id, so that a silence can name it; other things have no dimension.
 std::vector<KeyName> key_of(std::string_view rule, const std::string& about) {
     std::int64_t id = 0;
     const auto* const end = about.data() + about.size();
@@ -93,8 +93,10 @@ void SelfAlerts::restore(const SavedState& saved) {
         const auto about = about_of(record.key);
         if (!about) continue;
         const bool held = record.state.phase != Phase::inactive;
-        const auto text = record.names.empty() ? std::string{} : record.names.back();
-        watched->series[*about] = {record.state, held, text};
+        const auto& texts = record.names;  // as evaluate() writes them
+        const auto text = texts.size() > 1 ? texts[1] : std::string{};
+        const auto told = texts.size() > 2 ? texts[2] : text;
+        watched->series[*about] = {record.state, held, text, told};
     }
 }
 
@@ -102,15 +104,17 @@ void SelfAlerts::set_silences(std::vector<Silence> silences) {
     silences_ = std::move(silences);
 }
 
-void SelfAlerts::set(SelfAlert alert, const std::string& about, bool holds,
-                     const std::string& text) {
+void SelfAlerts::set(SelfAlert alert, const std::string& about, bool holds, const std::string& text,
+                     const std::string& told) {
     auto& series = watched_.at(static_cast<std::size_t>(alert)).series;
     const auto known = series.find(about);
     if (known != series.end()) {
         known->second.holds = holds;
-        if (holds) known->second.text = text;
+        if (!holds) return;
+        known->second.text = text;
+        known->second.told = told.empty() ? text : told;
     } else if (holds) {
-        series[about] = {{}, true, text};
+        series[about] = {{}, true, text, told.empty() ? text : told};
     }
 }
 
@@ -157,7 +161,7 @@ bool SelfAlerts::evaluate(const Rule& rule, const std::string& about, Series& se
     record.key = stored_key(about);
     record.forgotten = forgotten;
     record.state = state;
-    record.names = {about, series.text};
+    record.names = {about, series.text, series.told};
     step.series.push_back(std::move(record));
     note(rule, about, series, facts, former, decision, step);
     return forgotten;
@@ -180,17 +184,19 @@ void SelfAlerts::note(const Rule& rule, const std::string& about, const Series& 
     add(state.sequence, "told", reason_name(decision.reason));
     Notice notice;
     notice.event_id = event_id_of(rule.name, key, state.began, state.sequence);
+    notice.episode = event_id_of(rule.name, key, state.began, 0);
     notice.reason = decision.reason;
     notice.rule = rule.name;
     notice.severity = rule.severity;
     notice.key = key_of(rule.name, about);
+    if (notice.key.empty()) notice.about = about;
     notice.since = state.began;
     notice.at = facts.at;
     const bool over = decision.reason == Reason::resolved;
     notice.duration = (over ? former.over_at.value_or(facts.at) : facts.at) - state.began;
     if (over) notice.ended = state.ending;
     if (decision.reason == Reason::flapping) notice.flaps = flaps_of(state, facts.at);
-    notice.summary = series.text;
+    notice.summary = series.told;
     notice.notifiers = rule.notify;
     notice.zone = rule.zone;
     step.notices.push_back(std::move(notice));

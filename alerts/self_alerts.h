@@ -42,11 +42,13 @@ public:
     void restore(const SavedState& saved);
     void set_silences(std::vector<Silence> silences);
 
-    /// How it stands now: over, or holding, with a sentence for people. `about` tells series apart
-    /// (a notifier, a channel, a rule); empty for the others. What holds is told at once: the
+    /// How it stands now: over, or holding, with a sentence for the log and the status. `told` is
+    /// the same for messages, in their language; empty: `text`. `about` tells series apart (a
+    /// notifier, a channel, a rule); empty for the others. What holds is told at once: the
     /// caller has waited for as long as it should. A restored series goes on as it was until it is
     /// set or left out.
-    void set(SelfAlert alert, const std::string& about, bool holds, const std::string& text);
+    void set(SelfAlert alert, const std::string& about, bool holds, const std::string& text,
+             const std::string& told = {});
     /// Ends every series of the alert that is not in `about`.
     void keep_only(SelfAlert alert, const std::vector<std::string>& about);
 
@@ -74,6 +76,7 @@ private:
         AlertState state;
         bool holds = false;
         std::string text;
+        std::string told;
     };
     struct Span {
         base::Second fired;

@@ -53,12 +53,56 @@ struct Guard {
     std::vector<std::int64_t> firing{};
 };
 
+/// "group/model" that somebody asked for, with requests in 24 h.
+struct UsedPair {
+    std::string pair;
+    std::int64_t requests = 0;
+    bool operator==(const UsedPair&) const = default;
+};
+
+/// Why a request ended as it did, so that messages can say it in any language.
+struct TripCause {
+    enum class Kind {
+        none,               // there is nothing to add
+        off,                // the breaker is off
+        is_protected,       // by breaker.protect.channels
+        max_open,           // `count` channels are off by our hand, `limit` may be
+        max_per_hour,       // `count` trips in the last hour, `limit` may be
+        no_channel,         // it does not exist at the gateway
+        auto_ban_off,       // the gateway's owner wants no automatic disabling of it
+        last_usable,        // for `pairs`
+        undone,             // for `pairs`, since another one went at the same moment
+        not_undone,         // the same, and undoing the trip failed: `detail`
+        changed_meanwhile,  // the same, and somebody changed it before the trip was undone
+        was_off,            // by somebody else; `count` is its status
+        enabled_again,      // after this trip
+        kept_changing,      // at the gateway, whenever we tried
+        expired,            // asked for more than `limit` seconds ago
+        may_come_back,      // One API's automatic enabling is on
+        not_checked_again,  // whether other channels are left, after the trip: `detail`
+        gateway,            // it refused or did not answer: `detail`
+        no_grant,           // the account may not write: `detail`
+        lost_commit,        // the connection broke (`detail`), and so did asking again (`unread`)
+        stuck,              // the breaker itself could not go on: `detail`
+    };
+    Kind kind = Kind::none;
+    std::int64_t count = 0;
+    std::int64_t limit = 0;
+    std::vector<UsedPair> pairs{};
+    std::string detail{};  // in the words of the server or a library
+    /// Why it could not be read whether it was carried out before, a restart for instance.
+    std::string unread{};
+    bool operator==(const TripCause&) const = default;
+};
+/// In English, for the log and the audit; empty for none.
+std::string describe(const TripCause& cause, std::int64_t channel);
+
 /// What became of a request.
 struct TripResult {
     enum class Kind {
         tripped,      // the channel is off, and it is our doing
         would_trip,   // shadow mode: nothing was written
-        refused,      // a guard held it back; `why` names it
+        refused,      // a guard held it back; `cause` names it
         already_off,  // somebody else had disabled it before
         lost_race,    // somebody changed it at the same moment: theirs stands
         failed,       // the gateway refused or did not answer; nothing was changed
@@ -68,7 +112,8 @@ struct TripResult {
     Kind kind = Kind::failed;
     TripRequest request;
     std::string channel_name;
-    std::string why;  // for people; empty where there is nothing to add
+    TripCause cause;
+    std::string why;  // describe(cause)
     /// "group/model" that have no channel left after the trip (or would have), with requests in 24
     /// h …
     std::vector<std::string> dark_models;
@@ -80,6 +125,8 @@ struct TripResult {
     /// The gateway could not be reached: the same request may be tried again.
     bool try_again = false;
 };
+/// Sets cause and why.
+void explain(TripResult& result, TripCause cause);
 std::string_view kind_name(TripResult::Kind kind);  // "tripped", "would_trip", …
 
 }  // namespace quotafuse::circuit_breaker

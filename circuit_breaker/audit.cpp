@@ -1,5 +1,8 @@
 #include "circuit_breaker/audit.h"
 
+#include <algorithm>
+#include <cstdlib>
+
 #include <SQLiteCpp/Savepoint.h>
 #include <SQLiteCpp/Statement.h>
 #include <nlohmann/json.hpp>
@@ -10,6 +13,7 @@ namespace quotafuse::circuit_breaker {
 namespace {
 
 using Kind = TripResult::Kind;
+using Cause = Audit::Cause;
 
 // open: 1 in the one entry of a trip that counts while the channel is off by our hand, or may be.
 constexpr const char* kTables = R"(
@@ -29,10 +33,23 @@ CREATE INDEX breaker_audit_at ON breaker_audit(at);
 CREATE INDEX breaker_audit_open ON breaker_audit(open) WHERE open = 1;
 )";
 
+// Of what was released before there was a cause its text tells it.
+constexpr const char* kCauses = R"(
+ALTER TABLE breaker_audit ADD COLUMN cause TEXT NOT NULL DEFAULT '';
+UPDATE breaker_audit SET cause = CASE why
+    WHEN 'a person disabled it by hand' THEN 'disabled by hand'
+    WHEN 'the channel was deleted' THEN 'deleted'
+    ELSE 'enabled' END
+WHERE step = 'released';
+)";
+
+constexpr const char* kEntries =
+    "SELECT at, trip, channel, channel_name, mode, step, reason, why, cause FROM breaker_audit ";
+
 constexpr const char* kInsert = R"(
 INSERT OR IGNORE INTO breaker_audit(at, trip, channel, channel_name, mode, step, reason, why,
-    status_written, dark, unused_dark, before, after, open)
-VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13,
+    status_written, dark, unused_dark, before, after, cause, open)
+VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,
     ?6 IN ('tripped', 'unknown') AND NOT EXISTS(
         SELECT 1 FROM breaker_audit WHERE trip = ?2 AND step IN ('tripped', 'released'))))";
 
@@ -52,7 +69,28 @@ std::vector<std::string> from_text(const std::string& text) {
     return list;
 }
 
-void insert(SQLite::Database& db, const TripResult& result, std::string_view step,
+std::string_view cause_name(Cause cause) {
+    switch (cause) {
+        case Cause::none:
+            return "";
+        case Cause::enabled:
+            return "enabled";
+        case Cause::disabled_by_hand:
+            return "disabled by hand";
+        case Cause::deleted:
+            return "deleted";
+    }
+    std::abort();
+}
+
+Cause cause_from(std::string_view name) {
+    for (const auto cause : {Cause::enabled, Cause::disabled_by_hand, Cause::deleted}) {
+        if (cause_name(cause) == name) return cause;
+    }
+    return Cause::none;
+}
+
+void insert(SQLite::Database& db, const TripResult& result, std::string_view step, Cause cause,
             base::Second now) {
     SQLite::Statement statement{db, kInsert};
     const auto& request = result.request;
@@ -69,6 +107,7 @@ void insert(SQLite::Database& db, const TripResult& result, std::string_view ste
     statement.bind(11, to_text(result.unused_dark));
     statement.bind(12, result.before);
     statement.bind(13, result.after);
+    statement.bind(14, std::string{cause_name(cause)});
     statement.exec();
     SQLite::Statement close{db, kClose};
     close.bind(1, request.trip_id);
@@ -88,19 +127,50 @@ sync::Gateway gateway_from(const std::string& name) {
                                                               : sync::Gateway::new_api;
 }
 
-/// Why a channel in this state is no longer ours; empty while it is.
-std::string theirs(const std::map<std::int64_t, int>& states, const Audit::OpenTrip& trip) {
+/// Why a channel in this state is no longer ours; none while it is.
+Cause theirs(const std::map<std::int64_t, int>& states, const Audit::OpenTrip& trip) {
     const auto state = states.find(trip.channel);
-    if (state == states.end()) return "the channel was deleted";
-    if (state->second == 1) return "somebody enabled it again";
-    if (state->second == 2 && trip.status_written == 3) return "a person disabled it by hand";
-    return "";
+    if (state == states.end()) return Cause::deleted;
+    if (state->second == 1) return Cause::enabled;
+    if (state->second == 2 && trip.status_written == 3) return Cause::disabled_by_hand;
+    return Cause::none;
+}
+
+/// For people.
+std::string sentence(Cause cause) {
+    switch (cause) {
+        case Cause::none:
+            return "";
+        case Cause::enabled:
+            return "somebody enabled it again";
+        case Cause::disabled_by_hand:
+            return "a person disabled it by hand";
+        case Cause::deleted:
+            return "the channel was deleted";
+    }
+    std::abort();
+}
+
+std::vector<Audit::Entry> entries_of(SQLite::Statement& query) {
+    std::vector<Audit::Entry> entries;
+    while (query.executeStep()) {
+        entries.push_back({.at = base::from_unix(query.getColumn(0).getInt64()),
+                           .trip_id = query.getColumn(1).getString(),
+                           .channel = query.getColumn(2).getInt64(),
+                           .channel_name = query.getColumn(3).getString(),
+                           .mode = query.getColumn(4).getString(),
+                           .step = query.getColumn(5).getString(),
+                           .reason = query.getColumn(6).getString(),
+                           .why = query.getColumn(7).getString(),
+                           .cause = cause_from(query.getColumn(8).getString())});
+    }
+    return entries;
 }
 
 }  // namespace
 
 base::Schema Audit::schema() {
-    return {"circuit_breaker", {kTables}};
+    return {"circuit_breaker", {kTables, kCauses}};
 }
 
 void Audit::intend(const TripRequest& request, const std::vector<std::string>& notifiers,
@@ -127,10 +197,13 @@ void Audit::record(const TripResult& result, base::Second now) {
         for (const auto& open : open_trips()) {
             const bool earlier =
                 open.channel == result.request.channel && open.trip_id != result.request.trip_id;
-            if (earlier) release(open, "somebody enabled it again, and it was tripped again", now);
+            if (earlier) {
+                release(open, Cause::enabled, "somebody enabled it again, and it was tripped again",
+                        now);
+            }
         }
     }
-    insert(db, result, kind_name(result.kind), now);
+    insert(db, result, kind_name(result.kind), Cause::none, now);
     SQLite::Statement answered{db, "DELETE FROM breaker_intents WHERE trip = ?"};
     answered.bind(1, result.request.trip_id);
     answered.exec();
@@ -179,16 +252,17 @@ std::vector<Audit::Released> Audit::observe(const std::map<std::int64_t, int>& s
     SQLite::Savepoint savepoint{database_.handle(), "breaker_observe"};
     for (const auto& trip : open_trips()) {
         if (read_at - trip.at < kSettled) continue;
-        const auto why = theirs(states, trip);
-        if (why.empty()) continue;
-        release(trip, why, read_at);
-        released.push_back({trip, why});
+        const auto cause = theirs(states, trip);
+        if (cause == Cause::none) continue;
+        const auto why = sentence(cause);
+        release(trip, cause, why, read_at);
+        released.push_back({trip, cause, why});
     }
     savepoint.release();
     return released;
 }
 
-void Audit::release(const OpenTrip& trip, const std::string& why, base::Second now) {
+void Audit::release(const OpenTrip& trip, Cause cause, const std::string& why, base::Second now) {
     TripResult result;
     result.request = {.trip_id = trip.trip_id,
                       .channel = trip.channel,
@@ -196,7 +270,7 @@ void Audit::release(const OpenTrip& trip, const std::string& why, base::Second n
                       .mode = Mode::live};
     result.channel_name = trip.channel_name;
     result.why = why;
-    insert(database_.handle(), result, "released", now);
+    insert(database_.handle(), result, "released", cause, now);
 }
 
 Counts Audit::counts(base::Second now) {
@@ -218,21 +292,35 @@ Counts Audit::counts(base::Second now) {
 }
 
 std::vector<Audit::Entry> Audit::last(std::size_t n) {
-    SQLite::Statement query{database_.handle(),
-                            "SELECT at, trip, channel, channel_name, mode, step, reason, why "
-                            "FROM breaker_audit ORDER BY id DESC LIMIT ?"};
+    SQLite::Statement query{database_.handle(), std::string{kEntries} + "ORDER BY id DESC LIMIT ?"};
     query.bind(1, static_cast<std::int64_t>(n));
-    std::vector<Entry> entries;
-    while (query.executeStep()) {
-        entries.push_back({.at = base::from_unix(query.getColumn(0).getInt64()),
-                           .trip_id = query.getColumn(1).getString(),
-                           .channel = query.getColumn(2).getInt64(),
-                           .channel_name = query.getColumn(3).getString(),
-                           .mode = query.getColumn(4).getString(),
-                           .step = query.getColumn(5).getString(),
-                           .reason = query.getColumn(6).getString(),
-                           .why = query.getColumn(7).getString()});
-    }
+    return entries_of(query);
+}
+
+std::vector<Audit::Entry> Audit::between(base::Second from, base::Second until, std::size_t n) {
+    SQLite::Statement query{
+        database_.handle(),
+        std::string{kEntries} + "WHERE at >= ? AND at < ? ORDER BY at DESC, id DESC LIMIT ?"};
+    query.bind(1, static_cast<std::int64_t>(base::unix_seconds(from)));
+    query.bind(2, static_cast<std::int64_t>(base::unix_seconds(until)));
+    query.bind(3, static_cast<std::int64_t>(n));
+    auto entries = entries_of(query);
+    std::ranges::reverse(entries);
+    return entries;
+}
+
+std::vector<Audit::Entry> Audit::off_at(base::Second t, base::Second from, std::size_t n) {
+    SQLite::Statement query{
+        database_.handle(),
+        std::string{kEntries} +
+            "AS tripped WHERE at >= ?1 AND at < ?2 AND step = 'tripped' AND NOT EXISTS("
+            "SELECT 1 FROM breaker_audit WHERE trip = tripped.trip AND step = 'released' "
+            "AND at < ?2) ORDER BY at DESC, id DESC LIMIT ?3"};
+    query.bind(1, static_cast<std::int64_t>(base::unix_seconds(from)));
+    query.bind(2, static_cast<std::int64_t>(base::unix_seconds(t)));
+    query.bind(3, static_cast<std::int64_t>(n));
+    auto entries = entries_of(query);
+    std::ranges::reverse(entries);
     return entries;
 }
 

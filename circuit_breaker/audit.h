@@ -49,8 +49,11 @@ public:
     };
     std::vector<OpenTrip> open_trips();
 
+    /// Why a trip is over. Only `enabled` undoes it: in the other cases the channel stays off.
+    enum class Cause { none, enabled, disabled_by_hand, deleted };
     struct Released {
         OpenTrip trip;
+        Cause cause = Cause::none;
         std::string why;  // for people
     };
     /// Looks at the channels' states (id → status) as read at `read_at`: what somebody changed is
@@ -71,16 +74,21 @@ public:
         std::string step;  // a kind_name(), or "released"
         std::string reason;
         std::string why;
+        Cause cause = Cause::none;  // of a release
     };
     /// The newest n, newest first.
     std::vector<Entry> last(std::size_t n);
+    /// Those from ≤ at < until, the newest n of them, oldest first.
+    std::vector<Entry> between(base::Second from, base::Second until, std::size_t n);
+    /// The trips since `from` by which a channel was off at t, the newest n of them, oldest first.
+    std::vector<Entry> off_at(base::Second t, base::Second from, std::size_t n);
 
     /// Forgets the entries from before that time, which must be an hour back at least (see counts),
     /// but never an open trip.
     void prune(base::Second before);
 
 private:
-    void release(const OpenTrip& trip, const std::string& why, base::Second now);
+    void release(const OpenTrip& trip, Cause cause, const std::string& why, base::Second now);
     base::Database& database_;
 };
 

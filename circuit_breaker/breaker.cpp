@@ -2,8 +2,6 @@
 
 #include <utility>
 
-#include <fmt/format.h>
-
 #include "circuit_breaker/gateway_channel.h"
 
 namespace quotafuse::circuit_breaker {
@@ -16,7 +14,7 @@ constexpr auto kInterruptAgain = 50ms;
 TripResult expiry(const TripRequest& request) {
     TripResult result;
     result.request = request;
-    result.why = fmt::format("expired: asked for more than {} s ago", kRequestLife.count());
+    explain(result, {TripCause::Kind::expired, 0, kRequestLife.count()});
     return result;
 }
 
@@ -90,7 +88,7 @@ TripResult Breaker::carry_out_safely(const Waiting& waiting, const std::stop_tok
         result.request = waiting.order.request;
         const bool may_have_written = result.request.mode == Mode::live || result.request.resumed;
         result.kind = may_have_written ? Kind::unknown : Kind::failed;
-        result.why = fmt::format("the breaker could not go on: {}", e.what());
+        explain(result, {.kind = TripCause::Kind::stuck, .detail = e.what()});
         return result;
     }
 }
@@ -125,9 +123,8 @@ TripResult Breaker::make_sure(TripResult result, const Order& order) {
         if (auto done = find_trip(*session_, order.request)) return *done;
     } catch (const sync::GatewayError& e) {
         result.kind = Kind::unknown;
-        result.why =
-            fmt::format("{}; whether it was carried out before the restart could not be read: {}",
-                        result.why, e.what());
+        result.cause.unread = e.what();
+        explain(result, result.cause);
     }
     return result;
 }

@@ -54,25 +54,18 @@ std::string before_image(const View& view, std::int64_t channel) {
     return to_text(json);
 }
 
-std::string describe_status(int status) {
-    switch (status) {
-        case kEnabled:
-            return "enabled";
-        case kDisabledByHand:
-            return "disabled by hand";
-        case kDisabledAutomatically:
-            return "disabled automatically";
-        default:
-            return fmt::format("status {}", status);
-    }
-}
-
-TripResult make_result(const TripRequest& request, Kind kind, std::string why) {
+TripResult make_result(const TripRequest& request, Kind kind, TripCause cause) {
     TripResult result;
     result.kind = kind;
     result.request = request;
-    result.why = std::move(why);
+    explain(result, std::move(cause));
     return result;
+}
+
+TripCause because_last(TripCause::Kind kind, const Dark& dark, std::string detail = {}) {
+    TripCause cause{.kind = kind, .pairs = dark.used, .detail = std::move(detail)};
+    for (auto& used : cause.pairs) used.pair = base::valid_utf8(used.pair);
+    return cause;
 }
 
 /// Whether it may go better in a moment, without a person.
@@ -82,11 +75,11 @@ bool passes(const GatewayError& e) {
 }
 
 TripResult failure(const TripRequest& request, const GatewayError& e) {
-    auto why = fmt::format("channel {} could not be disabled: {}", request.channel, e.what());
-    if (e.kind() == GatewayError::Kind::denied) {
-        why += "; give the breaker's account what `quotafuse grants` prints";
-    }
-    auto result = make_result(request, Kind::failed, std::move(why));
+    const bool denied = e.kind() == GatewayError::Kind::denied;
+    auto result =
+        make_result(request, Kind::failed,
+                    {.kind = denied ? TripCause::Kind::no_grant : TripCause::Kind::gateway,
+                     .detail = e.what()});
     result.try_again = passes(e);
     return result;
 }
@@ -101,7 +94,7 @@ bool is_ours(const TripRequest& request, const ChannelRow& row) {
 }
 
 TripResult done_before(const TripRequest& request, const ChannelRow& row) {
-    auto result = make_result(request, Kind::tripped, "");
+    auto result = make_result(request, Kind::tripped, {});
     result.channel_name = base::valid_utf8(row.name);
     result.status_written = row.status;
     result.after = to_text(status_json(row.status, row.other_info));
@@ -134,7 +127,7 @@ private:
     TripResult after_lost_commit(const View& view, const GatewayError& e);
     TripResult check_again(const View& view);
     TripResult undo(const View& view, const Dark& dark);
-    TripResult result(Kind kind, std::string why) const;
+    TripResult result(Kind kind, TripCause cause) const;
     TripResult success(Kind kind, const View& view) const;
     Dark dark_now(const View& before, const std::vector<Ability>& abilities) const {
         return find_dark(request_.channel, before.lit(request_.channel), abilities, guard_);
@@ -146,7 +139,7 @@ private:
     const Guard& guard_;
     base::Second now_;
     int status_ = kDisabledAutomatically;
-    std::string note_;
+    TripCause note_;
     std::string name_;
     sync::Cell written_info_;
     Dark dark_;
@@ -158,12 +151,12 @@ void Trip::prepare(const std::string& database) {
     if (tables_.new_api()) {
         status_ = auto_enable ? kDisabledByHand : kDisabledAutomatically;
     } else if (option.value == "true") {
-        note_ = "One API's automatic enabling is on: its next test may enable the channel again";
+        note_.kind = TripCause::Kind::may_come_back;
     }
 }
 
-TripResult Trip::result(Kind kind, std::string why) const {
-    auto made = make_result(request_, kind, std::move(why));
+TripResult Trip::result(Kind kind, TripCause cause) const {
+    auto made = make_result(request_, kind, std::move(cause));
     made.channel_name = name_;
     return made;
 }
@@ -191,30 +184,17 @@ std::optional<View> Trip::look(Lock lock) {
 
 /// The verdict where nothing is to be written; empty when the channel may be disabled.
 std::optional<TripResult> Trip::judge(const std::optional<View>& view) {
-    if (!view) {
-        return result(Kind::refused,
-                      fmt::format("channel {} does not exist at the gateway", request_.channel));
-    }
+    if (!view) return result(Kind::refused, {TripCause::Kind::no_channel});
     const auto& row = view->channel;
     if (is_ours(request_, row)) return done_before(request_, row);
-    if (row.status != kEnabled) {
-        return result(Kind::already_off, fmt::format("channel {} was already {}", request_.channel,
-                                                     describe_status(row.status)));
-    }
-    if (trip_mark(row.other_info) == request_.trip_id) {
-        return result(Kind::lost_race, fmt::format("channel {} was enabled again after this trip",
-                                                   request_.channel));
-    }
-    if (!row.auto_ban) {
-        return result(
-            Kind::refused,
-            fmt::format("automatic disabling is off for channel {} at the gateway (auto_ban)",
-                        request_.channel));
-    }
+    if (row.status != kEnabled)
+        return result(Kind::already_off, {TripCause::Kind::was_off, row.status});
+    if (trip_mark(row.other_info) == request_.trip_id)
+        return result(Kind::lost_race, {TripCause::Kind::enabled_again});
+    if (!row.auto_ban) return result(Kind::refused, {TripCause::Kind::auto_ban_off});
     dark_ = dark_now(*view, view->abilities);
-    if (!dark_.used.empty() && !request_.even_if_last) {
-        return result(Kind::refused, last_channel_reason(request_.channel, dark_));
-    }
+    if (!dark_.used.empty() && !request_.even_if_last)
+        return result(Kind::refused, because_last(TripCause::Kind::last_usable, dark_));
     return {};
 }
 
@@ -236,8 +216,7 @@ TripResult Trip::live() {
             continue;
         }
         if (tries < kTries) continue;
-        return result(Kind::lost_race,
-                      fmt::format("channel {} kept changing at the gateway", request_.channel));
+        return result(Kind::lost_race, {TripCause::Kind::kept_changing});
     }
 }
 
@@ -280,10 +259,9 @@ TripResult Trip::after_lost_commit(const View& view, const GatewayError& e) {
         return failure(request_, e);
     } catch (const GatewayError& second) {
         auto unknown = success(Kind::unknown, view);
-        unknown.why = fmt::format(
-            "the connection broke while channel {} was being disabled ({}), and asking again "
-            "failed: {}",
-            request_.channel, e.what(), second.what());
+        explain(
+            unknown,
+            {.kind = TripCause::Kind::lost_commit, .detail = e.what(), .unread = second.what()});
         unknown.try_again = passes(second);
         return unknown;
     }
@@ -300,31 +278,25 @@ TripResult Trip::check_again(const View& view) {
         return undo(view, dark);
     } catch (const GatewayError& e) {
         auto tripped = success(Kind::tripped, view);
-        tripped.why =
-            fmt::format("whether other channels are left could not be checked again: {}", e.what());
+        explain(tripped, {.kind = TripCause::Kind::not_checked_again, .detail = e.what()});
         return tripped;
     }
 }
 
 TripResult Trip::undo(const View& view, const Dark& dark) {
-    const auto reason = last_channel_reason(request_.channel, dark);
     const ChannelRow ours{.name = "", .status = status_, .other_info = written_info_};
     try {
         GatewayTransaction transaction{session_};
         if (!tables_.set_status(request_.channel, ours, kEnabled, view.channel.other_info)) {
-            return result(
-                Kind::lost_race,
-                fmt::format("{}, but somebody changed it before the trip was undone", reason));
+            return result(Kind::lost_race, because_last(TripCause::Kind::changed_meanwhile, dark));
         }
         tables_.restore_abilities(request_.channel, view.abilities);
         transaction.commit();
-        return result(
-            Kind::refused,
-            fmt::format("{} since another one was disabled at the same moment; undone", reason));
+        return result(Kind::refused, because_last(TripCause::Kind::undone, dark));
     } catch (const GatewayError& e) {
         dark_ = dark;
         auto tripped = success(Kind::tripped, view);
-        tripped.why = fmt::format("{}, and the trip could not be undone: {}", reason, e.what());
+        explain(tripped, because_last(TripCause::Kind::not_undone, dark, e.what()));
         return tripped;
     }
 }
@@ -333,7 +305,8 @@ TripResult Trip::undo(const View& view, const Dark& dark) {
 
 TripResult trip_channel(sync::GatewaySession& session, const std::string& database,
                         const TripRequest& request, const Guard& guard, base::Second now) {
-    if (request.mode == Mode::off) return make_result(request, Kind::refused, "the breaker is off");
+    if (request.mode == Mode::off)
+        return make_result(request, Kind::refused, {TripCause::Kind::off});
     try {
         return Trip{session, request, guard, now}.run(database);
     } catch (const GatewayError& e) {

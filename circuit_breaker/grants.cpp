@@ -11,7 +11,9 @@ namespace {
 constexpr const char* kOptions =
     "'QuotaPerUnit', 'LogConsumeEnabled', 'AutomaticDisableChannelEnabled',\n"
     "    'AutomaticEnableChannelEnabled', 'RetryTimes', 'USDExchangeRate',\n"
-    "    'general_setting.quota_display_type', 'monitor_setting.auto_test_channel_enabled',\n"
+    "    'general_setting.quota_display_type', 'general_setting.custom_currency_symbol',\n"
+    "    'general_setting.custom_currency_exchange_rate', "
+    "'monitor_setting.auto_test_channel_enabled',\n"
     "    'monitor_setting.auto_test_channel_minutes', 'monitor_setting.channel_test_mode'";
 
 std::string name(std::string text) {

@@ -4,14 +4,10 @@
 #include <set>
 #include <utility>
 
-#include <fmt/format.h>
-
 #include "base/text.h"
 
 namespace quotafuse::circuit_breaker {
 namespace {
-
-constexpr std::size_t kMostNamed = 5;
 
 std::string lower(std::string text) {
     std::ranges::transform(text, text.begin(), [](unsigned char c) {
@@ -31,14 +27,6 @@ std::int64_t requests_of(const Ability& ability, const Guard& guard) {
         if (group_fits && base::glob_match(model, lower(served.model))) sum += served.requests;
     }
     return sum;
-}
-
-std::string grouped(std::int64_t number) {
-    auto digits = std::to_string(number);
-    for (auto at = static_cast<std::ptrdiff_t>(digits.size()) - 3; at > 0; at -= 3) {
-        digits.insert(static_cast<std::size_t>(at), ",");
-    }
-    return digits;
 }
 
 }  // namespace
@@ -61,20 +49,8 @@ Dark find_dark(std::int64_t channel, const std::vector<Ability>& lit,
             dark.unused.push_back(pair);
         }
     }
-    std::ranges::stable_sort(dark.used, std::ranges::greater{}, &Dark::Used::requests);
+    std::ranges::stable_sort(dark.used, std::ranges::greater{}, &UsedPair::requests);
     return dark;
-}
-
-std::string last_channel_reason(std::int64_t channel, const Dark& dark) {
-    std::string pairs;
-    const auto named = std::min(dark.used.size(), kMostNamed);
-    for (std::size_t i = 0; i < named; ++i) {
-        const auto& [pair, requests] = dark.used[i];
-        pairs += fmt::format("{}{} ({} request{} in 24 h)", i == 0 ? "" : ", ", pair,
-                             grouped(requests), requests == 1 ? "" : "s");
-    }
-    if (named < dark.used.size()) pairs += fmt::format(" and {} more", dark.used.size() - named);
-    return fmt::format("channel {} is the last usable one for {}", channel, pairs);
 }
 
 }  // namespace quotafuse::circuit_breaker

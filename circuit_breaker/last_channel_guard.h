@@ -21,11 +21,7 @@ struct Ability {
 
 /// What nobody would serve without one channel.
 struct Dark {
-    struct Used {
-        std::string pair;  // "group/model"
-        std::int64_t requests;
-    };
-    std::vector<Used> used;
+    std::vector<UsedPair> used;
     std::vector<std::string> unused;
 };
 
@@ -33,8 +29,5 @@ struct Dark {
 /// channels under a firing alert not counted.
 Dark find_dark(std::int64_t channel, const std::vector<Ability>& lit,
                const std::vector<Ability>& now, const Guard& guard);
-
-/// "channel 3 is the last usable one for default/gpt-4o (1,234 requests in 24 h) and 2 more"
-std::string last_channel_reason(std::int64_t channel, const Dark& dark);
 
 }  // namespace quotafuse::circuit_breaker

@@ -70,23 +70,18 @@ Settings read_settings(const std::string& file, const Node& node, Diagnostics& d
     return settings;
 }
 
-std::optional<std::string> guard_policy(const Settings& settings, const Counts& counts,
-                                        const TripRequest& request) {
+std::optional<TripCause> guard_policy(const Settings& settings, const Counts& counts,
+                                      const TripRequest& request) {
     const auto mode = stricter(settings.mode, request.mode);
-    if (mode == Mode::off) return "the breaker is off";
-    if (settings.protected_channels.contains(request.channel)) {
-        return fmt::format("channel {} is protected (breaker.protect.channels)", request.channel);
-    }
-    if (counts.open >= settings.max_open) {
-        return fmt::format("{} channel{} already off by quotafuse (breaker.max_open is {})",
-                           counts.open, counts.open == 1 ? " is" : "s are", settings.max_open);
-    }
+    if (mode == Mode::off) return TripCause{TripCause::Kind::off};
+    if (settings.protected_channels.contains(request.channel))
+        return TripCause{TripCause::Kind::is_protected};
+    if (counts.open >= settings.max_open)
+        return TripCause{TripCause::Kind::max_open, counts.open, settings.max_open};
     const auto last_hour =
         counts.live_last_hour + (mode == Mode::live ? 0 : counts.shadow_last_hour);
-    if (last_hour >= settings.max_per_hour) {
-        return fmt::format("{} trip{} in the last hour (breaker.max_per_hour is {})", last_hour,
-                           last_hour == 1 ? "" : "s", settings.max_per_hour);
-    }
+    if (last_hour >= settings.max_per_hour)
+        return TripCause{TripCause::Kind::max_per_hour, last_hour, settings.max_per_hour};
     return {};
 }
 

@@ -28,7 +28,7 @@ Settings read_settings(const std::string& file, const base::yaml::Node& node,
 /// Why the settings alone forbid the trip, in shadow mode as well; empty when they allow it.
 /// `counts` as they are before its intent (Audit::counts). Shadow trips use up nothing of what a
 /// live one may; for a shadow one both count, for it shows what would happen.
-std::optional<std::string> guard_policy(const Settings& settings, const Counts& counts,
-                                        const TripRequest& request);
+std::optional<TripCause> guard_policy(const Settings& settings, const Counts& counts,
+                                      const TripRequest& request);
 
 }  // namespace quotafuse::circuit_breaker

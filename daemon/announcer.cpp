@@ -18,23 +18,44 @@ using circuit_breaker::TripResult;
 constexpr base::Seconds kTripPatience{8};
 constexpr std::string_view kNotifierDead = "notifier-dead";
 constexpr base::Seconds kTrafficOfGuard{24 * 3600};
+/// Of one step: what many alerts of one second cost is not read one by one, nor for longer than
+/// this, since the transaction is open.
+constexpr int kMostPriced = 20;
+constexpr base::Milliseconds kLongestPricing{5};
 constexpr base::Seconds kMemoryOfTrips{400 * 86400};  // open ones are kept in any case
 
 std::string reason_text(const alerts::Notice& notice) {
     const bool compares = notice.compare_to != alerts::Comparison::none;
     const bool has_window = compares || !alerts::is_gauge(notice.metric);
-    return fmt::format(
-        "{}: {}{} {} {}{}", notice.rule, alerts::metric_name(notice.metric),
-        compares ? " changed by" : "", notice.below ? "under" : "over",
-        compares ? format_change(notice.threshold) : fmt::format("{}", notice.threshold),
-        has_window ? " in " + alerts::describe(notice.window, notice.zone) : "");
+    return fmt::format("{}: {}{} {} {}{}", notice.rule, alerts::metric_name(notice.metric),
+                       compares ? " changed by" : "", notice.below ? "under" : "over",
+                       format_value(notice.metric, notice.compare_to, notice.threshold),
+                       has_window ? " in " + alerts::describe(notice.window, notice.zone) : "");
+}
+
+/// What stands in one message with others (see Outbox).
+notifiers::Letter letter_of(const alerts::Notice& notice, notifiers::Message message,
+                            bool asks_breaker) {
+    notifiers::Letter letter;
+    letter.event_id = notice.event_id;
+    letter.alert = notice.episode;
+    letter.batch = fmt::format("{} {} {}", notice.rule, base::unix_seconds(notice.at),
+                               static_cast<int>(message.kind));
+    letter.keeps = asks_breaker || notice.severity == base::Severity::critical;
+    letter.message = std::move(message);
+    return letter;
 }
 
 }  // namespace
 
 Announcer::Announcer(Rooms rooms, const Config& config, const base::Clock& clock,
                      const base::Log& log)
-    : rooms_(rooms), config_(config), clock_(clock), log_(log), messages_(config) {}
+    : rooms_(rooms),
+      config_(config),
+      clock_(clock),
+      log_(log),
+      messages_(config),
+      purse_(rooms.database, rooms.store.texts()) {}
 
 void Announcer::advance(base::Second t) {
     write(unsaved_);  // what the last call could not write
@@ -119,6 +140,8 @@ void Announcer::write(alerts::Step& step) {
     take_back_actions(step);
     std::vector<Order> orders;
     std::vector<alerts::Notice> late;
+    int told = 0;
+    const auto priced_until = clock_.mono() + kLongestPricing;
     base::WriteTransaction transaction{rooms_.database};
     alerts::save_state(rooms_.database, step);
     for (const auto& event : late_) alerts::save_event(rooms_.database, event);
@@ -126,7 +149,7 @@ void Announcer::write(alerts::Step& step) {
         if (notice.late) {
             late.push_back(notice);
         } else {
-            announce(notice, orders);
+            announce(notice, ++told <= kMostPriced && clock_.mono() < priced_until, orders);
         }
     }
     if (!late.empty()) announce_late(late);
@@ -135,13 +158,14 @@ void Announcer::write(alerts::Step& step) {
     if (step.time != base::Second{}) saved_ = step.time;
     std::move(orders.begin(), orders.end(), std::back_inserter(orders_));
     for (const auto& notice : std::exchange(step, {}).notices) {
-        const auto key = alerts::describe(notice.key);
+        const auto key = alerts::describe(notice.key) + notice.about;
         log_.info(fmt::format("alert {}{}{}: {}", notice.rule, key.empty() ? "" : " ", key,
                               alerts::reason_name(notice.reason)));
     }
 }
 
-void Announcer::announce(const alerts::Notice& notice, std::vector<Order>& orders) {
+void Announcer::announce(const alerts::Notice& notice, bool with_money,
+                         std::vector<Order>& orders) {
     const auto now = clock_.now();
     const auto names = targets(notice);
     auto request = request_of(notice);
@@ -151,12 +175,21 @@ void Announcer::announce(const alerts::Notice& notice, std::vector<Order>& order
         rooms_.audit.intend(*request, names, now);
         if (refusal) rooms_.audit.record(*refusal, now);
     }
-    const auto message = messages_.alert(notice, refusal ? &*refusal : nullptr);
+    const auto spending = with_money ? spending_of(notice) : std::nullopt;
+    const auto letter = letter_of(
+        notice,
+        messages_.alert(notice, refusal ? &*refusal : nullptr, spending ? &*spending : nullptr),
+        request.has_value());
     const bool waits = request && !refusal;
-    for (const auto& name : names) {
-        rooms_.outbox.put(notice.event_id, name, message, now, waits ? now + kTripPatience : now);
-    }
-    if (waits) orders.push_back({std::move(*request), now, {notice, names}});
+    for (const auto& name : names)
+        rooms_.outbox.put(letter, name, now, waits ? now + kTripPatience : now);
+    if (waits) orders.push_back({std::move(*request), now, {notice, names, spending}});
+}
+
+std::optional<Spending> Announcer::spending_of(const alerts::Notice& notice) const {
+    const auto rule = std::ranges::find(config_.rules, notice.rule, &alerts::Rule::name);
+    if (rule == config_.rules.end()) return std::nullopt;  // of quotafuse itself
+    return purse_.spending(notice, rule->where, rooms_.engine.names().directory().quota_per_unit);
 }
 
 void Announcer::announce_late(const std::vector<alerts::Notice>& notices) {
@@ -166,8 +199,11 @@ void Announcer::announce_late(const std::vector<alerts::Notice>& notices) {
     }
     const auto now = clock_.now();
     for (const auto& [name, theirs] : by_notifier) {
-        rooms_.outbox.put("late-" + theirs.front().event_id, name, messages_.late(theirs, now), now,
-                          now);
+        const bool keeps =
+            std::ranges::count(theirs, base::Severity::critical, &alerts::Notice::severity) > 0;
+        rooms_.outbox.put(
+            {"late-" + theirs.front().event_id, {}, {}, messages_.late(theirs, now), keeps}, name,
+            now, now);
     }
 }
 
@@ -188,12 +224,12 @@ std::optional<TripRequest> Announcer::request_of(const alerts::Notice& notice) c
 
 std::optional<TripResult> Announcer::refused_by_policy(const TripRequest& request) {
     const auto counts = rooms_.audit.counts(clock_.now());
-    auto why = circuit_breaker::guard_policy(config_.breaker, counts, request);
-    if (!why) return std::nullopt;
+    auto cause = circuit_breaker::guard_policy(config_.breaker, counts, request);
+    if (!cause) return std::nullopt;
     TripResult result;
     result.kind = TripResult::Kind::refused;
     result.request = request;
-    result.why = std::move(*why);
+    circuit_breaker::explain(result, std::move(*cause));
     return result;
 }
 
@@ -222,19 +258,22 @@ circuit_breaker::Guard Announcer::guard_of(std::int64_t channel) {
 void Announcer::take(const TripResult& result) {
     const auto now = clock_.now();
     const auto found = waiting_.find(result.request.trip_id);
-    const Waiting waiting = found == waiting_.end() ? Waiting{{}, everybody()} : found->second;
+    const Waiting waiting = found == waiting_.end() ? Waiting{{}, everybody(), {}} : found->second;
     base::WriteTransaction transaction{rooms_.database};
     rooms_.audit.record(result, now);
     std::vector<std::string> told;
     if (waiting.notice) {
+        const auto* const spending = waiting.spending ? &*waiting.spending : nullptr;
         told = rooms_.outbox.replace_unsent(waiting.notice->event_id,
-                                            messages_.alert(*waiting.notice, &result));
+                                            messages_.alert(*waiting.notice, &result, spending));
     }
     // Where the alert went out before the result came, the result is news of its own.
-    const auto message = messages_.breaker(result, now);
+    const auto* const asked = waiting.notice ? &*waiting.notice : nullptr;
+    const notifiers::Letter letter{
+        "trip-" + result.request.trip_id, {}, {}, messages_.breaker(result, now, asked), true};
     for (const auto& name : waiting.notifiers) {
         if (std::ranges::count(told, name) > 0) continue;
-        rooms_.outbox.put("trip-" + result.request.trip_id, name, message, now, now);
+        rooms_.outbox.put(letter, name, now, now);
     }
     transaction.commit();
     waiting_.erase(result.request.trip_id);
@@ -245,6 +284,7 @@ void Announcer::take(const TripResult& result) {
 }
 
 void Announcer::observe(const sync::GatewayInfo& info) {
+    messages_.show_in(currency_of(config_.currency, info.display));
     // Of a channel that was not read now the state is from before: it says nothing.
     for (const auto& trip : rooms_.audit.open_trips()) {
         if (!info.channels_covered.contains(trip.channel)) return;
@@ -261,7 +301,7 @@ void Announcer::resume() {
     for (auto& pending : rooms_.audit.pending_intents()) {
         // The configuration may have become stricter since.
         pending.request.mode = stricter(pending.request.mode, config_.breaker.mode);
-        orders_.push_back({pending.request, pending.asked_at, {{}, pending.notifiers}});
+        orders_.push_back({pending.request, pending.asked_at, {{}, pending.notifiers, {}}});
     }
 }
 

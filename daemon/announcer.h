@@ -17,6 +17,7 @@
 #include "daemon/config.h"
 #include "daemon/intake.h"
 #include "daemon/messages.h"
+#include "daemon/money.h"
 #include "notifiers/outbox.h"
 #include "sync/store.h"
 
@@ -64,6 +65,7 @@ private:
     struct Waiting {
         std::optional<alerts::Notice> notice;  // the alert that asked for it; none after a restart
         std::vector<std::string> notifiers;
+        std::optional<Spending> spending = {};  // as its message told it
     };
     struct Order {
         circuit_breaker::TripRequest request;
@@ -73,7 +75,8 @@ private:
     void write(alerts::Step& step);
     void take_back_actions(alerts::Step& step);
     void note_late(base::Second first, base::Second last);
-    void announce(const alerts::Notice& notice, std::vector<Order>& orders);
+    void announce(const alerts::Notice& notice, bool with_money, std::vector<Order>& orders);
+    std::optional<Spending> spending_of(const alerts::Notice& notice) const;
     void announce_late(const std::vector<alerts::Notice>& notices);
     std::optional<circuit_breaker::TripRequest> request_of(const alerts::Notice& notice) const;
     std::optional<circuit_breaker::TripResult> refused_by_policy(
@@ -88,6 +91,7 @@ private:
     const base::Clock& clock_;
     const base::Log& log_;
     Messages messages_;
+    Purse purse_;
     alerts::Step unsaved_;                            // decided, not yet on record,
     alerts::Step unsaved_self_;                       // both
     base::Second saved_{};                            // the engine time on record

@@ -1,6 +1,7 @@
 #include "daemon/arguments.h"
 
 #include <algorithm>
+#include <charconv>
 #include <iostream>
 
 #include <CLI/CLI.hpp>
@@ -21,6 +22,14 @@ constexpr auto kReplayJson =
     "from, until, suggestions: [{per_month, limit (null for none), firings}]}. With "
     "--compare: {from, until, same, differences: [{only (daemon or replay), at, rule, key, "
     "what, reason, value}], notes}.";
+
+constexpr auto kNotifyJson =
+    "Sending ends with 0 where the service took the message, else with 1. --json gives for --list "
+    "{letters: [{id, event_id, notifier, title, state (waiting, delivered or dead), put_at, "
+    "ended_at, attempts, error, sent_with (the letter in whose message it went out)}]}, times in "
+    "unix seconds; for --retry {retried, not_configured}; else {notifier, route, result (ok, "
+    "transient, permanent "
+    "or ambiguous), text, advice, chats: [line]}.";
 
 constexpr auto kTestRulesJson =
     "Ends with 1 where a test fails. --json gives one object: rules, rules_with_tests, failed; "
@@ -73,10 +82,7 @@ public:
         add_replay();
         add_test_rules();
         add_init();
-        auto* const notify = add(Arguments::Command::notify, "notify", "send a test message");
-        notify->add_option("NAME", arguments_.name, "the notifier, as the configuration names it")
-            ->required();
-        notify->add_option("TEXT", arguments_.text, "what to say");
+        add_notify();
         add(Arguments::Command::grants, "grants",
             "print the SQL for the database accounts that this configuration needs");
         auto* const backup = add(Arguments::Command::backup, "backup",
@@ -161,6 +167,51 @@ private:
         add_silence_action(silence, Action::end, "end", "end one before its time")
             ->add_option("ID", typed.id, "its number, as `silence list` shows it")
             ->required();
+    }
+    void add_notify() {
+        using Action = NotifyArguments::Action;
+        auto& typed = arguments_.notify;
+        auto* const notify =
+            add(Arguments::Command::notify, "notify",
+                "send a test message; list what was to be told, and have it told again");
+        auto* const name =
+            notify->add_option("NAME", typed.name, "the notifier, as the configuration names it");
+        auto* const text = notify->add_option("TEXT", typed.text, "what to say");
+        auto* const mention = notify->add_flag("--mention", typed.mention,
+                                               "also call whom a critical alert would call");
+        auto* const chats = notify->add_flag_callback(
+            "--chats", [&typed] { typed.action = Action::chats; },
+            "the chats that this Telegram bot sees, with their numbers");
+        auto* const list = notify->add_flag_callback(
+            "--list", [&typed] { typed.action = Action::list; },
+            "the newest messages of the outbox");
+        notify->add_flag("--failed", typed.failed, "of these only dead letters")->needs(list);
+        auto* const retry = notify->add_option_function<std::string>(
+            "--retry", [this](const std::string& which) { read_retry(which); },
+            "send a dead letter again: its number, as --list shows it, or all");
+        retry->type_name("ID|all");
+        chats->excludes(text)->excludes(list)->excludes(retry);
+        mention->excludes(chats)->excludes(list)->excludes(retry);
+        list->excludes(name)->excludes(retry);
+        retry->excludes(name);
+        with_json(notify);
+        notify->callback([this, &typed] {
+            arguments_.command = Arguments::Command::notify;
+            const bool named = typed.action == Action::send || typed.action == Action::chats;
+            if (named && typed.name.empty()) throw CLI::RequiredError("NAME");
+        });
+        notify->footer(kNotifyJson);
+    }
+    void read_retry(const std::string& which) {
+        arguments_.notify.action = NotifyArguments::Action::retry;
+        std::int64_t id = 0;
+        const auto* const end = which.data() + which.size();
+        const auto [stop, fault] = std::from_chars(which.data(), end, id);
+        if (fault == std::errc{} && stop == end && id > 0) {
+            arguments_.notify.id = id;
+        } else if (which != "all") {
+            throw CLI::ValidationError("--retry", "write a number, or all");
+        }
     }
     void with_files(CLI::App* sub) {
         sub->add_option("FILE", arguments_.rule_files,

@@ -21,6 +21,17 @@ struct SilenceArguments {
     std::int64_t id = 0;
 };
 
+/// `quotafuse notify …`, as typed.
+struct NotifyArguments {
+    enum class Action { send, chats, list, retry };
+    Action action = Action::send;
+    std::string name;                // send, chats: which notifier
+    std::string text;                // send: what to say
+    bool mention = false;            // send: call whom a critical alert would call
+    bool failed = false;             // list: dead letters only
+    std::optional<std::int64_t> id;  // retry: which dead letter; empty = all
+};
+
 /// `quotafuse replay …`, as typed; rules and their files are in Arguments.
 struct ReplayArguments {
     std::string since = "30d";  // how long ago, or a local time
@@ -63,10 +74,9 @@ struct Arguments {
     std::vector<std::string> rule_files;  // replay, test-rules: in place of the configured ones
     ReplayArguments replay;
     InitArguments init;
-    std::string file;         // backup: where to
-    bool force = false;       // backup: also over a file that is there
-    std::string name;         // notify: which notifier
-    std::string text;         // notify: what to say
+    std::string file;    // backup: where to
+    bool force = false;  // backup: also over a file that is there
+    NotifyArguments notify;
     std::string demo_folder;  // demo: where to live; empty = a new folder that goes at the end
     std::string demo_listen = "127.0.0.1:8787";
     int demo_seconds = 0;  // demo: stop after that long; 0 = when told

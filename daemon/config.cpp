@@ -12,8 +12,10 @@
 #include "base/failure.h"
 #include "base/text.h"
 #include "daemon/builtin_rules.h"
+#include "daemon/config_notifiers.h"
 #include "daemon/config_values.h"
 #include "daemon/http_server.h"
+#include "notifiers/entry_reader.h"
 
 namespace quotafuse::daemon {
 namespace {
@@ -27,6 +29,7 @@ constexpr auto kRulesFolder = "/etc/quotafuse/rules.d";
 constexpr base::Milliseconds kLongestKept = std::chrono::hours{24 * 3660};
 constexpr std::int64_t kSmallestStore = 50'000'000;
 constexpr std::int64_t kLargestStore = 100'000'000'000'000;
+constexpr std::size_t kLongestUrl = 300;
 
 std::string host_name() {
     std::array<char, 256> name{};
@@ -143,6 +146,22 @@ void check_listen(Mapping& map, const std::string& listen) {
     }
 }
 
+/// Everybody who gets a message reads it: no place for a password or a token.
+void read_public_url(Mapping& map, Config& config) {
+    const auto text = map.text("public_url");
+    if (!text || text->empty()) return;
+    const auto url = notifiers::parse_url(*text);
+    const bool plain = text->find_first_of("?#") == std::string::npos && !text->ends_with('/') &&
+                       url.authority.find('@') == std::string_view::npos;
+    if (!notifiers::is_url(*text, {"http", "https"}) || !plain || text->size() > kLongestUrl) {
+        map.error(map.find("public_url")->place,
+                  "public_url must be an http:// or https:// URL such as https://fuse.example.com, "
+                  "without a user, a query or a slash at its end");
+        return;
+    }
+    config.public_url = *text;
+}
+
 void read_status(const std::string& file, const Node& node, Config& config,
                  Diagnostics& diagnostics) {
     Mapping map{file, node, "status", diagnostics};
@@ -150,6 +169,7 @@ void read_status(const std::string& file, const Node& node, Config& config,
         config.listen = *listen;
         check_listen(map, *listen);
     }
+    read_public_url(map, config);
     map.refuse_unknown();
 }
 
@@ -188,39 +208,13 @@ void read_rule_files(Mapping& map, Config& config) {
     }
 }
 
-/// A notifier whose secret is an unset ${NAME:-} is left out, so that the example loads on a bare
-/// host.
-Node without_unset(const std::string& file, const Node& notifiers, std::vector<std::string>& names,
-                   Diagnostics& diagnostics) {
-    auto kept = notifiers;
-    std::erase_if(kept.members, [&](const base::yaml::Member& member) {
-        names.push_back(member.key);
-        for (const auto* const key : {"bot_token", "chat_id", "webhook"}) {
-            const auto* const value = member.value.find(key);
-            if (value == nullptr || value->kind != Node::Kind::scalar || !value->text.empty())
-                continue;
-            diagnostics.warning(
-                file, value->place,
-                fmt::format("notifier {} is left out: its {} is empty", member.key, key));
-            return true;
-        }
-        return false;
-    });
-    return kept;
-}
-
-void read_notifiers(Mapping& map, Config& config, std::vector<std::string>& names) {
-    const auto* const node = map.find("notifiers");
-    if (node == nullptr || node->kind == Node::Kind::null) return;
-    const auto kept = without_unset(map.file(), *node, names, map.diagnostics());
-    config.notifiers = notifiers::load_settings(map.file(), kept, map.diagnostics());
-}
-
 void read_general(Mapping& map, Config& config) {
     using namespace std::chrono_literals;
     if (const auto site = map.text("site"); site && !site->empty()) config.site = *site;
     if (const auto language = map.choice("language", {"zh", "en"}))
         config.language = static_cast<Language>(*language);
+    if (const auto currency = map.choice("currency", {"auto", "USD", "CNY"}))
+        config.currency = static_cast<CurrencyChoice>(*currency);
     if (const auto stale = map.duration("stale_after", 5s, 24h))
         config.stale_after = duration_cast<base::Seconds>(*stale);
     if (const auto name = map.text("timezone")) {
@@ -267,22 +261,6 @@ void settle_stale_after(Mapping& map, Config& config) {
     }
 }
 
-void read_self_notify(Mapping& map, Config& config, const std::vector<std::string>& names) {
-    const auto* const node = map.find("self_notify");
-    if (node == nullptr || node->kind == Node::Kind::null) return;
-    const std::vector<std::string_view> known{names.begin(), names.end()};
-    for (const auto& name : map.texts("self_notify").value_or(std::vector<std::string>{})) {
-        if (std::find(known.begin(), known.end(), name) != known.end()) {
-            config.self_notify.push_back(name);
-            continue;
-        }
-        const auto close = base::nearest(name, known);
-        map.error(node->place,
-                  fmt::format("self_notify: there is no notifier '{}'{}", name,
-                              close.empty() ? "" : fmt::format("; did you mean '{}'?", close)));
-    }
-}
-
 void read_rules(Config& config, const std::vector<std::string>& notifier_names, bool builtin,
                 Diagnostics& diagnostics) {
     const auto context = rule_context(config, notifier_names);
@@ -296,7 +274,8 @@ void read_rules(Config& config, const std::vector<std::string>& notifier_names, 
     config.rule_tests = std::move(set.tests);
 }
 
-void load_file(Config& config, const base::Environment& environment, Diagnostics& diagnostics) {
+void load_file(Config& config, const base::Environment& environment, NotifierUse use,
+               Diagnostics& diagnostics) {
     auto document = base::yaml::load(config.file, diagnostics);
     if (!document) return;
     fill_in_values(document->root, config.file, environment, diagnostics);
@@ -305,14 +284,13 @@ void load_file(Config& config, const base::Environment& environment, Diagnostics
     read_general(map, config);
     read_sections(map, config);
     settle_stale_after(map, config);
-    read_notifiers(map, config, notifier_names);
-    read_self_notify(map, config, notifier_names);
+    read_notifiers(map, config, use, notifier_names);
     read_rule_files(map, config);
     map.refuse_unknown();
     read_rules(config, notifier_names, false, diagnostics);
 }
 
-void load_environment(Config& config, const base::Environment& environment,
+void load_environment(Config& config, const base::Environment& environment, NotifierUse use,
                       Diagnostics& diagnostics) {
     const std::string name = "the environment";
     auto document = base::yaml::parse(name, from_environment(environment), diagnostics);
@@ -321,7 +299,7 @@ void load_environment(Config& config, const base::Environment& environment,
     Mapping map{name, document->root, "the environment", diagnostics};
     std::vector<std::string> notifier_names;
     read_sections(map, config);
-    read_notifiers(map, config, notifier_names);
+    read_notifiers(map, config, use, notifier_names);
     config.rule_files = expand_pattern(std::string{kRulesFolder} + "/*.yaml");
     read_rules(config, notifier_names, config.rule_files.empty(), diagnostics);
 }
@@ -329,7 +307,7 @@ void load_environment(Config& config, const base::Environment& environment,
 }  // namespace
 
 Config load_config(const ConfigLocation& location, base::Environment environment,
-                   Diagnostics& diagnostics) {
+                   Diagnostics& diagnostics, NotifierUse use) {
     Config config;
     config.site = host_name();
     std::error_code error;
@@ -339,9 +317,9 @@ Config load_config(const ConfigLocation& location, base::Environment environment
         (std::filesystem::path{location.file}.parent_path() / "secrets.env").string());
     if (exists || location.named) {
         config.file = location.file;
-        load_file(config, environment, diagnostics);
+        load_file(config, environment, use, diagnostics);
     } else {
-        load_environment(config, environment, diagnostics);
+        load_environment(config, environment, use, diagnostics);
     }
     return config;
 }

@@ -12,6 +12,7 @@
 #include "base/time_zone.h"
 #include "base/yaml.h"
 #include "circuit_breaker/settings.h"
+#include "notifiers/heartbeat_settings.h"
 #include "notifiers/settings.h"
 #include "sync/dialect.h"
 #include "sync/dsn.h"
@@ -20,6 +21,8 @@
 namespace quotafuse::daemon {
 
 enum class Language { chinese, english };
+/// In what messages show amounts: as the gateway's own pages do, or always in one.
+enum class CurrencyChoice { as_gateway, dollars, yuan };
 
 struct SourceConfig {
     std::optional<sync::Dsn> main;  // empty: not configured yet; `run` refuses, `check` says so
@@ -48,12 +51,16 @@ struct Config {
     std::vector<alerts::Rule> rules;
     std::vector<alerts::RuleTest> rule_tests;
     std::vector<notifiers::Settings> notifiers;
+    std::optional<notifiers::HeartbeatSettings> heartbeat;
     /// Notifiers that the built-in alerts go to; empty: all.
     std::vector<std::string> self_notify;
     std::string listen = "127.0.0.1:8787";
+    std::string
+        public_url;  // of the status page, for links in messages; without a slash at its end
     std::string control_socket = "/run/quotafuse/control.sock";
     std::string site;
     Language language = Language::chinese;
+    CurrencyChoice currency = CurrencyChoice::as_gateway;
     base::TimeZone timezone;
     base::Seconds stale_after{60};  // where it is not given at least twice the poll_interval
 
@@ -78,10 +85,16 @@ struct ConfigLocation {
     bool named = false;  // by --config: then it must exist
 };
 
+/// What a command needs of the notifiers.
+enum class NotifierUse {
+    tell,       // one that cannot tell anybody yet is left out
+    find_chats  // a Telegram bot may still lack its chat_id: it is asked for its chats
+};
+
 /// Reads the configuration with its rule files and secrets. Every fault is told; the result counts
 /// only when diagnostics.ok(). Variables come from `environment`, and from secrets.env beside the
 /// file.
 Config load_config(const ConfigLocation& location, base::Environment environment,
-                   base::yaml::Diagnostics& diagnostics);
+                   base::yaml::Diagnostics& diagnostics, NotifierUse use = NotifierUse::tell);
 
 }  // namespace quotafuse::daemon

@@ -69,7 +69,11 @@ std::vector<std::string> Config::secrets() const {
     add_secret(secrets, source.logs);
     add_secret(secrets, breaker.dsn);
     for (const auto& notifier : notifiers) {
-        const auto more = notifiers::secrets_of(notifier);
+        const auto more = notifier.recipe->secrets();
+        secrets.insert(secrets.end(), more.begin(), more.end());
+    }
+    if (heartbeat) {
+        const auto more = heartbeat->secrets();
         secrets.insert(secrets.end(), more.begin(), more.end());
     }
     return secrets;

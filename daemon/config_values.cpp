@@ -95,9 +95,16 @@ std::string from_environment(const base::Environment& environment) {
     if (has("TELEGRAM_BOT_TOKEN"))
         text +=
             "  telegram: {type: telegram, bot_token: \"${TELEGRAM_BOT_TOKEN}\", chat_id: "
-            "\"${TELEGRAM_CHAT_ID}\"}\n";
-    if (has("FEISHU_WEBHOOK")) text += "  feishu: {type: feishu, webhook: \"${FEISHU_WEBHOOK}\"}\n";
+            "\"${TELEGRAM_CHAT_ID:-}\"}\n";
+    if (has("FEISHU_WEBHOOK"))
+        text +=
+            "  feishu: {type: feishu, webhook: \"${FEISHU_WEBHOOK}\", secret: "
+            "\"${FEISHU_SECRET:-}\"}\n";
     if (has("WECOM_WEBHOOK")) text += "  wecom: {type: wecom, webhook: \"${WECOM_WEBHOOK}\"}\n";
+    if (has("DINGTALK_WEBHOOK"))
+        text +=
+            "  dingtalk: {type: dingtalk, webhook: \"${DINGTALK_WEBHOOK}\", secret: "
+            "\"${DINGTALK_SECRET:-}\"}\n";
     return text;
 }
 

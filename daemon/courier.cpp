@@ -11,6 +11,13 @@ namespace {
 /// What was delivered or given up is kept this long, for those who ask what was said.
 constexpr base::Seconds kMemory{30 * 86400};
 constexpr base::Seconds kPruneInterval{3600};
+/// No service counts over a longer time.
+constexpr base::Seconds kLongestWindow{60};
+
+std::string with_advice(const notifiers::Outcome& outcome) {
+    return outcome.advice.empty() ? outcome.why
+                                  : fmt::format("{} ({})", outcome.why, outcome.advice);
+}
 
 }  // namespace
 
@@ -32,6 +39,11 @@ void Courier::start() {
             fmt::format("outbox: {} messages waited for notifiers that are not configured any "
                         "more; they are kept as dead letters",
                         left));
+    const auto now = clock_.now();
+    for (const auto& name : names_) {
+        for (const auto begun : outbox_.begun(name, now - kLongestWindow))
+            pacing_.recall(name, now - begun);
+    }
 }
 
 void Courier::prune() {
@@ -46,10 +58,10 @@ void Courier::pump() {
         if (!dispatcher_.idle(name) || !pacing_.ready(name)) continue;
         auto delivery = outbox_.next(name, clock_.now());
         if (!delivery) continue;
-        outbox_.begin_attempt(delivery->id, clock_.now());
+        outbox_.begin_attempt(*delivery, clock_.now());
         pacing_.begin(name);
         ++under_way_;
-        dispatcher_.send(name, delivery->id, std::move(delivery->message));
+        dispatcher_.send(name, delivery->id, std::move(delivery->mail));
     }
 }
 
@@ -70,13 +82,18 @@ void Courier::take(const notifiers::Dispatcher::Result& result) {
         case notifiers::Outbox::Fate::kept_for_retry:
             if (trouble != result.outcome.why)
                 log_.warning(fmt::format("notifier {}: not sent, will be tried again: {}",
-                                         result.notifier, result.outcome.why));
+                                         result.notifier, with_advice(result.outcome)));
             trouble = result.outcome.why;
+            return;
+        case notifiers::Outbox::Fate::taken_apart:
+            log_.warning(fmt::format(
+                "notifier {}: a message of many alerts was refused, each goes out alone: {}",
+                result.notifier, result.outcome.why));
             return;
         case notifiers::Outbox::Fate::dead:
             log_.error(fmt::format(
                 "notifier {}: a message was refused for good and is kept as a dead letter: {}",
-                result.notifier, result.outcome.why));
+                result.notifier, with_advice(result.outcome)));
             trouble = result.outcome.why;
             return;
     }

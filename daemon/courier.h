@@ -19,7 +19,8 @@ public:
     Courier(notifiers::Outbox& outbox, notifiers::Dispatcher& dispatcher, notifiers::Pacing& pacing,
             std::vector<std::string> notifiers, const base::Clock& clock, const base::Log& log);
 
-    /// Once, before the rest: gives up what waits for notifiers that are gone.
+    /// Once, before the rest: gives up what waits for notifiers that are gone, and keeps to the
+    /// services' limits by what was sent just before the start.
     void start();
     /// Starts what is due at every notifier that is free. Throws SQLite::Exception; then nothing
     /// was started that is not on record.

@@ -8,11 +8,13 @@
 
 #include "alerts/state_store.h"
 #include "daemon/blind_spots.h"
+#include "daemon/bundle_text.h"
 #include "daemon/info_needs.h"
+#include "daemon/outbox_page.h"
+#include "daemon/retry_request.h"
 #include "daemon/rule_report.h"
 #include "daemon/schemas.h"
 #include "daemon/version.h"
-#include "notifiers/providers.h"
 
 namespace quotafuse::daemon {
 namespace {
@@ -26,6 +28,15 @@ std::vector<std::string> notifier_names(const Config& config) {
 /// A person's own address of the console: the demo prints its notices there.
 notifiers::Console console() {
     return {std::cout, ::isatty(STDOUT_FILENO) == 1};
+}
+
+notifiers::Outbox make_outbox(base::Database& database, const Config& config) {
+    notifiers::Outbox outbox{database, BundleText{config}};
+    for (const auto& notifier : config.notifiers) {
+        outbox.set_expiry(notifier.name, notifier.expire);
+        outbox.set_most_in_one(notifier.name, notifier.recipe->most_lines());
+    }
+    return outbox;
 }
 
 }  // namespace
@@ -46,7 +57,7 @@ Daemon::Daemon(const Config& config, const base::Clock& clock, const base::Log& 
       engine_(config.rules, store_, engine_options(config.keep)),
       self_alerts_(config.self_notify, config.timezone),
       gauges_(database_, store_),
-      outbox_(database_),
+      outbox_(make_outbox(database_, config)),
       audit_(database_),
       board_(config, clock),
       pacing_(clock, seed),
@@ -63,13 +74,14 @@ Daemon::Daemon(const Config& config, const base::Clock& clock, const base::Log& 
       errands_([this] { mailbox_.wake(); }),
       announcer_({database_, store_, engine_, self_alerts_, outbox_, audit_, *breaker_, intake_},
                  config, clock, log),
+      reports_({{database_, audit_, engine_.names()}, outbox_, intake_}, config, clock, log),
       courier_(outbox_, dispatcher_, pacing_, notifier_names(config), clock, log),
-      server_(parse_listen_address(config.listen), board_, clock, log),
+      server_(parse_listen_address(config.listen), board_, clock, log, {}, make_pages()),
       socket_(config.control_socket, make_commands(), clock, log),
       reader_(make_reader(seed)),
       pipeline_(
           {store_, engine_, self_alerts_, gauges_, outbox_, audit_, file_, silences_, watch_,
-           errands_, intake_, announcer_, courier_, board_, upkeep_},
+           errands_, intake_, announcer_, reports_, courier_, board_, upkeep_, database_},
           mailbox_, [this] { reader_->stored(); }, reloaded, clock, log),
       check_(make_check()),
       thread_([this](const std::stop_token& stop) { run(stop); }) {
@@ -97,8 +109,8 @@ Daemon::~Daemon() {
 std::vector<notifiers::Dispatcher::Entry> Daemon::make_providers() {
     std::vector<notifiers::Dispatcher::Entry> entries;
     for (const auto& settings : config_.notifiers) {
-        pacing_.add(settings.name, notifiers::pace_of(settings));
-        entries.push_back({settings.name, notifiers::make_provider(settings, clock_, console())});
+        pacing_.add(settings.name, settings.recipe->pace());
+        entries.push_back({settings.name, settings.recipe->make({clock_, console()})});
     }
     return entries;
 }
@@ -133,6 +145,12 @@ std::unique_ptr<SourceReader> Daemon::make_reader(std::uint64_t seed) {
         [this](SourceNews news) { mailbox_.post(std::move(news)); });
 }
 
+StatusPages Daemon::make_pages() const {
+    return {{"/api/v1/outbox", [store = config_.store](const HttpRequest& request) {
+                 return answer_outbox(store, request);
+             }}};
+}
+
 /// What changes or asks the engine is done by the pipeline thread, between two turns.
 std::map<std::string, ControlCommand> Daemon::make_commands() {
     const auto errand = [this](auto act) {
@@ -152,6 +170,11 @@ std::map<std::string, ControlCommand> Daemon::make_commands() {
         {"silence_list", errand([this](const std::string&) { return silences_.list(); })},
         {"silence_end",
          errand([this](const std::string& request) { return silences_.end(request); })},
+        {"notify_retry", errand([this](const std::string& request) {
+             auto answer = retry_letters(outbox_, notifier_names(config_), request);
+             log_.info(fmt::format("outbox: dead letters wait again: {}", answer));
+             return answer;
+         })},
     };
 }
 

@@ -27,7 +27,8 @@ public:
     /// `reloaded`: it takes the place of one with another configuration.
     Daemon(const Config& config, const base::Clock& clock, const base::Log& log, std::uint64_t seed,
            bool reloaded = false);
-    /// Stops within 2 s while peers answer.
+    /// Stops within 2 s while peers answer. What is being sent is waited for, up to 10 s, because
+    /// it would be sent again.
     ~Daemon();
     Daemon(const Daemon&) = delete;
     Daemon& operator=(const Daemon&) = delete;
@@ -41,6 +42,7 @@ private:
     std::unique_ptr<SourceReader> make_reader(std::uint64_t seed);
     std::unique_ptr<StoreCheck> make_check();
     std::map<std::string, ControlCommand> make_commands();
+    StatusPages make_pages() const;
     void say_what_runs() const;
     void run(const std::stop_token& stop);
 
@@ -67,6 +69,7 @@ private:
     SelfWatch watch_;
     Errands errands_;
     Announcer announcer_;
+    PeriodicReports reports_;
     Courier courier_;
     StatusServer server_;
     ControlSocket socket_;

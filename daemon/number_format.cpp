@@ -26,17 +26,6 @@ std::string decimal(double value, int decimals) {
     return (value < 0 && text != "0" ? "-" : "") + text;
 }
 
-/// Cents are enough for money that matters; less than a cent keeps the digits that tell it from
-/// nothing.
-std::string dollars(double value) {
-    const auto amount = std::abs(value);
-    const auto text = fmt::format("{:.{}f}", amount, amount > 0 && amount < 0.01 ? 6 : 2);
-    const auto point = text.find('.');
-    return fmt::format("{}${}{}", value < 0 ? "-" : "",
-                       group_digits(std::strtoll(text.substr(0, point).c_str(), nullptr, 10)),
-                       text.substr(point));
-}
-
 }  // namespace
 
 std::string group_digits(std::int64_t number) {
@@ -46,13 +35,24 @@ std::string group_digits(std::int64_t number) {
     return text;
 }
 
-std::string format_value(alerts::Metric metric, double value) {
-    return format_value(alerts::metric_unit(metric), value);
+/// Cents are enough for money that matters.
+std::string format_amount(double dollars, const Currency& currency) {
+    const auto amount = std::abs(dollars * currency.per_dollar);
+    if (!std::isfinite(amount)) return currency.symbol + "?";
+    const auto text = fmt::format("{:.{}f}", amount, amount > 0 && amount < 0.01 ? 6 : 2);
+    const auto point = text.find('.');
+    return fmt::format("{}{}{}{}", dollars < 0 ? "-" : "", currency.symbol,
+                       group_digits(std::strtoll(text.substr(0, point).c_str(), nullptr, 10)),
+                       text.substr(point));
 }
 
-std::string format_value(std::string_view unit, double value) {
+std::string format_value(alerts::Metric metric, double value, const Currency& currency) {
+    return format_value(alerts::metric_unit(metric), value, currency);
+}
+
+std::string format_value(std::string_view unit, double value, const Currency& currency) {
     if (unit == "percent") return decimal(value, 1) + " %";
-    if (unit == "USD") return dollars(value);
+    if (unit == "USD") return format_amount(value, currency);
     if (unit == "per minute") return decimal(value, 1) + "/min";
     if (unit == "ms") return decimal(value, 0) + " ms";
     // A second more or less says nothing, and an expiry may have passed.
@@ -64,8 +64,9 @@ std::string format_value(std::string_view unit, double value) {
     return decimal(value, 2);
 }
 
-std::string format_value(alerts::Metric metric, alerts::Comparison compare_to, double value) {
-    return compare_to == alerts::Comparison::none ? format_value(metric, value)
+std::string format_value(alerts::Metric metric, alerts::Comparison compare_to, double value,
+                         const Currency& currency) {
+    return compare_to == alerts::Comparison::none ? format_value(metric, value, currency)
                                                   : format_change(value);
 }
 

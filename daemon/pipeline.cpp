@@ -9,7 +9,7 @@ namespace quotafuse::daemon {
 namespace {
 
 /// A clean stop lets running sends end, so that nothing is sent twice after it.
-constexpr base::Milliseconds kLastSends{1200};
+constexpr base::Milliseconds kLastSends{10'000};
 /// Of filling windows in one turn: letters, pages and the end wait no longer.
 constexpr base::Milliseconds kWarmUpSlice{50};
 /// Of upkeep in one turn: so many steps delete what two full polls bring.
@@ -115,6 +115,7 @@ void Pipeline::look_at_itself() {
     // Nobody can mend that: it is in the log and in the status, and no news to people.
     add_unlogged(overview, rooms_.engine.rules(), source.gateway);
     rooms_.announcer.note_errors(overview.errors);
+    rooms_.reports.put_due();
     looked_at_ = clock_.now();
 }
 
@@ -142,7 +143,8 @@ void Pipeline::publish() {
     add_unlogged(overview, rooms_.engine.rules(), rooms_.intake.state().gateway);
     try {
         rooms_.board.publish({rooms_.store, overview, rooms_.self_alerts, rooms_.silences,
-                              rooms_.outbox, rooms_.audit, rooms_.intake, rooms_.upkeep});
+                              rooms_.outbox, rooms_.audit, rooms_.intake, rooms_.upkeep,
+                              rooms_.database});
     } catch (const SQLite::Exception& e) {
         rooms_.board.note_error(fmt::format("store: cannot be read: {}", e.what()));
     }
@@ -196,6 +198,7 @@ void Pipeline::handle_info(const sync::GatewayInfo& info) {
     rooms_.engine.observe(rooms_.gauges.record(info, rooms_.engine.time()));
     rooms_.engine.use(rooms_.gauges.directory());
     rooms_.announcer.observe(info);
+    rooms_.reports.observe(info);
 }
 
 /// A rule on gauges that nobody can read is told as blind, not as warming up for ever.

@@ -17,6 +17,7 @@
 #include "daemon/errands.h"
 #include "daemon/intake.h"
 #include "daemon/mailbox.h"
+#include "daemon/periodic_report.h"
 #include "daemon/self_watch.h"
 #include "daemon/silence_book.h"
 #include "daemon/source_reader.h"
@@ -49,9 +50,11 @@ public:
         Errands& errands;
         Intake& intake;
         Announcer& announcer;
+        PeriodicReports& reports;
         Courier& courier;
         StatusBoard& board;
         Upkeep& upkeep;
+        base::Database& database;
     };
     /// `stored` is called after each poll that was stored: the reader may go on. `reloaded`: it
     /// takes the place of one with another configuration.

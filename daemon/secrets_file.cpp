@@ -15,9 +15,10 @@ namespace {
 constexpr const char* kGateway = "SQL_DSN";
 constexpr const char* kGatewayToo = "DATABASE_URL";
 /// Variables that a new secrets.env takes over.
-constexpr const char* kSecrets[] = {kGateway,          "LOG_SQL_DSN",        "BREAKER_SQL_DSN",
-                                    "ACCESS_PASSWORD", "TELEGRAM_BOT_TOKEN", "TELEGRAM_CHAT_ID",
-                                    "FEISHU_WEBHOOK",  "FEISHU_SECRET",      "WECOM_WEBHOOK"};
+constexpr const char* kSecrets[] = {kGateway,           "LOG_SQL_DSN",        "BREAKER_SQL_DSN",
+                                    "ACCESS_PASSWORD",  "TELEGRAM_BOT_TOKEN", "TELEGRAM_CHAT_ID",
+                                    "FEISHU_WEBHOOK",   "FEISHU_SECRET",      "WECOM_WEBHOOK",
+                                    "DINGTALK_WEBHOOK", "DINGTALK_SECRET"};
 
 /// Empty for a value that is.
 std::optional<std::string> find(const base::Environment& environment, const char* name) {

@@ -14,6 +14,7 @@
 #include "daemon/config.h"
 #include "daemon/intake.h"
 #include "daemon/upkeep.h"
+#include "daemon/wording.h"
 #include "notifiers/outbox.h"
 #include "sync/row.h"
 
@@ -66,12 +67,20 @@ private:
     void look_at_notifiers();
     void look_at_trips();
     void look_at_rules(const alerts::Overview& overview);
-    std::string fault_of(const std::string& notifier, NotifierState& state, bool told);
+    /// For the log, and for messages.
+    struct Texts {
+        std::string log;
+        std::string told;
+    };
+    Texts fault_of(const std::string& notifier, NotifierState& state, bool told);
+    Texts standstill(base::Seconds behind) const;
+    std::string still_serving(std::int64_t channel, const Trip& trip, bool told) const;
     std::set<std::string> firing(alerts::SelfAlert alert) const;
 
     Rooms rooms_;
     const Config& config_;
     const base::Clock& clock_;
+    const Wording words_;
     std::map<std::int64_t, Trip> trips_;  // open ones, by channel
     std::map<std::string, NotifierState> notifiers_;
     std::string store_trouble_;

@@ -21,6 +21,7 @@ constexpr base::Seconds kLongestTurn{20};
 /// Before its first turn it reads states and the windows as they were saved; filling the others
 /// comes later, in slices.
 constexpr base::Seconds kLongestStart{60};
+constexpr std::size_t kMostDead = 3;
 
 std::string_view severity_name(base::Severity severity) {
     switch (severity) {
@@ -132,7 +133,24 @@ Json more_json(const alerts::Overview& overview) {
     return list;
 }
 
-Json outbox_json(const notifiers::Outbox& outbox, const Config& config) {
+/// Those that people should look at first; `quotafuse notify --list --failed` has them all.
+Json dead_json(const StatusBoard::Rooms& rooms) {
+    auto list = Json::array();
+    if (rooms.outbox.failed() == 0) return list;
+    const auto dead =
+        notifiers::filed(rooms.database.handle(), {notifiers::Filed::State::dead, kMostDead});
+    for (const auto& letter : dead) {
+        list.push_back({{"id", letter.id},
+                        {"notifier", letter.notifier},
+                        {"title", letter.title},
+                        {"put_at", base::unix_seconds(letter.put_at)},
+                        {"error", letter.error}});
+    }
+    return list;
+}
+
+Json outbox_json(const StatusBoard::Rooms& rooms, const Config& config) {
+    const auto& outbox = rooms.outbox;
     auto list = Json::array();
     for (const auto& notifier : config.notifiers) {
         const auto health = outbox.health(notifier.name);
@@ -141,9 +159,15 @@ Json outbox_json(const notifiers::Outbox& outbox, const Config& config) {
         list.push_back({{"name", notifier.name},
                         {"pending", health.pending},
                         {"failed", health.failed},
-                        {"last_error", failing ? Json(health.last_error) : Json(nullptr)}});
+                        {"last_ok", optional_seconds(health.last_ok)},
+                        {"last_failure", optional_seconds(health.last_failure)},
+                        {"last_error", failing ? Json(health.last_error) : Json(nullptr)},
+                        {"advice", failing ? Json(health.advice) : Json(nullptr)}});
     }
-    return {{"pending", outbox.pending()}, {"failed", outbox.failed()}, {"notifiers", list}};
+    return {{"pending", outbox.pending()},
+            {"failed", outbox.failed()},
+            {"notifiers", list},
+            {"dead", dead_json(rooms)}};
 }
 
 Json breaker_json(circuit_breaker::Audit& audit, const Config& config) {
@@ -287,7 +311,7 @@ void StatusBoard::publish(const Rooms& rooms) {
         {"alerts", alerts_json(overview, rooms.self_alerts)},
         {"more_alerts", more_json(overview)},
         {"silences", Json::parse(silences_json(rooms.silences.silences()))},
-        {"outbox", outbox_json(rooms.outbox, config_)},
+        {"outbox", outbox_json(rooms, config_)},
         {"breaker", breaker_json(rooms.audit, config_)},
         {"last_error", last_error_ ? Json{{"at", base::unix_seconds(last_error_->at)},
                                           {"text", last_error_->text}}

@@ -35,6 +35,7 @@ public:
         circuit_breaker::Audit& audit;
         const Intake& intake;
         const Upkeep& upkeep;
+        base::Database& database;  // for what the rooms do not count
     };
     void publish(const Rooms& rooms);
     /// When the process began, which a reload does not change; without it, when this was made. Any

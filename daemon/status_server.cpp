@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -21,31 +22,17 @@ constexpr std::array<std::string_view, 8> kForwardingHeaders{
 
 const ListenAddress& require_loopback(const ListenAddress& listen) {
     if (listen.is_loopback()) return listen;
-    throw base::Failure(base::ExitCode::config,
-                        fmt::format("status.listen: {} can be reached from other hosts, and a "
-                                    "public_url or an address other "
-                                    "than loopback needs status.password, which this version does "
-                                    "not have; use 127.0.0.1:{} "
-                                    "and a tunnel (ssh -L {}:127.0.0.1:{} this-host)",
-                                    listen.text(), listen.port, listen.port, listen.port));
+    throw base::Failure(
+        base::ExitCode::config,
+        fmt::format("status.listen: {} can be reached from other hosts, which needs "
+                    "status.password, which this version does not have; use "
+                    "127.0.0.1:{} and a tunnel (ssh -L {}:127.0.0.1:{} this-host), "
+                    "or a proxy on this host with a login of its own",
+                    listen.text(), listen.port, listen.port, listen.port));
 }
 
 /// A page of another site that points its own name at 127.0.0.1 (DNS rebinding) still sends that
 /// name.
-bool is_loopback_host(std::string_view host) {
-    const auto colon = host.rfind(':');
-    if (colon != std::string_view::npos && !host.ends_with(']')) {
-        const auto port = host.substr(colon + 1);
-        if (port.find_first_not_of("0123456789") != std::string_view::npos) return false;
-        host = host.substr(0, colon);
-    }
-    std::string name{host};
-    std::transform(name.begin(), name.end(), name.begin(), [](char c) {
-        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    });
-    return name == "127.0.0.1" || name == "localhost" || name == "[::1]";
-}
-
 bool is_direct(const HttpRequest& request) {
     const auto* host = request.header("host");
     return is_loopback_ip(request.peer) && host != nullptr && is_loopback_host(*host) &&
@@ -57,8 +44,9 @@ HttpReply refuse_forwarded() {
     return error_reply(
         403,
         "this page has no password yet, so it answers only programs of the same host that use "
-        "127.0.0.1, localhost or [::1] and no proxy; from elsewhere use a tunnel, such as "
-        "ssh -L 8787:127.0.0.1:8787 HOST");
+        "127.0.0.1, localhost or [::1]; from elsewhere use a tunnel, such as "
+        "ssh -L 8787:127.0.0.1:8787 HOST, or a proxy on that host that asks for a login, sets Host "
+        "to 127.0.0.1:8787 and sends no forwarding headers");
 }
 
 HttpReply health(const StatusView& view) {
@@ -106,7 +94,22 @@ HttpReply file(std::string_view path) {
 
 }  // namespace
 
-HttpReply answer_status_request(const StatusView& view, const HttpRequest& request) {
+bool is_loopback_host(std::string_view host) {
+    const auto colon = host.rfind(':');
+    if (colon != std::string_view::npos && !host.ends_with(']')) {
+        const auto port = host.substr(colon + 1);
+        if (port.find_first_not_of("0123456789") != std::string_view::npos) return false;
+        host = host.substr(0, colon);
+    }
+    std::string name{host};
+    std::transform(name.begin(), name.end(), name.begin(), [](char c) {
+        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    });
+    return name == "127.0.0.1" || name == "localhost" || name == "[::1]";
+}
+
+HttpReply answer_status_request(const StatusView& view, const StatusPages& pages,
+                                const HttpRequest& request) {
     // Probes of a container or a load balancer come through proxies and learn nothing worth hiding.
     if (request.path == "/healthz") return health(view);
     if (request.path == "/readyz") return readiness(view, is_direct(request));
@@ -114,15 +117,18 @@ HttpReply answer_status_request(const StatusView& view, const HttpRequest& reque
     if (request.path == "/api/v1/status") {
         return {.content_type = "application/json", .body = view.status_json()};
     }
-    return file(request.path);
+    const auto page = pages.find(request.path);
+    return page == pages.end() ? file(request.path) : page->second(request);
 }
 
 StatusServer::StatusServer(const ListenAddress& listen, const StatusView& view,
                            const base::Clock& clock, const base::Log& log,
-                           const RequestLimits& limits)
+                           const RequestLimits& limits, StatusPages pages)
     : server_(
           require_loopback(listen),
-          [&view](const HttpRequest& request) { return answer_status_request(view, request); },
+          [&view, pages = std::move(pages)](const HttpRequest& request) {
+              return answer_status_request(view, pages, request);
+          },
           clock, log, limits) {}
 
 }  // namespace quotafuse::daemon

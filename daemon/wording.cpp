@@ -1,15 +1,14 @@
 #include "daemon/wording.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdlib>
 
 #include <fmt/format.h>
 
 #include "alerts/self_alerts.h"
-#include "base/duration.h"
 #include "base/text.h"
-#include "daemon/number_format.h"
 
 namespace quotafuse::daemon {
 
@@ -53,11 +52,6 @@ double weight_of(Dimension dimension) {
 
 }  // namespace
 
-std::string value_text(const Notice& notice, const std::optional<double>& value) {
-    if (!value) return "–";
-    return format_value(notice.metric, notice.compare_to, *value);
-}
-
 std::string_view Wording::dimension(Dimension dimension) const {
     switch (dimension) {
         case Dimension::channel:
@@ -86,11 +80,29 @@ std::string_view Wording::dimension(Dimension dimension) const {
     std::abort();
 }
 
+std::string_view Wording::dimension(std::string_view name) const {
+    const auto& names = alerts::dimension_names();
+    const auto found = std::ranges::find(names, name);
+    return found == names.end() ? std::string_view{}
+                                : dimension(static_cast<Dimension>(found - names.begin()));
+}
+
+std::string_view Wording::several(std::string_view name) const {
+    constexpr std::array<std::string_view, 11> kEnglish{
+        "channels", "providers", "tags",     "models",      "keys", "users",
+        "groups",   "routes",    "statuses", "error codes", "IPs"};
+    const auto& names = alerts::dimension_names();
+    const auto found = std::ranges::find(names, name);
+    if (found == names.end()) return say("序列", "series");
+    const auto place = static_cast<std::size_t>(found - names.begin());
+    return chinese() ? dimension(static_cast<Dimension>(place)) : kEnglish.at(place);
+}
+
 std::string Wording::window(const Notice& notice) const {
     if (alerts::is_gauge(notice.metric) && notice.compare_to == Comparison::none) return {};
     switch (notice.window.kind) {
         case Frame::Kind::rolling:
-            return base::format_duration(notice.window.length);
+            return duration(notice.window.length);
         case Frame::Kind::today:
             return std::string{say("今天", "today")};
         case Frame::Kind::this_week:
@@ -107,8 +119,8 @@ std::string Wording::window(const Notice& notice) const {
 std::string Wording::former_period(const Frame& frame) const {
     switch (frame.kind) {
         case Frame::Kind::rolling: {
-            const auto length = base::format_duration(frame.length);
-            return chinese() ? fmt::format("与前 {} 相比", length)
+            const auto length = duration(frame.length);
+            return chinese() ? fmt::format("与前 {}相比", length)
                              : fmt::format("against the {} before", length);
         }
         case Frame::Kind::today:
@@ -167,12 +179,12 @@ std::vector<std::string> Wording::explanation(
 std::string Wording::parts(const Contribution& contribution) const {
     std::vector<std::string> texts;
     for (const auto& part : contribution.parts) {
-        auto text = fmt::format("{} {} %", base::cut_bytes(part.name.display, kMostName),
-                                std::lround(part.share));
+        auto text = fmt::format("{} {}", base::cut_bytes(part.name.display, kMostName),
+                                percent(part.share));
         if (part.share_of_rise) {
-            const auto rise = std::lround(*part.share_of_rise);
-            text += chinese() ? fmt::format("（占增量 {} %）", rise)
-                              : fmt::format(" ({} % of the rise)", rise);
+            const auto rise = percent(*part.share_of_rise);
+            text += chinese() ? fmt::format("（占增量 {}）", rise)
+                              : fmt::format(" ({} of the rise)", rise);
         }
         texts.push_back(std::move(text));
     }

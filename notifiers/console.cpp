@@ -12,14 +12,21 @@ namespace {
 
 /// ANSI: bold, then the colour.
 std::string_view paint_of(const Message& message) {
-    if (message.kind == Message::Kind::resolved) return "\x1b[1;32m";
-    switch (message.severity) {
-        case base::Severity::info:
+    switch (tone_of(message)) {
+        case Tone::good:
+            return "\x1b[1;32m";
+        case Tone::calm:
             return "\x1b[1;34m";
-        case base::Severity::warning:
+        case Tone::warning:
             return "\x1b[1;33m";
-        case base::Severity::critical:
+        case Tone::alarm:
             return "\x1b[1;31m";
+        case Tone::action:
+            return "\x1b[1;35m";
+        case Tone::report:
+            return "\x1b[1;36m";
+        case Tone::trial:
+            return "\x1b[1;37m";
     }
     std::abort();
 }
@@ -27,32 +34,44 @@ std::string_view paint_of(const Message& message) {
 std::string render(const Message& message, bool colour) {
     const std::string_view paint = colour ? paint_of(message) : std::string_view{};
     const std::string_view dim = colour ? "\x1b[2m" : "";
+    const std::string_view bold = colour ? "\x1b[1m" : "";
     const std::string_view normal = colour ? "\x1b[0m" : "";
     auto text = fmt::format("{}┃ {}{}\n", paint, message.title, normal);
     const auto add = [&](std::string_view style, std::string_view line) {
         text += fmt::format("{}┃{} {}{}{}\n", paint, normal, style, line, normal);
     };
-    for (const auto& fact : message.facts) add("", fmt::format("{}: {}", fact.label, fact.value));
-    for (const auto& line : message.lines) add("", line);
+    for (const auto& fact : message.facts)
+        add("", fmt::format("{}{}{}", fact.label, colon_after(fact.label), fact.value));
+    for (const auto& section : message.sections) {
+        if (!section.heading.empty()) add(bold, section.heading);
+        for (const auto& line : section.lines) add("", line);
+    }
+    if (message.link)
+        add(dim, fmt::format("{}{}{}", message.link->text, colon_after(message.link->text),
+                             message.link->url));
     if (!message.footer.empty()) add(dim, message.footer);
     return text + "\n";
 }
 
-class ConsoleProvider final : public Provider {
+class Printer final : public Provider {
 public:
-    explicit ConsoleProvider(Console console) : console_(console) {}
+    explicit Printer(Console console) : console_(console) {}
 
-    Outcome send(const Message& message) override {
+    Outcome send(const Mail& mail) override {
         constexpr std::size_t kPlenty = 20'000;
         // Cleaning matters here too: a name with escape sequences could rewrite the terminal.
         console_.out << render_to_fit(
-                            message, kPlenty,
+                            mail.message, kPlenty,
                             [&](const Message& part) { return render(part, console_.colour); },
                             [](const std::string&) { return true; })
                      << std::flush;
         if (console_.out) return {};
         console_.out.clear();
-        return {Outcome::Kind::transient, {}, "the terminal or file does not take the text", 3};
+        Outcome failed;
+        failed.kind = Outcome::Kind::transient;
+        failed.why = "the terminal or file does not take the text";
+        failed.most_attempts = 3;
+        return failed;
     }
     void interrupt() noexcept override {}
 
@@ -60,25 +79,19 @@ private:
     Console console_;
 };
 
+struct ConsoleRecipe final : Recipe {
+    std::unique_ptr<Provider> make(const Tools& tools) const override {
+        return std::make_unique<Printer>(tools.console);
+    }
+    Pace pace() const override { return {"console", std::chrono::milliseconds{0}, 0}; }
+    std::vector<std::string> secrets() const override { return {}; }
+    std::string route() const override { return "to this program's own output"; }
+};
+
 }  // namespace
 
-std::unique_ptr<Provider> make_console(Console console) {
-    return std::make_unique<ConsoleProvider>(console);
-}
-
-std::unique_ptr<Provider> make_provider(const Settings& settings, const base::Clock& clock,
-                                        Console console) {
-    switch (settings.type) {
-        case Settings::Type::telegram:
-            return make_telegram(settings);
-        case Settings::Type::feishu:
-            return make_feishu(settings, clock);
-        case Settings::Type::wecom:
-            return make_wecom(settings);
-        case Settings::Type::console:
-            return make_console(console);
-    }
-    std::abort();
+std::shared_ptr<const Recipe> read_console(EntryReader&) {
+    return std::make_shared<ConsoleRecipe>();
 }
 
 }  // namespace quotafuse::notifiers

@@ -26,12 +26,12 @@ public:
         return !busy_;
     }
 
-    void send(std::int64_t delivery, Message message) {
+    void send(std::int64_t delivery, Mail mail) {
         {
             const std::scoped_lock lock{mutex_};
             if (busy_) throw std::logic_error("the notifier " + name_ + " is busy");
             busy_ = true;
-            job_ = Job{delivery, std::move(message)};
+            job_ = Job{delivery, std::move(mail)};
         }
         wake_.notify_one();
     }
@@ -47,12 +47,12 @@ public:
 private:
     struct Job {
         std::int64_t delivery;
-        Message message;
+        Mail mail;
     };
 
     void run(const std::stop_token& stop) {
         while (const auto job = next_job(stop)) {
-            auto outcome = attempt(job->message);
+            auto outcome = attempt(job->mail);
             {
                 // Before the result is told: whoever it wakes may send the next at once.
                 const std::scoped_lock lock{mutex_};
@@ -71,9 +71,9 @@ private:
 
     /// A failure of our own, such as one of rendering, must neither end the program nor block the
     /// queue.
-    Outcome attempt(const Message& message) {
+    Outcome attempt(const Mail& mail) {
         try {
-            return provider_->send(message);
+            return provider_->send(mail);
         } catch (const std::exception& e) {
             return {Outcome::Kind::transient, {}, fmt::format("cannot send: {}", e.what()), 3};
         }
@@ -104,10 +104,10 @@ bool Dispatcher::idle(const std::string& notifier) const {
     return sender != nullptr && sender->idle();
 }
 
-void Dispatcher::send(const std::string& notifier, std::int64_t delivery, Message message) {
+void Dispatcher::send(const std::string& notifier, std::int64_t delivery, Mail mail) {
     auto* const sender = find(notifier);
     if (sender == nullptr) throw std::logic_error("no notifier is called " + notifier);
-    sender->send(delivery, std::move(message));
+    sender->send(delivery, std::move(mail));
 }
 
 void Dispatcher::stop() {

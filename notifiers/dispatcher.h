@@ -33,7 +33,7 @@ public:
     /// No send is running or waiting there. False for an unknown name.
     bool idle(const std::string& notifier) const;
     /// Starts a delivery and returns at once. The notifier must be idle; for one caller's thread.
-    void send(const std::string& notifier, std::int64_t delivery, Message message);
+    void send(const std::string& notifier, std::int64_t delivery, Mail mail);
 
     /// Ends what runs (its result is told as interrupted) and joins the threads. Nothing is sent
     /// after it.

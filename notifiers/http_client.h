@@ -4,7 +4,9 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "base/clock.h"
 #include "base/secret.h"
 #include "notifiers/outcome.h"
 
@@ -18,22 +20,44 @@ struct HttpOptions {
     std::chrono::milliseconds timeout{15'000};  // for the whole request
 };
 
+/// ASCII only, as names of headers are: they do not depend on case.
+std::string lower(std::string text);
+
+struct HttpHeader {
+    std::string name;
+    base::Secret value;  // without line breaks
+};
+
+struct HttpRequest {
+    enum class Method { get, post };
+    Method method = Method::post;
+    base::Secret url;
+    /// Instead of a default of the same name: Content-Type (JSON, of a POST), User-Agent.
+    std::vector<HttpHeader> headers = {};
+    std::string body = {};  // of a POST
+};
+
 struct HttpReply {
     /// ok: a whole HTTP answer arrived, whatever its status says. Else what the failed transport
     /// means.
     Outcome::Kind transport = Outcome::Kind::transient;
-    std::string error;  // of the transport; names hosts at most, never a path
-    int status = 0;     // 0 = no status line arrived
+    std::string error;  // of the transport; names hosts at most, never a path or a password
+    int status = 0;     // 0 = no status line of the service arrived
     std::string body;   // its first 64 KiB
     std::map<std::string, std::string> headers;  // names in lower case
+    /// The transport failed at the proxy: nobody listens there, or it refuses us.
+    bool at_proxy = false;
 
     /// A header that is a whole number of seconds, else 0.
     std::chrono::seconds seconds(const std::string& header) const;
+    /// What Retry-After asks for, in seconds or as a date; 0 when it asks for nothing. A date
+    /// counts from the service's own clock if it tells that, else from `now`.
+    std::chrono::seconds retry_after(base::Second now) const;
 };
 
-/// Posts JSON. One client belongs to one thread; only interrupt() may come from another.
-/// Certificates are always verified, redirects never followed. The process must ignore SIGPIPE:
-/// OpenSSL may raise it.
+/// Speaks HTTP/1.1. One client belongs to one thread; only interrupt() may come from another.
+/// Certificates are always verified, redirects never followed, and a request is never sent twice.
+/// The process must ignore SIGPIPE: OpenSSL may raise it.
 class HttpClient {
 public:
     /// Throws std::runtime_error when libcurl cannot start.
@@ -42,8 +66,12 @@ public:
     HttpClient(const HttpClient&) = delete;
     HttpClient& operator=(const HttpClient&) = delete;
 
-    HttpReply post(const base::Secret& url, const std::string& json);
-    /// Ends a running post() at once, and every later one.
+    HttpReply send(const HttpRequest& request);
+    HttpReply post(const base::Secret& url, const std::string& json) {
+        return send({HttpRequest::Method::post, url, {}, json});
+    }
+    HttpReply get(const base::Secret& url) { return send({HttpRequest::Method::get, url}); }
+    /// Ends a running send() at once, and every later one.
     void interrupt() noexcept;
 
 private:

@@ -4,52 +4,56 @@
 #include <cstdlib>
 #include <stdexcept>
 
+#include <fmt/format.h>
+
+#include "notifiers/bundling.h"
+
 namespace quotafuse::notifiers {
 namespace {
 
-// state: 0 waits, 1 delivered, 2 dead. doubts: attempts whose outcome set a bound on their number;
-// those that an outage cost do not count towards it. An id is never used again, so that its order
-// is that of put().
-constexpr const char* kTables = R"sql(
-CREATE TABLE outbox(
-    id         INTEGER PRIMARY KEY AUTOINCREMENT,
-    event_id   TEXT NOT NULL,
-    notifier   TEXT NOT NULL,
-    message    TEXT NOT NULL,
-    put_at     INTEGER NOT NULL,
-    not_before INTEGER NOT NULL,
-    state      INTEGER NOT NULL DEFAULT 0,
-    attempts   INTEGER NOT NULL DEFAULT 0,
-    doubts     INTEGER NOT NULL DEFAULT 0,
-    begun_at   INTEGER,
-    ended_at   INTEGER,
-    error      TEXT NOT NULL DEFAULT '',
-    UNIQUE(event_id, notifier)
-);
-CREATE INDEX outbox_waiting ON outbox(notifier, id) WHERE state = 0;
-CREATE INDEX outbox_ended ON outbox(ended_at) WHERE state > 0;
-CREATE INDEX outbox_dead ON outbox(notifier) WHERE state = 2;
-CREATE TABLE notifier_health(
-    notifier     TEXT PRIMARY KEY,
-    last_ok      INTEGER,
-    last_failure INTEGER,
-    last_error   TEXT NOT NULL DEFAULT ''
-) WITHOUT ROWID;
-)sql";
-
 constexpr const char* kUnreadable = "the stored message cannot be read";
+/// So many at once are looked at and go into one digest.
+constexpr int kLongestLook = 1000;
 
-Outbox::Fate fate_of(const Outcome& outcome, int doubts) {
+/// What is known of where a letter is, as stored. `under_way` when no attempt of this process runs
+/// means that the attempt was cut off, after which it may have arrived as well.
+enum class Arrival { none = 0, under_way = 1, possible = 2 };
+
+/// The patience with one letter: an outcome that bounds the tries to n uses up 1/n of it.
+constexpr int kPatience = 360;
+
+/// What a letter is in a list of many, as stored.
+enum class Part { alone = 0, line = 1, begin = 2, end = 3 };
+
+Part part_of(const Message& message) {
+    if (message.brief.empty()) return Part::alone;
+    switch (message.kind) {
+        case Message::Kind::firing:
+            return Part::begin;
+        case Message::Kind::resolved:
+            return Part::end;
+        case Message::Kind::reminder:
+        case Message::Kind::breaker:
+            return Part::line;
+        case Message::Kind::summary:
+        case Message::Kind::digest:
+        case Message::Kind::test:
+            return Part::alone;
+    }
+    std::abort();
+}
+
+/// `many`: it is of several letters, each of which could go out alone.
+Outbox::Fate fate_of(const Outcome& outcome, int doubts, bool many) {
     switch (outcome.kind) {
         case Outcome::Kind::ok:
             return Outbox::Fate::delivered;
         case Outcome::Kind::permanent:
-            return Outbox::Fate::dead;
+            return outcome.of_this_text && many ? Outbox::Fate::taken_apart : Outbox::Fate::dead;
         case Outcome::Kind::transient:
-        case Outcome::Kind::ambiguous: {
-            const bool enough = outcome.most_attempts > 0 && doubts >= outcome.most_attempts;
-            return enough ? Outbox::Fate::dead : Outbox::Fate::kept_for_retry;
-        }
+        case Outcome::Kind::ambiguous:
+            if (doubts < kPatience) return Outbox::Fate::kept_for_retry;
+            return many ? Outbox::Fate::taken_apart : Outbox::Fate::dead;
     }
     std::abort();
 }
@@ -57,6 +61,7 @@ Outbox::Fate fate_of(const Outcome& outcome, int doubts) {
 int state_of(Outbox::Fate fate) {
     switch (fate) {
         case Outbox::Fate::kept_for_retry:
+        case Outbox::Fate::taken_apart:
             return 0;
         case Outbox::Fate::delivered:
             return 1;
@@ -66,41 +71,186 @@ int state_of(Outbox::Fate fate) {
     std::abort();
 }
 
-std::int64_t count(base::Database& db, const char* query) {
-    return db.handle().execAndGet(query).getInt64();
+void note_health(base::Database& db, const std::string& notifier, const Outcome& outcome,
+                 base::Second now) {
+    const bool ok = outcome.kind == Outcome::Kind::ok;
+    SQLite::Statement upsert{
+        db.handle(), ok ? "INSERT INTO notifier_health(notifier, last_ok) VALUES(?1, ?2) "
+                          "ON CONFLICT(notifier) DO UPDATE SET last_ok = ?2"
+                        : "INSERT INTO notifier_health(notifier, last_failure, last_error, advice) "
+                          "VALUES(?1, ?2, ?3, ?4) ON CONFLICT(notifier) "
+                          "DO UPDATE SET last_failure = ?2, last_error = ?3, advice = ?4"};
+    upsert.bind(1, notifier);
+    upsert.bind(2, base::unix_seconds(now));
+    if (!ok) upsert.bind(3, outcome.why);
+    if (!ok) upsert.bind(4, outcome.advice);
+    upsert.exec();
 }
 
-std::optional<base::Second> time_at(SQLite::Statement& row, int column) {
-    if (row.getColumn(column).isNull()) return std::nullopt;
-    return base::from_unix(row.getColumn(column).getInt64());
+/// What waits for one notifier and may go out now.
+struct Line {
+    std::optional<std::int64_t> begun;  // the delivery at its head that may have arrived,
+    std::vector<Waiting> free;          // or what stands before the next such
+};
+
+Line line_of(base::Database& db, const std::string& notifier, std::chrono::seconds expire,
+             base::Second now) {
+    SQLite::Statement query{
+        db.handle(),
+        "SELECT id, arrival, put_at, not_before, ifnull(sent_with, id), alert, batch, part, keeps "
+        "FROM outbox WHERE notifier = ? AND state = 0 ORDER BY turn LIMIT ?"};
+    query.bind(1, notifier);
+    query.bind(2, kLongestLook);
+    const auto t = base::unix_seconds(now);
+    Line line;
+    while (query.executeStep()) {
+        if (static_cast<Arrival>(query.getColumn(1).getInt()) != Arrival::none) {
+            if (line.free.empty()) line.begun = query.getColumn(4).getInt64();
+            break;
+        }
+        const auto put_at = query.getColumn(2).getInt64();
+        // Put in what is now the future, its times are those of a clock that has been set back.
+        if (query.getColumn(3).getInt64() > t && put_at <= t) break;
+        const auto part = static_cast<Part>(query.getColumn(7).getInt());
+        const bool keeps = expire.count() == 0 || query.getColumn(8).getInt() != 0;
+        line.free.push_back({query.getColumn(0), query.getColumn(5).getString(),
+                             query.getColumn(6).getString(), part != Part::alone,
+                             part == Part::begin, part == Part::end,
+                             !keeps && t - put_at > expire.count()});
+    }
+    return line;
+}
+
+/// A letter; of the first of a bundle, what is known of the bundle.
+struct Stored {
+    std::string event_id;
+    std::string notifier;
+    std::string message;                 // JSON
+    std::optional<std::string> sent_as;  // the message of its last attempt, where that is another,
+    std::optional<std::string> sent_id;  // and its event id
+    std::int64_t put_at = 0;
+    int attempts = 0;
+    int doubts = 0;
+    std::optional<base::Second> doubted_at;
+    Arrival arrival = Arrival::none;
+};
+
+std::optional<Stored> read(base::Database& db, std::int64_t id) {
+    SQLite::Statement row{db.handle(),
+                          "SELECT event_id, notifier, message, sent_as, sent_id, put_at, attempts, "
+                          "doubts, doubted_at, arrival FROM outbox WHERE id = ?"};
+    row.bind(1, id);
+    if (!row.executeStep()) return std::nullopt;
+    Stored stored;
+    stored.event_id = row.getColumn(0).getString();
+    stored.notifier = row.getColumn(1).getString();
+    stored.message = row.getColumn(2).getString();
+    if (!row.getColumn(3).isNull()) stored.sent_as = row.getColumn(3).getString();
+    if (!row.getColumn(4).isNull()) stored.sent_id = row.getColumn(4).getString();
+    stored.put_at = row.getColumn(5);
+    stored.attempts = row.getColumn(6);
+    stored.doubts = row.getColumn(7);
+    if (!row.getColumn(8).isNull()) stored.doubted_at = base::from_unix(row.getColumn(8));
+    stored.arrival = static_cast<Arrival>(row.getColumn(9).getInt());
+    return stored;
+}
+
+/// The event id under which `json` goes out. Receivers drop what they have seen, and a service that
+/// says that it failed may have seen it: what is said anew has an id of its own.
+std::string id_for(const Stored& first, const std::string& json) {
+    if (first.attempts == 0) return first.event_id;
+    if (first.sent_as.value_or(first.message) == json)
+        return first.sent_id.value_or(first.event_id);
+    return fmt::format("{}-{}", first.event_id, first.attempts);
+}
+
+/// Adds what this outcome uses up of the patience. A clock that was set back delays nothing.
+void count_doubt(Stored& stored, const Outcome& outcome, base::Second now) {
+    if (outcome.most_attempts == 0) return;
+    const auto last = stored.doubted_at;
+    if (last && now >= *last && now - *last < outcome.apart) return;
+    stored.doubts += (kPatience + outcome.most_attempts - 1) / outcome.most_attempts;
+    stored.doubted_at = now;
+}
+
+std::vector<std::int64_t> letters_of(base::Database& db, std::int64_t delivery) {
+    SQLite::Statement query{db.handle(),
+                            "SELECT id FROM outbox WHERE (id = ?1 OR sent_with = ?1) "
+                            "AND state = 0 ORDER BY turn"};
+    query.bind(1, delivery);
+    std::vector<std::int64_t> letters;
+    while (query.executeStep()) letters.push_back(query.getColumn(0));
+    return letters;
+}
+
+/// Nobody has it: it may expire, be amended, and go out with others at the next attempt.
+void release(base::Database& db, std::int64_t delivery) {
+    SQLite::Statement update{
+        db.handle(), "UPDATE outbox SET sent_with = NULL WHERE sent_with = ? AND state = 0"};
+    update.bind(1, delivery);
+    update.exec();
+}
+
+bool is_digest(const Stored& stored) {
+    const auto message = stored.sent_as ? message_from_json(*stored.sent_as) : std::nullopt;
+    return message && message->kind == Message::Kind::digest;
+}
+
+/// Each goes out alone from now on, as it is: as a line of another list it would be refused again.
+/// Of a digest of what is no news only the first does, lest hundreds follow one by one.
+void take_apart(base::Database& db, std::int64_t delivery, bool digest) {
+    SQLite::Statement update{
+        db.handle(),
+        "UPDATE outbox SET sent_with = NULL, arrival = 0, doubts = 0, doubted_at = NULL, "
+        "part = iif(?2 AND id <> ?1, part, 0), keeps = iif(?2 AND id <> ?1, keeps, 1) "
+        "WHERE (id = ?1 OR sent_with = ?1) AND state = 0"};
+    update.bind(1, delivery);
+    update.bind(2, digest ? 1 : 0);
+    update.exec();
 }
 
 }  // namespace
 
-base::Schema Outbox::schema() {
-    return {"notifiers", {kTables}};
+Outbox::Outbox(base::Database& db, Editor editor) : db_(db), editor_(std::move(editor)) {}
+
+void Outbox::set_expiry(const std::string& notifier, std::chrono::seconds expire) {
+    expiry_[notifier] = expire;
 }
 
-bool Outbox::put(const std::string& event_id, const std::string& notifier, const Message& message,
-                 base::Second now, base::Second not_before) {
-    SQLite::Statement insert{db_.handle(),
-                             "INSERT INTO outbox(event_id, notifier, message, put_at, not_before) "
-                             "VALUES(?, ?, ?, ?, ?) ON CONFLICT(event_id, notifier) DO NOTHING"};
-    insert.bind(1, event_id);
+void Outbox::set_most_in_one(const std::string& notifier, std::size_t most) {
+    most_in_one_[notifier] = most;
+}
+
+bool Outbox::put(const Letter& letter, const std::string& notifier, base::Second now,
+                 base::Second not_before) {
+    SQLite::Statement insert{
+        db_.handle(),
+        "INSERT INTO outbox(event_id, notifier, message, put_at, not_before, alert, batch, part, "
+        "keeps, turn) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, "
+        "(SELECT ifnull(max(turn), 0) + 1 FROM outbox WHERE notifier = ?2 AND state = 0)) "
+        "ON CONFLICT(event_id, notifier) DO NOTHING"};
+    insert.bind(1, letter.event_id);
     insert.bind(2, notifier);
-    insert.bind(3, to_json(message));
+    insert.bind(3, to_json(letter.message));
     insert.bind(4, base::unix_seconds(now));
     insert.bind(5, base::unix_seconds(not_before));
+    insert.bind(6, letter.alert);
+    insert.bind(7, letter.batch);
+    insert.bind(8, static_cast<int>(part_of(letter.message)));
+    insert.bind(9, letter.keeps ? 1 : 0);
     return insert.exec() > 0;
 }
 
 std::vector<std::string> Outbox::replace_unsent(const std::string& event_id,
                                                 const Message& message) {
     SQLite::Statement update{db_.handle(),
-                             "UPDATE outbox SET message = ?, not_before = 0 WHERE event_id = ? "
-                             "AND state = 0 AND attempts = 0 RETURNING notifier"};
+                             "UPDATE outbox SET message = ?1, part = ?2, not_before = 0, sent_as = "
+                             "CASE WHEN attempts > 0 THEN ifnull(sent_as, message) END "
+                             "WHERE event_id = ?3 AND state = 0 AND arrival = 0 "
+                             "RETURNING notifier"};
     update.bind(1, to_json(message));
-    update.bind(2, event_id);
+    update.bind(2, static_cast<int>(part_of(message)));
+    update.bind(3, event_id);
     std::vector<std::string> amended;
     while (update.executeStep()) amended.push_back(update.getColumn(0).getString());
     return amended;
@@ -108,119 +258,143 @@ std::vector<std::string> Outbox::replace_unsent(const std::string& event_id,
 
 std::optional<Delivery> Outbox::next(const std::string& notifier, base::Second now) {
     if (running_.contains(notifier)) return std::nullopt;
-    SQLite::Statement head{db_.handle(),
-                           "SELECT id, event_id, message, attempts, put_at, not_before FROM outbox "
-                           "WHERE notifier = ? AND state = 0 ORDER BY id LIMIT 1"};
-    head.bind(1, notifier);
-    if (!head.executeStep()) return std::nullopt;
-    // Put in what is now the future, its times are those of a clock that has since been set back.
-    const bool clock_was_set_back = head.getColumn(4).getInt64() > base::unix_seconds(now);
-    if (head.getColumn(5).getInt64() > base::unix_seconds(now) && !clock_was_set_back)
-        return std::nullopt;
-
-    Delivery delivery{head.getColumn(0), head.getColumn(1), notifier, {}, head.getColumn(3)};
-    if (auto message = message_from_json(head.getColumn(2).getString())) {
-        delivery.message = std::move(*message);
-        return delivery;
+    const auto expiry = expiry_.find(notifier);
+    const auto expire = expiry == expiry_.end() ? std::chrono::seconds{0} : expiry->second;
+    const auto set = most_in_one_.find(notifier);
+    const auto most = set == most_in_one_.end() ? kMostInOne : set->second;
+    while (true) {
+        const auto line = line_of(db_, notifier, expire, now);
+        if (!line.begun && line.free.empty()) return std::nullopt;
+        auto delivery =
+            line.begun ? again(*line.begun, now) : compose(choose(line.free, most), most, now);
+        if (delivery) return delivery;
     }
-    head.reset();
-    finish(delivery.id, {Outcome::Kind::permanent, {}, kUnreadable, 0}, now);
-    return next(notifier, now);
 }
 
-void Outbox::begin_attempt(std::int64_t id, base::Second now) {
+std::optional<Delivery> Outbox::again(std::int64_t id, base::Second now) {
+    auto letters = letters_of(db_, id);
+    auto stored = read(db_, id).value();
+    auto message = message_from_json(stored.sent_as.value_or(stored.message));
+    if (!message) {
+        Outcome unreadable{Outcome::Kind::permanent, {}, kUnreadable};
+        unreadable.of_this_text = true;  // of many, each may still be readable
+        finish(id, unreadable, now);
+        return std::nullopt;
+    }
+    return Delivery{
+        id, std::move(stored.notifier),
+        Mail{stored.sent_id.value_or(stored.event_id), std::move(*message), stored.put_at},
+        stored.attempts, std::move(letters)};
+}
+
+std::optional<Delivery> Outbox::compose(const Choice& choice, std::size_t most, base::Second now) {
+    Bundle bundle{choice.why.value_or(Bundle::Why::queue), {}, most, now};
+    for (const auto id : choice.letters) {
+        const auto stored = read(db_, id).value();
+        auto message = message_from_json(stored.message);
+        if (!message) {
+            finish(id, {Outcome::Kind::permanent, {}, kUnreadable}, now);
+            return std::nullopt;
+        }
+        bundle.items.push_back({std::move(*message), base::from_unix(stored.put_at)});
+    }
+    auto first = read(db_, choice.letters.front()).value();
+    const auto json = choice.why ? to_json(editor_(bundle)) : first.message;
+    auto id = id_for(first, json);
+    // As a repeat will read it.
+    return Delivery{choice.letters.front(),
+                    std::move(first.notifier),
+                    Mail{std::move(id), message_from_json(json).value(), first.put_at},
+                    first.attempts,
+                    choice.letters,
+                    choice.why ? Delivery::Form::edited : Delivery::Form::own};
+}
+
+void Outbox::begin_attempt(const Delivery& delivery, base::Second now) {
     base::WriteTransaction transaction{db_};
-    SQLite::Statement update{db_.handle(),
-                             "UPDATE outbox SET attempts = attempts + 1, begun_at = ? "
-                             "WHERE id = ? AND state = 0 RETURNING notifier"};
-    update.bind(1, base::unix_seconds(now));
-    update.bind(2, id);
-    if (!update.executeStep()) throw std::logic_error("no such delivery waits");
-    const auto notifier = update.getColumn(0).getString();
-    update.reset();
+    SQLite::Statement begin{
+        db_.handle(),
+        "UPDATE outbox SET attempts = attempts + 1, begun_at = ?, "
+        "arrival = CASE arrival WHEN 0 THEN 1 ELSE 2 END WHERE id = ? AND state = 0"};
+    SQLite::Statement join{db_.handle(), "UPDATE outbox SET sent_with = ? WHERE id = ?"};
+    for (const auto id : delivery.letters) {
+        begin.reset();
+        begin.bind(1, base::unix_seconds(now));
+        begin.bind(2, id);
+        if (begin.exec() == 0) throw std::logic_error("no such delivery waits");
+        if (delivery.form != Delivery::Form::edited) continue;
+        join.reset();
+        join.bind(1, delivery.id);
+        join.bind(2, id);
+        join.exec();
+    }
+    if (delivery.form != Delivery::Form::on_record) {
+        SQLite::Statement keep{
+            db_.handle(),
+            "UPDATE outbox SET sent_as = ?1, sent_id = nullif(?2, event_id) WHERE id = ?3"};
+        if (delivery.form == Delivery::Form::edited) keep.bind(1, to_json(delivery.mail.message));
+        keep.bind(2, delivery.mail.event_id);
+        keep.bind(3, delivery.id);
+        keep.exec();
+    }
     transaction.commit();
-    running_[notifier] = id;
+    running_[delivery.notifier] = delivery.id;
 }
 
 Outbox::Fate Outbox::finish(std::int64_t id, const Outcome& outcome, base::Second now) {
     // Even if what follows fails: then the message waits as before, and is sent again.
     std::erase_if(running_, [&](const auto& entry) { return entry.second == id; });
-    SQLite::Statement row{db_.handle(), "SELECT notifier, doubts FROM outbox WHERE id = ?"};
-    row.bind(1, id);
-    if (!row.executeStep()) return Fate::dead;
-    const auto notifier = row.getColumn(0).getString();
-    const int doubts = row.getColumn(1).getInt() + (outcome.most_attempts > 0 ? 1 : 0);
-    const auto fate = fate_of(outcome, doubts);
-    row.reset();
+    base::WriteTransaction transaction{db_};
+    auto stored = read(db_, id);
+    if (!stored) return Fate::dead;
+    count_doubt(*stored, outcome, now);
+    const bool may_have =
+        outcome.kind == Outcome::Kind::ambiguous || stored->arrival == Arrival::possible;
+    const auto arrival = may_have ? Arrival::possible : Arrival::none;
+    const auto fate = fate_of(outcome, stored->doubts, letters_of(db_, id).size() > 1);
 
     SQLite::Statement update{
         db_.handle(),
-        "UPDATE outbox SET state = ?, doubts = ?, ended_at = ?, error = ? WHERE id = ?"};
+        "UPDATE outbox SET state = ?, doubts = ?, doubted_at = ?, arrival = ?, ended_at = ?, "
+        "error = ? WHERE (id = ?7 OR sent_with = ?7) AND state = 0"};
     update.bind(1, state_of(fate));
-    update.bind(2, doubts);
-    update.bind(3, base::unix_seconds(now));
-    update.bind(4, outcome.kind == Outcome::Kind::ok ? std::string{} : outcome.why);
-    update.bind(5, id);
+    update.bind(2, stored->doubts);
+    if (stored->doubted_at) update.bind(3, base::unix_seconds(*stored->doubted_at));
+    update.bind(4, static_cast<int>(arrival));
+    if (state_of(fate) > 0) update.bind(5, base::unix_seconds(now));
+    update.bind(6, outcome.kind == Outcome::Kind::ok ? std::string{} : outcome.why);
+    update.bind(7, id);
     update.exec();
-    note_health(notifier, outcome, now);
+    if (fate == Fate::taken_apart) take_apart(db_, id, is_digest(*stored));
+    if (fate == Fate::kept_for_retry && arrival == Arrival::none) release(db_, id);
+    // A refused text says nothing against the notifier.
+    if (fate != Fate::taken_apart) note_health(db_, stored->notifier, outcome, now);
+    transaction.commit();
     return fate;
 }
 
-void Outbox::note_health(const std::string& notifier, const Outcome& outcome, base::Second now) {
-    SQLite::Statement upsert{
-        db_.handle(),
-        outcome.kind == Outcome::Kind::ok
-            ? "INSERT INTO notifier_health(notifier, last_ok) VALUES(?1, ?2) "
-              "ON CONFLICT(notifier) DO UPDATE SET last_ok = ?2"
-            : "INSERT INTO notifier_health(notifier, last_failure, last_error) VALUES(?1, ?2, ?3) "
-              "ON CONFLICT(notifier) DO UPDATE SET last_failure = ?2, last_error = ?3"};
-    upsert.bind(1, notifier);
-    upsert.bind(2, base::unix_seconds(now));
-    if (outcome.kind != Outcome::Kind::ok) upsert.bind(3, outcome.why);
-    upsert.exec();
-}
-
 int Outbox::retire_all_but(const std::vector<std::string>& notifiers, base::Second now) {
-    std::vector<std::int64_t> orphans;
-    SQLite::Statement waiting{db_.handle(), "SELECT id, notifier FROM outbox WHERE state = 0"};
+    const Outcome gone{Outcome::Kind::permanent, {}, "this notifier is no longer configured"};
+    std::vector<std::string> orphans;
+    SQLite::Statement waiting{db_.handle(), "SELECT DISTINCT notifier FROM outbox WHERE state = 0"};
     while (waiting.executeStep()) {
-        const auto notifier = waiting.getColumn(1).getString();
-        if (std::find(notifiers.begin(), notifiers.end(), notifier) == notifiers.end()) {
-            orphans.push_back(waiting.getColumn(0).getInt64());
-        }
+        auto notifier = waiting.getColumn(0).getString();
+        if (std::ranges::count(notifiers, notifier) == 0) orphans.push_back(std::move(notifier));
     }
     waiting.reset();
-    for (const auto id : orphans) {
-        finish(id, {Outcome::Kind::permanent, {}, "this notifier is no longer configured", 0}, now);
+    SQLite::Statement retire{db_.handle(),
+                             "UPDATE outbox SET state = 2, ended_at = ?, error = ? "
+                             "WHERE notifier = ? AND state = 0"};
+    int letters = 0;
+    for (const auto& notifier : orphans) {
+        retire.reset();
+        retire.bind(1, base::unix_seconds(now));
+        retire.bind(2, gone.why);
+        retire.bind(3, notifier);
+        letters += retire.exec();
+        note_health(db_, notifier, gone, now);
     }
-    return static_cast<int>(orphans.size());
-}
-
-void Outbox::prune(base::Second before) {
-    SQLite::Statement remove{db_.handle(), "DELETE FROM outbox WHERE state > 0 AND ended_at < ?"};
-    remove.bind(1, base::unix_seconds(before));
-    remove.exec();
-}
-
-std::int64_t Outbox::pending() const {
-    return count(db_, "SELECT count(*) FROM outbox WHERE state = 0");
-}
-
-std::int64_t Outbox::failed() const {
-    return count(db_, "SELECT count(*) FROM outbox WHERE state = 2");
-}
-
-NotifierHealth Outbox::health(const std::string& notifier) const {
-    SQLite::Statement query{
-        db_.handle(),
-        "SELECT (SELECT count(*) FROM outbox WHERE notifier = ?1 AND state = 0),"
-        "       (SELECT count(*) FROM outbox WHERE notifier = ?1 AND state = 2),"
-        "       last_ok, last_failure, last_error "
-        "FROM (SELECT 1) LEFT JOIN notifier_health ON notifier = ?1"};
-    query.bind(1, notifier);
-    query.executeStep();
-    return {query.getColumn(0), query.getColumn(1), time_at(query, 2), time_at(query, 3),
-            query.getColumn(4).getString()};
+    return letters;
 }
 
 }  // namespace quotafuse::notifiers

@@ -7,27 +7,32 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/backoff.h"
 #include "base/clock.h"
 #include "notifiers/outcome.h"
-#include "notifiers/settings.h"
 
 namespace quotafuse::notifiers {
 
 /// How fast a service takes messages from one robot, a little under what it documents.
 struct Pace {
-    std::string robot;  // a hash of its secret: notifiers with one robot share its limits
+    std::string robot;  // robot_of() its secret: notifiers with one robot share its limits
     std::chrono::milliseconds spacing{0};
     std::size_t most_per_minute = 0;  // 0 = no bound
+    /// Where several robots in that sense are one account, which is limited as a whole.
+    std::string account = {};
+    std::chrono::milliseconds account_spacing{0};
 };
 
-Pace pace_of(const Settings& settings);
+/// A name for who the service counts messages of, from which the secret cannot be read.
+std::string robot_of(std::string_view secret);
 
 /// Decides when a notifier may send, by monotonic time. Not thread-safe: the pipeline asks and
 /// tells. After failures a notifier waits 1 s … 10 min with full jitter; what a service itself asks
-/// for (at most 1 h of it) holds for its robot, whoever uses it. Windows start half full, so that a
-/// program that crashes and starts again and again does not exceed them.
+/// for (at most 1 h of it) holds for its robot, whoever uses it. Windows start half full, and with
+/// what is recalled, so that a program that crashes or is reloaded again and again does not exceed
+/// them.
 class Pacing {
 public:
     /// `clock` must outlive this.
@@ -39,8 +44,12 @@ public:
     base::MonoTime ready_at(const std::string& notifier) const;
     bool ready(const std::string& notifier) const { return ready_at(notifier) <= clock_.mono(); }
 
+    /// A send of an earlier run, so long ago. Before the first begin().
+    void recall(const std::string& notifier, std::chrono::seconds ago);
+
     /// A send starts now. Failed ones count as well.
     void begin(const std::string& notifier);
+    /// Further requests of that send (Outcome::requests) count from now on.
     void note(const std::string& notifier, const Outcome& outcome);
 
 private:
@@ -52,9 +61,13 @@ private:
     };
     struct Notifier {
         Robot* robot;
+        Robot* account;  // or null
         base::Backoff backoff;
         base::MonoTime retry_at{};
     };
+
+    Robot& robot_with(const Pace& pace);
+    void count(Notifier& notifier);
 
     const base::Clock& clock_;
     std::uint64_t seed_;

@@ -1,28 +1,32 @@
 #pragma once
 
-#include <iosfwd>
 #include <memory>
+#include <string_view>
+#include <vector>
 
-#include "base/clock.h"
-#include "notifiers/provider.h"
-#include "notifiers/settings.h"
+#include "notifiers/entry_reader.h"
+#include "notifiers/recipe.h"
 
 namespace quotafuse::notifiers {
 
-/// Where console notifiers print. The stream must outlive them, and only they may use it while they
-/// send.
-struct Console {
-    std::ostream& out;
-    bool colour;  // escape sequences for a terminal
+/// Reads what is special about one type of notifier. Faults are told by `entry`; the recipe of an
+/// entry with faults is never used.
+using ReadRecipe = std::shared_ptr<const Recipe> (*)(EntryReader& entry);
+
+std::shared_ptr<const Recipe> read_telegram(EntryReader& entry);
+std::shared_ptr<const Recipe> read_feishu(EntryReader& entry);
+std::shared_ptr<const Recipe> read_wecom(EntryReader& entry);
+std::shared_ptr<const Recipe> read_dingtalk(EntryReader& entry);
+std::shared_ptr<const Recipe> read_webhook(EntryReader& entry);
+std::shared_ptr<const Recipe> read_smtp(EntryReader& entry);
+std::shared_ptr<const Recipe> read_exec(EntryReader& entry);
+std::shared_ptr<const Recipe> read_console(EntryReader& entry);
+
+struct ProviderType {
+    std::string_view name;  // of `type:`
+    ReadRecipe read;
 };
-
-/// The provider of that type. `clock` must outlive it.
-std::unique_ptr<Provider> make_provider(const Settings& settings, const base::Clock& clock,
-                                        Console console);
-
-std::unique_ptr<Provider> make_telegram(const Settings& settings);
-std::unique_ptr<Provider> make_feishu(const Settings& settings, const base::Clock& clock);
-std::unique_ptr<Provider> make_wecom(const Settings& settings);
-std::unique_ptr<Provider> make_console(Console console);
+/// All of them, in the order of the documentation.
+const std::vector<ProviderType>& provider_types();
 
 }  // namespace quotafuse::notifiers

@@ -1,13 +1,13 @@
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "base/secret.h"
 #include "base/severity.h"
-#include "notifiers/http_client.h"
+#include "notifiers/recipe.h"
 
 namespace quotafuse::base::yaml {
 class Diagnostics;
@@ -16,34 +16,30 @@ struct Node;
 
 namespace quotafuse::notifiers {
 
+/// When a notifier gets its report, in the configuration's time zone.
+struct ReportPlan {
+    bool weekly = false;
+    std::chrono::weekday day = std::chrono::Monday;  // of a weekly one
+    std::chrono::minutes at{9 * 60};                 // after midnight
+    bool operator==(const ReportPlan&) const = default;
+};
+
 /// One entry of the `notifiers:` map, checked.
 struct Settings {
-    enum class Type { telegram, feishu, wecom, console };
-
     std::string name;
-    Type type = Type::console;
+    std::string type;  // as written: "telegram"
     base::Severity min_severity =
-        base::Severity::info;  // of rules that name no notifier themselves
-    HttpOptions http;
-
-    // Telegram
-    base::Secret bot_token;
-    std::string chat_id;           // a number, or @channel
-    std::optional<int> thread_id;  // a topic of a forum
-    std::string base_url;          // without a slash at the end
-
-    // Feishu and WeCom
-    base::Secret webhook;  // the whole URL
-    base::Secret secret;   // Feishu signs with it when it is set
+        base::Severity::info;        // of rules that name no notifier themselves
+    std::chrono::seconds expire{0};  // what waited longer becomes a line of a digest; 0 = never
+    std::optional<ReportPlan> report;
+    std::shared_ptr<const Recipe> recipe;  // never null
 };
 
 /// Reads the map, its ${…} already expanded. Faults go to `diagnostics`; they name places and keys,
-/// never a secret.
+/// never a secret. `seeking_chats`: a Telegram bot without its chat_id is no fault, since it is
+/// about to be asked for its chats.
 std::vector<Settings> load_settings(const std::string& file, const base::yaml::Node& map,
-                                    base::yaml::Diagnostics& diagnostics);
-
-/// What no output may contain: tokens (also those inside of URLs), secrets, a proxy's user and
-/// password.
-std::vector<std::string> secrets_of(const Settings& settings);
+                                    base::yaml::Diagnostics& diagnostics,
+                                    bool seeking_chats = false);
 
 }  // namespace quotafuse::notifiers

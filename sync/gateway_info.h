@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "sync/dialect.h"
+#include "sync/display.h"
 #include "sync/gateway_session.h"
 
 namespace quotafuse::sync {
@@ -102,6 +103,7 @@ struct GatewayInfo {
     using Route = std::pair<std::string, std::string>;
     std::optional<std::map<Route, int>> healthy;
     double quota_per_unit = 500'000;  // quota for one US dollar
+    std::optional<Display> display;   // empty when the account cannot read options
     /// Option AutomaticEnableChannelEnabled; empty when the account cannot read options.
     std::optional<bool> auto_enable;
     /// The server takes no writes (a replica, or a failover under way); false for SQLite.

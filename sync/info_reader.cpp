@@ -10,6 +10,7 @@
 
 #include "sync/cells.h"
 #include "sync/channel_keys.h"
+#include "sync/display.h"
 #include "sync/gateway_options.h"
 
 namespace quotafuse::sync {
@@ -342,8 +343,11 @@ std::vector<Cells> InfoReader::read_slice(const std::string& kind, const std::st
 
 void InfoReader::read_options() {
     info_.auto_enable.reset();
+    info_.display.reset();
     if (!options_from_) return;
-    const auto options = ask_options(session_, *options_from_, {kQuotaPerUnit, kAutoEnable});
+    auto keys = display_keys();
+    keys.insert(keys.end(), {kQuotaPerUnit, kAutoEnable});
+    const auto options = ask_options(session_, *options_from_, keys);
     ++used_;
     if (!options) {
         options_from_.reset();  // grants changed; the columns are looked up again by and by
@@ -353,6 +357,7 @@ void InfoReader::read_options() {
         if (const auto value = to_number(unit->second); value && *value > 0)
             info_.quota_per_unit = *value;
     }
+    info_.display = display_of(*options);
     // Only options that an administrator ever saved have a row; the gateway's default is off.
     const auto enable = options->find(kAutoEnable);
     info_.auto_enable = enable != options->end() && is_true(enable->second);

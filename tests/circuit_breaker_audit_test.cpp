@@ -148,18 +148,40 @@ TEST_CASE_FIXTURE(Fixture, "a channel that somebody changed is theirs from then 
     CHECK(audit.observe(states, kNow + 59s).empty());  // a replica may still show what was before
 
     Texts told;
-    for (const auto& [trip, why] : audit.observe(states, kNow + 60s))
-        told.push_back(trip.trip_id + ": " + why);
+    for (const auto& released : audit.observe(states, kNow + 60s))
+        told.push_back(released.trip.trip_id + ": " + released.why);
     CHECK(told == Texts{"b: somebody enabled it again", "c: a person disabled it by hand",
                         "d: the channel was deleted"});
     CHECK(open() == Texts{"a", "e"});
     CHECK(audit.observe(states, kNow + 70s).empty());
     CHECK(audit.last(1).at(0).step == "released");
+    std::vector<Audit::Cause> causes;
+    for (const auto& entry : audit.last(4)) causes.push_back(entry.cause);
+    CHECK(causes == std::vector{Audit::Cause::deleted, Audit::Cause::disabled_by_hand,
+                                Audit::Cause::enabled, Audit::Cause::none});
     CHECK(audit.counts(kNow).open == 2);
 
     // The gateway turning our 2 into its 3 changes nothing; a 1 does.
     CHECK(audit.observe({{1, 3}, {5, 3}}, kNow + 80s).empty());
     CHECK(audit.observe({{1, 3}, {5, 1}}, kNow + 90s).size() == 1);
+}
+
+TEST_CASE_FIXTURE(Fixture, "which channels were off at a time is known by their trips") {
+    audit.record(result(request(1, "old"), Kind::tripped), kNow - 48h);
+    audit.record(result(request(2, "off"), Kind::tripped), kNow - 1h);
+    audit.record(result(request(3, "on"), Kind::tripped), kNow - 1h);
+    audit.record(result(request(4, "guarded"), Kind::refused), kNow - 1h);
+    audit.observe({{1, 3}, {2, 3}, {3, 1}}, kNow - 1min);
+    audit.observe({{1, 3}, {2, 1}}, kNow + 1min);  // on again, but not at the time in question
+    audit.record(result(request(5, "later"), Kind::tripped), kNow + 1min);
+    const auto off = [&](base::Second from, std::size_t n) {
+        Texts trips;
+        for (const auto& entry : audit.off_at(kNow, from, n)) trips.push_back(entry.trip_id);
+        return trips;
+    };
+    CHECK(off(kNow - 72h, 10) == Texts{"old", "off"});
+    CHECK(off(kNow - 24h, 10) == Texts{"off"});
+    CHECK(off(kNow - 72h, 1) == Texts{"off"});
 }
 
 TEST_CASE_FIXTURE(Fixture,

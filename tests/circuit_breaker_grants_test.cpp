@@ -205,7 +205,8 @@ CREATE OR REPLACE SQL SECURITY DEFINER VIEW `quotafuse`.`one_options` AS
   SELECT `key`, `value` FROM `one`.`options` WHERE `key` IN (
     'QuotaPerUnit', 'LogConsumeEnabled', 'AutomaticDisableChannelEnabled',
     'AutomaticEnableChannelEnabled', 'RetryTimes', 'USDExchangeRate',
-    'general_setting.quota_display_type', 'monitor_setting.auto_test_channel_enabled',
+    'general_setting.quota_display_type', 'general_setting.custom_currency_symbol',
+    'general_setting.custom_currency_exchange_rate', 'monitor_setting.auto_test_channel_enabled',
     'monitor_setting.auto_test_channel_minutes', 'monitor_setting.channel_test_mode');
 GRANT SELECT ON `quotafuse`.`one_options` TO 'r'@'10.0.0.5';
 

@@ -23,7 +23,7 @@ TEST_CASE(
         .served = {{"default", "gpt-4o", 1}, {"vip", "gpt-4-gizmo-abc", 20}, {"", "o1", 300}}};
     const auto dark = find_dark(1, lit, lit, guard);
     CHECK(dark.unused.empty());
-    CHECK(last_channel_reason(1, dark) ==
+    CHECK(describe({.kind = TripCause::Kind::last_usable, .pairs = dark.used}, 1) ==
           "channel 1 is the last usable one for vip/o1 (300 requests in 24 h), "
           "vip/gpt-4-gizmo-* (20 requests in 24 h), Default/GPT-4o (1 request in 24 h)");
 }
@@ -35,10 +35,12 @@ TEST_CASE("a long list of models is cut") {
         lit.push_back(serving("g", {model}, 7));
         guard.served.push_back({"g", {model}, 1'234'567});
     }
-    CHECK(last_channel_reason(7, find_dark(7, lit, {}, guard)) ==
-          "channel 7 is the last usable one for g/a (1,234,567 requests in 24 h), "
-          "g/b (1,234,567 requests in 24 h), g/c (1,234,567 requests in 24 h), "
-          "g/d (1,234,567 requests in 24 h), g/e (1,234,567 requests in 24 h) and 3 more");
+    CHECK(
+        describe({.kind = TripCause::Kind::last_usable, .pairs = find_dark(7, lit, {}, guard).used},
+                 7) ==
+        "channel 7 is the last usable one for g/a (1,234,567 requests in 24 h), "
+        "g/b (1,234,567 requests in 24 h), g/c (1,234,567 requests in 24 h), "
+        "g/d (1,234,567 requests in 24 h), g/e (1,234,567 requests in 24 h) and 3 more");
 }
 
 TEST_CASE("a long or broken reason is cut to valid text") {

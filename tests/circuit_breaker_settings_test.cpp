@@ -25,6 +25,13 @@ std::string joined(const Texts& lines) {
     return text;
 }
 
+std::optional<std::string> refusal_of(const Settings& settings, const Counts& counts,
+                                      const TripRequest& request) {
+    const auto cause = guard_policy(settings, counts, request);
+    if (!cause) return std::nullopt;
+    return describe(*cause, request.channel);
+}
+
 }  // namespace
 
 TEST_CASE("the breaker's section is read, and careful where it says nothing") {
@@ -85,25 +92,24 @@ TEST_CASE("protected channels and the limits hold back a trip, in shadow mode as
     settings.protected_channels = {7};
     for (const auto mode : {Mode::shadow, Mode::live}) {
         const TripRequest request{.trip_id = "t", .channel = 3, .reason = "", .mode = mode};
-        CHECK(guard_policy(settings, {.open = 2, .live_last_hour = 5}, request) == std::nullopt);
-        CHECK(guard_policy(settings, {.open = 3, .live_last_hour = 0}, request) ==
+        CHECK(refusal_of(settings, {.open = 2, .live_last_hour = 5}, request) == std::nullopt);
+        CHECK(refusal_of(settings, {.open = 3, .live_last_hour = 0}, request) ==
               "3 channels are already off by quotafuse (breaker.max_open is 3)");
-        CHECK(guard_policy(settings, {.open = 0, .live_last_hour = 6}, request) ==
+        CHECK(refusal_of(settings, {.open = 0, .live_last_hour = 6}, request) ==
               "6 trips in the last hour (breaker.max_per_hour is 6)");
         auto guarded = request;
         guarded.channel = 7;
-        CHECK(guard_policy(settings, {.open = 0, .live_last_hour = 0}, guarded) ==
+        CHECK(refusal_of(settings, {.open = 0, .live_last_hour = 0}, guarded) ==
               "channel 7 is protected (breaker.protect.channels)");
     }
     settings.max_open = settings.max_per_hour = 1;
     const TripRequest request{.trip_id = "t", .channel = 3, .reason = "", .mode = Mode::live};
-    CHECK(guard_policy(settings, {.open = 1, .live_last_hour = 0}, request) ==
+    CHECK(refusal_of(settings, {.open = 1, .live_last_hour = 0}, request) ==
           "1 channel is already off by quotafuse (breaker.max_open is 1)");
-    CHECK(guard_policy(settings, {.open = 0, .live_last_hour = 1}, request) ==
+    CHECK(refusal_of(settings, {.open = 0, .live_last_hour = 1}, request) ==
           "1 trip in the last hour (breaker.max_per_hour is 1)");
     settings.mode = Mode::off;
-    CHECK(guard_policy(settings, {.open = 0, .live_last_hour = 0}, request) ==
-          "the breaker is off");
+    CHECK(refusal_of(settings, {.open = 0, .live_last_hour = 0}, request) == "the breaker is off");
 }
 
 TEST_CASE("shadow trips use up nothing of what a live one may, and all of what a shadow one may") {
@@ -111,15 +117,15 @@ TEST_CASE("shadow trips use up nothing of what a live one may, and all of what a
     settings.mode = Mode::live;
     TripRequest request{.trip_id = "t", .channel = 3, .reason = "", .mode = Mode::live};
     const Counts counts{.live_last_hour = 2, .shadow_last_hour = 4};
-    CHECK(guard_policy(settings, counts, request) == std::nullopt);
-    CHECK(guard_policy(settings, {.live_last_hour = 6}, request) ==
+    CHECK(refusal_of(settings, counts, request) == std::nullopt);
+    CHECK(refusal_of(settings, {.live_last_hour = 6}, request) ==
           "6 trips in the last hour (breaker.max_per_hour is 6)");
     request.mode = Mode::shadow;
-    CHECK(guard_policy(settings, counts, request) ==
+    CHECK(refusal_of(settings, counts, request) ==
           "6 trips in the last hour (breaker.max_per_hour is 6)");
     request.mode = Mode::live;
     settings.mode = Mode::shadow;  // the ceiling makes it a shadow one
-    CHECK(guard_policy(settings, counts, request) ==
+    CHECK(refusal_of(settings, counts, request) ==
           "6 trips in the last hour (breaker.max_per_hour is 6)");
 }
 

@@ -6,13 +6,20 @@ include(support/program.cmake)
 include(support/writers_site.cmake)
 
 quotafuse_test(daemon THREADS
-  SOURCES daemon_announcer_state_test.cpp daemon_announcer_test.cpp daemon_blind_spots_test.cpp daemon_catch_up_pace_test.cpp daemon_config_test.cpp
-          daemon_errands_test.cpp daemon_intake_test.cpp daemon_messages_test.cpp daemon_rule_report_test.cpp
+  SOURCES daemon_announcer_state_test.cpp daemon_announcer_test.cpp daemon_blind_spots_test.cpp daemon_bundle_text_test.cpp daemon_catch_up_pace_test.cpp daemon_config_test.cpp
+          daemon_errands_test.cpp daemon_intake_test.cpp daemon_messages_test.cpp daemon_messages_words_test.cpp daemon_money_test.cpp daemon_number_format_test.cpp daemon_outbox_page_test.cpp daemon_report_breaker_test.cpp daemon_report_test.cpp daemon_rule_report_test.cpp
           daemon_self_watch_test.cpp daemon_silence_test.cpp daemon_source_reader_test.cpp
           daemon_status_board_test.cpp daemon_store_copy_test.cpp daemon_upkeep_test.cpp support/simulated_source.cpp
   LINK quotafuse_daemon quotafuse_program quotafuse_mariadb)
 target_compile_definitions(daemon_test PRIVATE
   QUOTAFUSE_ETC="${CMAKE_SOURCE_DIR}/etc" QUOTAFUSE_BAD_CONFIGS="${CMAKE_CURRENT_SOURCE_DIR}/bad_configs")
+
+# What arrives: every kind of message by every provider, against files that people can read.
+quotafuse_test(messages
+  SOURCES golden_messages_test.cpp message_injection_test.cpp message_renderings.cpp
+  LINK quotafuse_daemon quotafuse_chat_services)
+target_compile_definitions(messages_test PRIVATE
+  QUOTAFUSE_GOLDEN_MESSAGES="${CMAKE_CURRENT_SOURCE_DIR}/golden_messages")
 
 # The commands that make, copy and check a store, as processes beside each other.
 quotafuse_test(store_commands
@@ -31,5 +38,12 @@ quotafuse_test(replay_command
 
 # Alerts, silences and restarts as people meet them: the program beside a gateway's SQLite file.
 quotafuse_test(daemon_alerts
-  SOURCES daemon_alerts_test.cpp daemon_compare_test.cpp daemon_reload_test.cpp
-  LINK quotafuse_daemon quotafuse_mariadb quotafuse_program)
+  SOURCES daemon_alerts_test.cpp daemon_compare_test.cpp daemon_heartbeat_test.cpp daemon_reload_test.cpp
+  LINK quotafuse_daemon quotafuse_mariadb quotafuse_program quotafuse_chat_services)
+
+# Delivery: what a person asks of the outbox, what breaks on the way, floods, and that no secret is told.
+quotafuse_test(daemon_delivery THREADS
+  SOURCES daemon_delivery_test.cpp daemon_flood_test.cpp daemon_notify_test.cpp daemon_secrets_test.cpp
+          support/mail_server.cpp support/tls_files.cpp
+  LINK quotafuse_daemon quotafuse_mariadb quotafuse_program quotafuse_chat_services PkgConfig::HTTPLIB OpenSSL::SSL OpenSSL::Crypto)
+target_compile_definitions(daemon_delivery_test PRIVATE QUOTAFUSE_ETC="${CMAKE_SOURCE_DIR}/etc")

@@ -20,10 +20,11 @@ inline bool contains(const std::string& text, const std::string& part) {
     return text.find(part) != std::string::npos;
 }
 
-/// A gateway on SQLite, and a daemon that tells its console.
+/// A gateway on SQLite, and a daemon that tells its console, or whom `notifiers` says.
 class Site {
 public:
-    explicit Site(const std::string& rules, const std::string& program = "newapi_2026") {
+    explicit Site(const std::string& rules, const std::string& program = "newapi_2026",
+                  const std::string& notifiers = "{screen: {type: console}}") {
         SQLite::Database gateway{folder_.file("one-api.db"),
                                  SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE};
         gateway.exec(sqlite_ddl(program));
@@ -34,8 +35,9 @@ public:
                    fmt::format("source: {{dsn: \"{}\", poll_interval: 200ms}}\n"
                                "store: {{path: {}}}\ncontrol: {{socket: {}}}\n"
                                "status: {{listen: \"127.0.0.1:{}\"}}\nrules: [rules.yaml]\n"
-                               "notifiers: {{screen: {{type: console}}}}\nlanguage: en\n",
-                               folder_.file("one-api.db"), store(), folder_.file("c.sock"), port_));
+                               "notifiers: {}\nlanguage: en\n",
+                               folder_.file("one-api.db"), store(), folder_.file("c.sock"), port_,
+                               notifiers));
     }
 
     void write_rules(const std::string& rules) const {

@@ -14,6 +14,7 @@
 #include "alerts/state_store.h"
 #include "base/guarded.h"
 #include "daemon/announcer.h"
+#include "daemon/bundle_text.h"
 #include "daemon/engine_file.h"
 #include "daemon/replay_report.h"
 #include "daemon/schemas.h"
@@ -88,7 +89,7 @@ public:
         }
     }
 
-    void row(int channel, int tokens, std::int64_t created_at) {
+    void row(int channel, int tokens, std::int64_t created_at, std::int64_t quota = 0) {
         sync::LogEntry entry;
         entry.id = ++last_id_;
         entry.created_at = created_at;
@@ -97,6 +98,7 @@ public:
         entry.model = "m";
         entry.group = "default";
         entry.prompt_tokens = tokens;
+        entry.quota = quota;
         sync::Batch batch{{entry}, {}};
         batch.position.cursor = last_id_;
         parts_->engine.feed(parts_->store.append(batch, clock.now(), parts_->engine.time()));
@@ -177,7 +179,7 @@ private:
               store(database),
               engine(desk.config_.rules, store),
               gauges(database, store),
-              outbox(database),
+              outbox(database, BundleText{desk.config_}),
               audit(database),
               breaker(make_session(desk), "", desk.clock, 1,
                       [&desk](circuit_breaker::TripResult result) {

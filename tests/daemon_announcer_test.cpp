@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "daemon_announcer_fixture.h"
 
@@ -60,10 +61,10 @@ TEST_CASE("a result that comes after its alert was sent is told to those who had
     desk.clock.advance(9s);  // the alert has waited long enough
     const auto delivery = desk.outbox().next("a", desk.clock.now());
     REQUIRE(delivery.has_value());
-    desk.outbox().begin_attempt(delivery->id, desk.clock.now());
+    desk.outbox().begin_attempt(*delivery, desk.clock.now());
     desk.take_results(1);
     CHECK(desk.texts("a").size() == 2);
-    CHECK(contains(desk.texts("a").at(1), "Breaker: channel 1 (c1)"));
+    CHECK(contains(desk.texts("a").at(1), "Channel 1 (c1) disabled"));
     REQUIRE(desk.texts("b").size() == 1);
     CHECK(contains(desk.texts("b").at(0), "is disabled at the gateway"));
 }
@@ -84,7 +85,7 @@ TEST_CASE("an order that a crash left behind is carried out after the restart, a
     CHECK(desk.status_of(3) == "3");
     CHECK(desk.texts("a").empty());
     REQUIRE(desk.texts("b").size() == 1);
-    CHECK(contains(desk.texts("b").at(0), "Breaker: channel 3 (c3)"));
+    CHECK(contains(desk.texts("b").at(0), "Channel 3 (c3) disabled"));
     CHECK(desk.audit().pending_intents().empty());
 }
 
@@ -207,4 +208,28 @@ TEST_CASE("that a notifier is dead is told to those that work") {
     desk.tick();
     CHECK(desk.texts("a").size() == 1);  // a restart repeats nothing
     CHECK(desk.texts("b").size() == 2);
+}
+
+TEST_CASE("what ended is told with its own beginning, not with that of another of the same name") {
+    Desk desk{burn_rule("one", 1)};
+    desk.row(1, 1, kStart);
+    desk.tick();
+    auto& self = desk.self_alerts();
+    self.set(alerts::SelfAlert::rule_error, "x", true, "x is broken");
+    self.set(alerts::SelfAlert::rule_error, "y", true, "y is broken");
+    desk.tick();
+    self.set(alerts::SelfAlert::rule_error, "x", false, "");
+    desk.tick();
+    std::vector<std::string> titles;
+    while (const auto delivery = desk.outbox().next("b", desk.clock.now())) {
+        desk.outbox().begin_attempt(*delivery, desk.clock.now());
+        titles.push_back(delivery->mail.message.title);
+        notifiers::Outcome arrived;
+        arrived.kind = notifiers::Outcome::Kind::ok;
+        desk.outbox().finish(delivery->id, arrived, desk.clock.now());
+    }
+    CAPTURE(fmt::format("{}", fmt::join(titles, " | ")));
+    CHECK(std::ranges::count_if(titles, [](const auto& title) {
+              return contains(title, "Firing: a rule is not evaluated · y");
+          }) == 1);
 }

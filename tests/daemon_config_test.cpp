@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <filesystem>
 
 #include <doctest/doctest.h>
@@ -49,6 +50,67 @@ TEST_CASE("every faulty file is refused with all its faults, each at its place, 
     CHECK(cases >= 5);
 }
 
+TEST_CASE(
+    "the heartbeat is read with the rest, and what an unset variable leaves empty is left out") {
+    const tests::TempDir folder;
+    const std::string text =
+        "heartbeat: {url: \"https://beats.example/${BEAT:-}\", every: 30s}\n"
+        "notifiers:\n  mail: {type: smtp, host: mail.example, username: u, password: "
+        "\"${MAIL:-}\", from: a@b.c, to: d@e.f}\n";
+    const auto loaded =
+        load_text(folder, text, {{"BEAT", "0123-4567-89ab"}, {"MAIL", "mail-password"}});
+    CHECK_MESSAGE(loaded.ok, fmt::format("{}", fmt::join(loaded.lines, "\n")));
+    REQUIRE(loaded.config.heartbeat);
+    CHECK(loaded.config.heartbeat->every == 30s);
+    REQUIRE(loaded.config.notifiers.size() == 1);
+    const auto secrets = loaded.config.secrets();
+    for (const auto* const secret : {"0123-4567-89ab", "mail-password"})
+        CHECK(std::find(secrets.begin(), secrets.end(), secret) != secrets.end());
+
+    const auto bare = load_text(folder, text);
+    CHECK(bare.ok);
+    CHECK(bare.config.notifiers.empty());
+    CHECK(fmt::format("{}", fmt::join(bare.lines, "\n"))
+              .find("notifier mail is left out: its password is empty") != std::string::npos);
+}
+
+TEST_CASE("the status page's public URL is for links: web, and nothing secret or useless in it") {
+    const tests::TempDir folder;
+    const auto with = [&](const std::string& url) {
+        return load_text(folder, "status: {public_url: \"" + url + "\"}\n");
+    };
+    CHECK(with("https://fuse.example.com/q").config.public_url == "https://fuse.example.com/q");
+    const auto left_out = with("");
+    CHECK(left_out.ok);
+    CHECK(left_out.config.public_url.empty());
+    for (const auto* const bad : {"fuse.example.com", "ftp://fuse.example", "https://fuse.example/",
+                                  "https://a:b@fuse.example", "https://fuse.example?token=1",
+                                  "https://fuse.example/#x", "https://fuse example"}) {
+        CAPTURE(bad);
+        const auto loaded = with(bad);
+        CHECK_FALSE(loaded.ok);
+        CHECK(fmt::format("{}", fmt::join(loaded.lines, "\n")).find("q.yaml:1:") !=
+              std::string::npos);
+        CHECK(fmt::format("{}", fmt::join(loaded.lines, "\n")).find("public_url must be an") !=
+              std::string::npos);
+    }
+}
+
+TEST_CASE("a public URL that only a proxy with a login can serve is warned of, a tunnel's is not") {
+    const tests::TempDir folder;
+    const auto check = [&](const std::string& url) {
+        tests::write_file(folder.file("q.yaml"), "status: {public_url: \"" + url + "\"}\n");
+        const auto ran = tests::run_program({"check", "--config", folder.file("q.yaml")});
+        CHECK_MESSAGE(ran.code == 0, ran.err);
+        return ran.out;
+    };
+    const std::string warning =
+        "  warning: status.public_url https://fuse.example.com is dead unless";
+    CHECK(check("https://fuse.example.com").find(warning) != std::string::npos);
+    CHECK(check("http://127.0.0.1:8787").find("public_url") == std::string::npos);
+    CHECK(check("http://localhost:9000/q").find("public_url") == std::string::npos);
+}
+
 TEST_CASE("the shipped example loads as it is, with nothing in the environment") {
     const auto loaded = load(QUOTAFUSE_ETC "/quotafuse.yaml");
     CHECK_MESSAGE(loaded.ok, fmt::format("{}", fmt::join(loaded.lines, "\n")));
@@ -66,26 +128,61 @@ TEST_CASE("the shipped example with its variables set is a whole configuration")
               {"TELEGRAM_BOT_TOKEN", "123456:AAbbCCddEEffGGhhIIjjKKllMMnnOOpp"},
               {"TELEGRAM_CHAT_ID", "-1001"},
               {"FEISHU_WEBHOOK", "https://open.feishu.cn/open-apis/bot/v2/hook/abcd"},
-              {"WECOM_WEBHOOK", "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=abcd"}});
+              {"WECOM_WEBHOOK", "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=abcd"},
+              {"DINGTALK_WEBHOOK", "https://oapi.dingtalk.com/robot/send?access_token=abcd"}});
     CHECK_MESSAGE(loaded.ok, fmt::format("{}", fmt::join(loaded.lines, "\n")));
     REQUIRE(loaded.config.source.main.has_value());
     CHECK(loaded.config.source.main->describe() == "MySQL db:3306, database new-api");
-    CHECK(loaded.config.notifiers.size() == 3);
+    CHECK(loaded.config.notifiers.size() == 4);
+    CHECK(loaded.config.currency == CurrencyChoice::as_gateway);
+}
+
+TEST_CASE("a bot without its chat is left out, but not where its chats are sought") {
+    const std::map<std::string, std::string> token{
+        {"TELEGRAM_BOT_TOKEN", "123456:AAbbCCddEEffGGhhIIjjKKllMMnnOOpp"}};
+    for (const auto* const file : {QUOTAFUSE_ETC "/quotafuse.yaml", ""}) {
+        CAPTURE(file);
+        const ConfigLocation place{*file == '\0' ? "/nowhere/q.yaml" : file, *file != '\0'};
+        base::yaml::Diagnostics diagnostics;
+        CHECK(load_config(place, base::Environment{token}, diagnostics).notifiers.empty());
+        CHECK(diagnostics.ok());
+        const auto seeking =
+            load_config(place, base::Environment{token}, diagnostics, NotifierUse::find_chats);
+        REQUIRE(seeking.notifiers.size() == 1);
+        CHECK(seeking.notifiers[0].name == "telegram");
+        CHECK(diagnostics.ok());
+    }
+}
+
+TEST_CASE("amounts are in dollars or yuan where the configuration wants that") {
+    const tests::TempDir folder;
+    CHECK(load_text(folder, "currency: CNY").config.currency == CurrencyChoice::yuan);
+    CHECK(load_text(folder, "currency: USD").config.currency == CurrencyChoice::dollars);
+    CHECK_FALSE(load_text(folder, "currency: EUR").ok);
 }
 
 TEST_CASE("without a file the environment's names are enough, with the built-in rules in shadow") {
     base::yaml::Diagnostics diagnostics;
     const auto config = load_config(
         {"/nowhere/quotafuse.yaml", false},
-        base::Environment{{{"SQL_DSN", "u:p@tcp(db)/x"},
-                           {"TELEGRAM_BOT_TOKEN", "123456:AAbbCCddEEffGGhhIIjjKKllMMnnOOpp"},
-                           {"TELEGRAM_CHAT_ID", "-1001"}}},
+        base::Environment{
+            {{"SQL_DSN", "u:p@tcp(db)/x"},
+             {"TELEGRAM_BOT_TOKEN", "123456:AAbbCCddEEffGGhhIIjjKKllMMnnOOpp"},
+             {"TELEGRAM_CHAT_ID", "-1001"},
+             {"FEISHU_WEBHOOK", "https://open.feishu.cn/open-apis/bot/v2/hook/abcd"},
+             {"FEISHU_SECRET", "its-secret"},
+             {"DINGTALK_WEBHOOK", "https://oapi.dingtalk.com/robot/send?access_token=its-token"},
+             {"DINGTALK_SECRET", "SECits-other-secret"}}},
         diagnostics);
     CHECK_MESSAGE(diagnostics.ok(), fmt::format("{}", fmt::join(diagnostics.lines(), "\n")));
     CHECK(config.file.empty());
     REQUIRE(config.source.main.has_value());
     CHECK(config.source.main->host == "db");
-    CHECK(config.notifiers.size() == 1);
+    REQUIRE(config.notifiers.size() == 3);
+    CHECK(config.notifiers.at(2).type == "dingtalk");
+    const auto secrets = config.secrets();
+    for (const auto* const one : {"its-secret", "its-token", "SECits-other-secret"})
+        CHECK(std::ranges::count(secrets, one) == 1);
     CHECK(config.rules.size() >= 10);
     CHECK(config.breaker.mode == circuit_breaker::Mode::shadow);
 }

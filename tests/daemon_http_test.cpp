@@ -176,9 +176,9 @@ TEST_CASE("a peer that is not loopback is refused whatever it claims") {
                         .path = "/",
                         .headers = {{"host", "127.0.0.1"}},
                         .peer = "192.168.1.7"};
-    CHECK(answer_status_request(view, request).status == 403);
+    CHECK(answer_status_request(view, {}, request).status == 403);
     request.peer = "::ffff:127.0.0.1";
-    CHECK(answer_status_request(view, request).status == 200);
+    CHECK(answer_status_request(view, {}, request).status == 200);
 }
 
 TEST_CASE("health and readiness answer probes that come through a proxy") {

@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include "daemon/bundle_text.h"
 #include "daemon/schemas.h"
 #include "daemon/self_watch.h"
 #include "support/fake_clock.h"
@@ -19,8 +20,9 @@ using Kind = sync::GatewayError::Kind;
 /// Everything that the watch looks at is real; the test is the reader and the notifiers.
 class Desk {
 public:
-    explicit Desk(base::Milliseconds poll_interval = 1s) {
+    explicit Desk(base::Milliseconds poll_interval = 1s, Language language = Language::english) {
         config_.source.poll_interval = poll_interval;
+        config_.language = language;
         notifiers::Settings settings;
         settings.name = "ops";
         config_.notifiers.push_back(settings);
@@ -77,12 +79,12 @@ public:
     void deliver(const std::string& event, notifiers::Outcome::Kind kind) {
         {
             base::WriteTransaction transaction{database_};
-            outbox_.put(event, "ops", {}, clock.now(), clock.now());
+            outbox_.put({event, {}, {}, {}}, "ops", clock.now(), clock.now());
             transaction.commit();
         }
         const auto delivery = outbox_.next("ops", clock.now());
         REQUIRE(delivery.has_value());
-        outbox_.begin_attempt(delivery->id, clock.now());
+        outbox_.begin_attempt(*delivery, clock.now());
         notifiers::Outcome outcome;
         outcome.kind = kind;
         outcome.why = "HTTP 502";
@@ -106,6 +108,12 @@ public:
         transaction.commit();
     }
 
+    /// What stands in the status.
+    std::vector<std::string> standing() const {
+        std::vector<std::string> texts;
+        for (const auto& alert : parts_->alerts.alerts()) texts.push_back(alert.text);
+        return texts;
+    }
     std::vector<std::string> told() { return std::exchange(told_, {}); }
     SelfWatch& watch() { return parts_->watch; }
     alerts::Overview& overview() { return overview_; }
@@ -140,7 +148,7 @@ private:
     Config config_;
     base::Log log_{base::Level::error};
     base::Database database_{folder_.file("s.db"), all_schemas()};
-    notifiers::Outbox outbox_{database_};
+    notifiers::Outbox outbox_{database_, BundleText{config_}};
     circuit_breaker::Audit audit_{database_};
     alerts::Overview overview_;
     std::vector<std::string> told_;
@@ -358,4 +366,30 @@ TEST_CASE("each rule in error is told, and when it is evaluated again") {
     desk.overview().errors.pop_back();
     desk.tick();
     CHECK(desk.told().size() == 1);
+}
+
+TEST_CASE("messages are in the language of the configuration, the status stays English") {
+    Desk desk{1s, Language::chinese};
+    desk.poll();
+    desk.overview().errors = {{"a", "too many series"}};
+    desk.deliver("one", notifiers::Outcome::Kind::permanent);
+    desk.tick();
+    desk.deliver("two", notifiers::Outcome::Kind::permanent);
+    for (int i = 0; i < 61; ++i) {
+        desk.trouble("connection refused");
+        desk.tick();
+    }
+    const auto told = desk.told();
+    REQUIRE(told.size() == 3);
+    CHECK(told[0] == "rule-error first: 未被评估：too many series");
+    CHECK(told[1] == "notifier-dead first: 一条消息被拒收，不再重试：HTTP 502");
+    CHECK(
+        told[2] ==
+        "source-stale first: 网关无法正常读取（unreachable）：connection refused；期间不评估规则，"
+        "既不恢复告警也不熔断");
+    const auto standing = desk.standing();
+    REQUIRE(standing.size() == 3);
+    CHECK(contains(standing[0], "the gateway cannot be read"));
+    desk.open();
+    CHECK(desk.standing() == standing);
 }

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "alerts/rule_loader.h"
+#include "daemon/bundle_text.h"
 #include "daemon/schemas.h"
 #include "daemon/status_board.h"
 #include "support/fake_clock.h"
@@ -30,8 +31,8 @@ public:
     }
     std::vector<std::string> reasons() {
         board.beat();
-        board.publish(
-            {store_, engine_.overview(), self_alerts, silences, outbox_, audit_, intake, upkeep_});
+        board.publish({store_, engine_.overview(), self_alerts, silences, outbox_, audit_, intake,
+                       upkeep_, database_});
         const auto readiness = board.readiness();
         CHECK(readiness.ready == readiness.reasons.empty());
         return readiness.reasons;
@@ -42,6 +43,18 @@ public:
         while (engine_.warm_up(1s)) {
         }
         engine_.advance(clock.now());
+    }
+    /// A letter that meets with this outcome at once.
+    void deliver(const std::string& notifier, const notifiers::Outcome& outcome) {
+        clock.advance(1s);
+        notifiers::Letter letter;
+        letter.event_id = fmt::format("{}", base::unix_seconds(clock.now()));
+        letter.message.title = "a title";
+        REQUIRE(outbox_.put(letter, notifier, clock.now(), clock.now()));
+        const auto delivery = outbox_.next(notifier, clock.now());
+        REQUIRE(delivery);
+        outbox_.begin_attempt(*delivery, clock.now());
+        outbox_.finish(delivery->id, outcome, clock.now());
     }
     nlohmann::json status() { return nlohmann::json::parse(board.status_json()); }
 
@@ -55,7 +68,7 @@ private:
     base::Database database_{folder_.file("s.db"), all_schemas()};
     sync::Store store_{database_};
     alerts::Engine engine_{config_.rules, store_};
-    notifiers::Outbox outbox_{database_};
+    notifiers::Outbox outbox_{database_, BundleText{config_}};
     circuit_breaker::Audit audit_{database_};
     Upkeep upkeep_{database_, store_, engine_, {}, clock, log_};
 
@@ -278,4 +291,28 @@ TEST_CASE("of a rule with many alerts the status tells the largest, and how many
     const auto status = desk.status();
     CHECK(status["alerts"].size() == 2);
     CHECK(status["more_alerts"] == nlohmann::json::parse(R"([{"rule": "few", "series": 5}])"));
+}
+
+TEST_CASE(
+    "the newest dead letters stand in the status with their reasons, whatever went out since") {
+    Config config;
+    notifiers::Settings ops;
+    ops.name = "ops";
+    config.notifiers.push_back(ops);
+    Desk desk{config};
+    desk.read();
+    desk.reasons();
+    CHECK(desk.status().at("outbox").at("dead").empty());
+    for (int i = 1; i <= 4; ++i)
+        desk.deliver("ops",
+                     {.kind = notifiers::Outcome::Kind::permanent, .why = fmt::format("no {}", i)});
+    desk.deliver("ops", {});
+    desk.reasons();
+    const auto outbox = desk.status().at("outbox");
+    CHECK(outbox.at("failed") == 4);
+    CHECK(outbox.at("notifiers").at(0).at("last_error").is_null());
+    REQUIRE(outbox.at("dead").size() == 3);
+    CHECK(outbox.at("dead").at(0).at("error") == "no 4");
+    CHECK(outbox.at("dead").at(0).at("notifier") == "ops");
+    CHECK(outbox.at("dead").at(0).at("id").is_number());
 }

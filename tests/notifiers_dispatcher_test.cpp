@@ -1,16 +1,13 @@
 #include <chrono>
+#include <sstream>
 #include <thread>
 
 #include <doctest/doctest.h>
 
-#include "base/database.h"
 #include "base/guarded.h"
 #include "notifiers/dispatcher.h"
-#include "notifiers/outbox.h"
-#include "notifiers/providers.h"
-#include "support/chat_services.h"
-#include "support/fake_clock.h"
-#include "support/temp_dir.h"
+#include "notifiers_outbox_fixture.h"
+#include "support/chat_pair.h"
 
 using namespace quotafuse;
 using namespace quotafuse::notifiers;
@@ -19,16 +16,18 @@ using namespace std::chrono_literals;
 
 namespace {
 
-const std::string kToken = "123456789:AAbbCCddEEffGGhhIIjjKKllMMnnOOppQQr";
+/// What providers are made with.
+struct Desk {
+    FakeClock clock{1'767'625'260};
+    std::ostringstream console;
 
-std::unique_ptr<Provider> telegram_at(const std::string& url) {
-    Settings settings;
-    settings.type = Settings::Type::telegram;
-    settings.bot_token = base::Secret{kToken};
-    settings.chat_id = "-5";
-    settings.base_url = url;
-    return make_telegram(settings);
-}
+    std::unique_ptr<Provider> telegram_at(const std::string& url) {
+        const auto settings = load_notifier(
+            "telegram",
+            {{"bot_token", '"' + kToken + '"'}, {"chat_id", '"' + kChat + '"'}, {"base_url", url}});
+        return settings.recipe->make({clock, {console, false}});
+    }
+};
 
 /// Collects what the senders tell.
 struct Results {
@@ -49,14 +48,12 @@ struct Results {
 };
 
 struct Thrower final : Provider {
-    Outcome send(const Message&) override { throw std::runtime_error("no room"); }
+    Outcome send(const Mail&) override { throw std::runtime_error("no room"); }
     void interrupt() noexcept override {}
 };
 
-Message titled(const std::string& title) {
-    Message message;
-    message.title = title;
-    return message;
+Mail mail(const std::string& title) {
+    return {title, titled(title), 0};
 }
 
 std::vector<Dispatcher::Entry> entries(std::string name, std::unique_ptr<Provider> provider) {
@@ -69,17 +66,18 @@ std::vector<Dispatcher::Entry> entries(std::string name, std::unique_ptr<Provide
 
 TEST_CASE("a notifier that hangs delays no other, and stopping takes less than a second") {
     const RawServer hanging{RawServer::hang};
-    const ChatService healthy{telegram_rules(kToken, {"-5"})};
+    const ChatService healthy{telegram_rules(kToken, {kChat})};
+    Desk desk;
     Results results;
-    auto all = entries("hanging", telegram_at(hanging.url()));
-    all.push_back({"healthy", telegram_at(healthy.url())});
+    auto all = entries("hanging", desk.telegram_at(hanging.url()));
+    all.push_back({"healthy", desk.telegram_at(healthy.url())});
     Dispatcher dispatcher{std::move(all), results.collect()};
 
-    dispatcher.send("hanging", 1, titled("x"));
+    dispatcher.send("hanging", 1, mail("x"));
     CHECK_FALSE(dispatcher.idle("hanging"));
     for (std::size_t i = 1; i <= 5; ++i) {
         REQUIRE(dispatcher.idle("healthy"));
-        dispatcher.send("healthy", static_cast<std::int64_t>(i), titled("x"));
+        dispatcher.send("healthy", static_cast<std::int64_t>(i), mail("x"));
         REQUIRE(results.wait_for(i));
     }
     CHECK(healthy.shown().size() == 5);
@@ -99,7 +97,7 @@ TEST_CASE("a failure inside of a provider is an outcome, not the end of the prog
     Results results;
     Dispatcher dispatcher{entries("a", std::make_unique<Thrower>()), results.collect()};
     for (std::size_t i = 1; i <= 2; ++i) {
-        dispatcher.send("a", 1, titled("x"));
+        dispatcher.send("a", 1, mail("x"));
         REQUIRE(results.wait_for(i));
     }
     CHECK(results.list.copy()[0].outcome.kind == Outcome::Kind::transient);
@@ -109,45 +107,51 @@ TEST_CASE("a failure inside of a provider is an outcome, not the end of the prog
 
 TEST_CASE("sending to a busy or unknown notifier is a mistake of the caller") {
     const RawServer hanging{RawServer::hang};
+    Desk desk;
     Results results;
-    Dispatcher dispatcher{entries("a", telegram_at(hanging.url())), results.collect()};
-    dispatcher.send("a", 1, titled("x"));
-    CHECK_THROWS_AS(dispatcher.send("a", 2, titled("y")), std::logic_error);
-    CHECK_THROWS_AS(dispatcher.send("b", 2, titled("y")), std::logic_error);
+    Dispatcher dispatcher{entries("a", desk.telegram_at(hanging.url())), results.collect()};
+    dispatcher.send("a", 1, mail("x"));
+    CHECK_THROWS_AS(dispatcher.send("a", 2, mail("y")), std::logic_error);
+    CHECK_THROWS_AS(dispatcher.send("b", 2, mail("y")), std::logic_error);
     CHECK_FALSE(dispatcher.idle("b"));
 }
 
 TEST_CASE(
-    "outbox and dispatcher together deliver each message once, in order, across failures and a "
-    "restart") {
+    "outbox and dispatcher together deliver each message once, across failures and a restart, and "
+    "a repeat is equal byte for byte") {
     const TempDir folder;
-    ChatService service{telegram_rules(kToken, {"-5"})};
+    ChatService service{telegram_rules(kToken, {kChat})};
     service.script({{502, "<html>", "text/html"}, {500, R"({"ok":false,"error_code":500})"}});
-    const auto now = base::from_unix(1'767'625'260);
     const auto run = [&](int steps) {
+        Desk desk;
         base::Database db{folder.file("store.db"), {Outbox::schema()}};
-        Outbox outbox{db};
+        Outbox outbox{db, plain_editor};
         Results results;
-        Dispatcher dispatcher{entries("a", telegram_at(service.url())), results.collect()};
+        Dispatcher dispatcher{entries("a", desk.telegram_at(service.url())), results.collect()};
         for (int i = 0; i < 6; ++i) {
             base::WriteTransaction transaction{db};
-            outbox.put(std::to_string(i), "a", titled("message " + std::to_string(i)), now, now);
+            outbox.put(letter("message " + std::to_string(i)), "a", kNow, kNow);
             transaction.commit();
         }
         for (std::size_t step = 1; step <= static_cast<std::size_t>(steps); ++step) {
-            const auto due = outbox.next("a", now);
+            const auto due = outbox.next("a", kNow);
             if (!due) break;
-            outbox.begin_attempt(due->id, now);
-            dispatcher.send("a", due->id, due->message);
+            outbox.begin_attempt(*due, kNow);
+            dispatcher.send("a", due->id, due->mail);
             REQUIRE(results.wait_for(step));
             const auto result = results.list.copy().back();
-            outbox.finish(result.delivery, result.outcome, now);
+            outbox.finish(result.delivery, result.outcome, kNow);
         }
         return outbox.pending();
     };
-    CHECK(run(4) == 4);
+    CHECK(run(2) == 6);
     CHECK(run(10) == 0);
     const auto shown = service.shown();
-    REQUIRE(shown.size() == 6);
-    for (std::size_t i = 0; i < 6; ++i) CHECK(shown[i] == "🔵 message " + std::to_string(i) + "\n");
+    REQUIRE(shown.size() == 1);
+    CHECK(shown[0].find("message 0, message 1, message 2, message 3, message 4, message 5") !=
+          std::string::npos);
+    const auto calls = service.calls();
+    REQUIRE(calls.size() == 3);
+    CHECK(calls[0].body == calls[1].body);
+    CHECK(calls[1].body == calls[2].body);
 }

@@ -1,16 +1,17 @@
 #include <chrono>
 #include <cstdlib>
-#include <fstream>
 #include <thread>
+#include <vector>
 
+#include <arpa/inet.h>
 #include <doctest/doctest.h>
-#include <httplib.h>
-#include <openssl/pem.h>
-#include <openssl/x509v3.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "notifiers/http_client.h"
 #include "support/chat_services.h"
-#include "support/temp_dir.h"
+#include "support/outcome_names.h"
+#include "support/tls_service.h"
 
 using namespace quotafuse;
 using namespace quotafuse::notifiers;
@@ -29,60 +30,35 @@ Judge says_ok() {
     return [](const Call&) { return Judgement{{200, "fine"}, ""}; };
 }
 
-struct Certificate {
-    EVP_PKEY* key = EVP_RSA_gen(2048U);
-    X509* certificate = X509_new();
-
-    Certificate() {
-        X509_set_version(certificate, 2);
-        ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1);
-        X509_gmtime_adj(X509_getm_notBefore(certificate), 0);
-        X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
-        X509_set_pubkey(certificate, key);
-        auto* const name = X509_get_subject_name(certificate);
-        X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
-                                   reinterpret_cast<const unsigned char*>("127.0.0.1"), -1, -1, 0);
-        X509_set_issuer_name(certificate, name);
-        auto* const address =
-            X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, "IP:127.0.0.1");
-        X509_add_ext(certificate, address, -1);
-        X509_EXTENSION_free(address);
-        X509_sign(certificate, key, EVP_sha256());
+/// Somebody who listens but takes no more calls: they get no answer at all.
+class FullQueue {
+public:
+    FullQueue() {
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        auto* const any = reinterpret_cast<sockaddr*>(&address);
+        socklen_t size = sizeof address;
+        REQUIRE(::bind(open(0), any, size) == 0);
+        REQUIRE(::listen(sockets_.front(), 0) == 0);
+        REQUIRE(::getsockname(sockets_.front(), any, &size) == 0);
+        port_ = ntohs(address.sin_port);
+        for (int i = 0; i < 4; ++i) ::connect(open(SOCK_NONBLOCK), any, size);
     }
-    ~Certificate() {
-        X509_free(certificate);
-        EVP_PKEY_free(key);
+    ~FullQueue() {
+        for (const int one : sockets_) ::close(one);
     }
-    Certificate(const Certificate&) = delete;
-    Certificate& operator=(const Certificate&) = delete;
+    FullQueue(const FullQueue&) = delete;
+    FullQueue& operator=(const FullQueue&) = delete;
+    std::string url() const { return "http://127.0.0.1:" + std::to_string(port_) + "/"; }
 
-    void write(const std::string& file) const {
-        auto* const out = std::fopen(file.c_str(), "w");
-        REQUIRE(out != nullptr);
-        PEM_write_X509(out, certificate);
-        std::fclose(out);
+private:
+    int open(int flags) {
+        sockets_.push_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | flags, 0));
+        return sockets_.back();
     }
-};
-
-struct TlsServer {
-    explicit TlsServer(const Certificate& certificate)
-        : server(certificate.certificate, certificate.key) {
-        server.new_task_queue = [] { return new httplib::ThreadPool(2); };  // the server deletes it
-        server.Post(".*", [](const httplib::Request&, httplib::Response& response) {
-            response.set_content("fine", "text/plain");
-        });
-        port = server.bind_to_any_port("127.0.0.1");
-        thread = std::jthread{[this] { server.listen_after_bind(); }};
-        while (!server.is_running()) std::this_thread::sleep_for(1ms);
-    }
-    ~TlsServer() { server.stop(); }
-    TlsServer(const TlsServer&) = delete;
-    TlsServer& operator=(const TlsServer&) = delete;
-    std::string url() const { return "https://127.0.0.1:" + std::to_string(port) + "/"; }
-
-    httplib::SSLServer server;
-    int port = 0;
-    std::jthread thread;
+    std::vector<int> sockets_;  // the first one listens
+    int port_ = 0;
 };
 
 }  // namespace
@@ -106,6 +82,55 @@ TEST_CASE(
     CHECK(seen.find("Expect") == std::string::npos);
 }
 
+TEST_CASE("a GET has no body and says nothing of one") {
+    std::string seen;
+    const RawServer server{[&](int socket, const std::string& request) {
+        seen = request;
+        RawServer::say(socket, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nping");
+    }};
+    HttpClient client{{}};
+    CHECK(client.get(base::Secret{server.url() + "/ping/1"}).body == "ping");
+    CHECK(seen.starts_with("GET /ping/1 HTTP/1.1\r\n"));
+    CHECK(seen.find("Content-") == std::string::npos);
+    // The same client posts again, as if nothing had been.
+    CHECK(client.post(base::Secret{server.url()}, "{}").body == "ping");
+    CHECK(seen.starts_with("POST / HTTP/1.1\r\n"));
+    CHECK(seen.ends_with("\r\n\r\n{}"));
+}
+
+TEST_CASE("a failure at the proxy is told apart from one of the service") {
+    const RawServer proxy{[](int socket, const std::string&) {
+        RawServer::say(socket,
+                       "HTTP/1.1 407 Who\r\nProxy-Authenticate: Basic realm=\"x\"\r\n"
+                       "Content-Length: 0\r\n\r\n");
+    }};
+    HttpOptions options;
+    options.proxy = base::Secret{"http://user:proxy-password@" + proxy.url().substr(7)};
+    auto reply = post(options, "https://far.example/");
+    CHECK(reply.at_proxy);
+    CHECK(reply.transport == Kind::transient);
+    CHECK(reply.error.find("407") != std::string::npos);
+    CHECK(reply.error.find("proxy-password") == std::string::npos);
+    for (const auto* const scheme : {"http://", "socks5h://"}) {
+        options.proxy = base::Secret{scheme + refusing_url().substr(7)};
+        reply = post(options, "https://far.example/");
+        CHECK(reply.at_proxy);
+        CHECK(reply.transport == Kind::transient);
+    }
+    CHECK_FALSE(post({}, refusing_url()).at_proxy);
+}
+
+TEST_CASE("a proxy's 407 that breaks off means that nothing was passed on") {
+    const RawServer proxy{[](int socket, const std::string&) {
+        RawServer::say(socket, "HTTP/1.1 407 Who\r\nContent-Length: 100\r\n\r\npart");
+    }};
+    HttpOptions options;
+    options.proxy = base::Secret{proxy.url()};
+    const auto reply = post(options, "http://far.example/");
+    CHECK(reply.transport == Kind::transient);
+    CHECK(reply.at_proxy);
+}
+
 TEST_CASE("an endless answer is given up after 1 MiB, of which 64 KiB are kept") {  // X5
     const RawServer server{[](int socket, const std::string&) {
         RawServer::say(socket, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
@@ -117,6 +142,24 @@ TEST_CASE("an endless answer is given up after 1 MiB, of which 64 KiB are kept")
     CHECK(reply.transport == Kind::ambiguous);
     CHECK(reply.status == 200);
     CHECK(reply.body.size() == 64 * 1024);
+}
+
+TEST_CASE("who does not answer the call itself is given up sooner than who thinks long") {
+    const FullQueue silent;
+    HttpOptions options;
+    CHECK(options.connect_timeout == 5s);
+    options.connect_timeout = 300ms;
+    auto started = std::chrono::steady_clock::now();
+    auto reply = post(options, silent.url());
+    CHECK(reply.transport == Kind::transient);
+    CHECK(std::chrono::steady_clock::now() - started < 3s);
+    // Never later than the whole request.
+    options.connect_timeout = 5s;
+    options.timeout = 300ms;
+    started = std::chrono::steady_clock::now();
+    reply = post(options, silent.url());
+    CHECK(reply.transport == Kind::transient);
+    CHECK(std::chrono::steady_clock::now() - started < 3s);
 }
 
 TEST_CASE("an interrupt ends a hanging request at once, and every later one") {
@@ -161,17 +204,30 @@ TEST_CASE("other schemes and broken URLs are permanent") {
 
 TEST_CASE(
     "a certificate that nobody vouches for is refused, one of the given CA is accepted") {  // X6
-    const Certificate certificate;
-    const TlsServer server{certificate};
-    const TempDir folder;
-    certificate.write(folder.file("ca.pem"));
-
+    TestAuthority authority{"a test"};
+    const TlsService server{authority.issue("IP:127.0.0.1"),
+                            [](const httplib::Request&, httplib::Response& response) {
+                                response.set_content("fine", "text/plain");
+                            }};
     CHECK(post({}, server.url()).transport == Kind::permanent);
     HttpOptions options;
-    options.ca_file = folder.file("ca.pem");
+    options.ca_file = authority.certificate();
     const auto reply = post(options, server.url());
     CHECK(reply.error == "");
     CHECK(reply.body == "fine");
-    options.ca_file = folder.file("missing.pem");
+    options.ca_file += ".missing";
     CHECK(post(options, server.url()).transport == Kind::permanent);
+}
+
+TEST_CASE("a proxy behind TLS is trusted by the same ca_file") {
+    TestAuthority authority{"a proxy's"};
+    const TlsService proxy{authority.issue("IP:127.0.0.1"),
+                           [](const httplib::Request& request, httplib::Response& response) {
+                               response.set_content("for " + request.target, "text/plain");
+                           }};
+    HttpOptions options;
+    options.proxy = base::Secret{proxy.url()};
+    CHECK(post(options, "http://far.example/x").transport == Kind::permanent);
+    options.ca_file = authority.certificate();
+    CHECK(post(options, "http://far.example/x").body == "for http://far.example/x");
 }

@@ -1,7 +1,7 @@
 #include <doctest/doctest.h>
 
 #include "notifiers/pacing.h"
-#include "support/fake_clock.h"
+#include "support/chat_pair.h"
 
 using namespace quotafuse;
 using namespace quotafuse::notifiers;
@@ -11,11 +11,18 @@ using namespace std::chrono_literals;
 namespace {
 
 const Outcome kOk{};
-const Outcome kFailed{Outcome::Kind::transient, 0s, "HTTP 502", 0};
-const Outcome kRefused{Outcome::Kind::permanent, 0s, "HTTP 403", 0};
+Outcome failed(Outcome::Kind kind) {
+    Outcome outcome;
+    outcome.kind = kind;
+    return outcome;
+}
+const Outcome kFailed = failed(Outcome::Kind::transient);
+const Outcome kRefused = failed(Outcome::Kind::permanent);
 
 Outcome asks_for(std::chrono::seconds wait) {
-    return {Outcome::Kind::transient, wait, "slow down", 0};
+    auto outcome = kFailed;
+    outcome.wait = wait;
+    return outcome;
 }
 
 std::chrono::milliseconds wait_of(const Pacing& pacing, const base::Clock& clock,
@@ -117,24 +124,126 @@ TEST_CASE(
     CHECK(sent.size() >= 80);
 }
 
+TEST_CASE(
+    "what an earlier run sent counts: no crash loop and no reload exceeds a service's window") {
+    FakeClock clock{1'767'625'260};
+    std::vector<base::MonoTime> sent;
+    for (int run = 0; run < 30; ++run) {
+        Pacing pacing{clock, 7};
+        pacing.add("a", {"robot", 0ms, 18});
+        pacing.add("b", {"robot", 0ms, 18});
+        // As it is on record, in whole seconds.
+        for (const auto at : sent) {
+            const auto ago = std::chrono::ceil<std::chrono::seconds>(clock.mono() - at);
+            if (ago <= 60s) pacing.recall(sent.size() % 2 == 0 ? "a" : "b", ago);
+        }
+        const auto end = clock.mono() + (run % 3 == 0 ? 70s : 3s);
+        for (; clock.mono() < end; clock.advance(100ms)) {
+            if (!pacing.ready("a")) continue;
+            pacing.begin("a");
+            pacing.note("a", kOk);
+            sent.push_back(clock.mono());
+        }
+    }
+    for (const auto from : sent) {
+        const auto in_a_minute = std::count_if(sent.begin(), sent.end(),
+                                               [&](auto t) { return t >= from && t < from + 60s; });
+        CHECK(in_a_minute <= 18);
+    }
+    CHECK(sent.size() >= 9 * 10);
+}
+
+TEST_CASE("a second request of one send counts, so that the window is not exceeded") {
+    FakeClock clock{1'767'625'260};
+    Pacing pacing{clock, 7};
+    pacing.add("a", {"robot", 0ms, 18});
+    clock.advance(2min);
+    auto twice = kOk;
+    twice.requests = 2;
+    int sends = 0;
+    for (; pacing.ready("a"); ++sends) {
+        pacing.begin("a");
+        pacing.note("a", twice);
+    }
+    CHECK(sends == 9);
+}
+
+TEST_CASE("a robot that was told to rest rests, though the message itself arrived") {
+    FakeClock clock{1'767'625'260};
+    Pacing pacing{clock, 7};
+    pacing.add("a", {"robot", 0ms, 0});
+    auto arrived = kOk;
+    arrived.wait = 60s;
+    pacing.note("a", arrived);
+    CHECK(wait_of(pacing, clock, "a") >= 60s);
+}
+
 TEST_CASE("notifiers share a pace when they share a robot, whatever their names") {
-    Settings settings;
-    settings.type = Settings::Type::telegram;
-    settings.bot_token = base::Secret{"1:a"};
-    settings.chat_id = "-100";
-    const auto group = pace_of(settings);
+    const auto telegram = [](const std::string& chat) {
+        return load_notifier("telegram", {{"bot_token", "\"1:a\""}, {"chat_id", chat}})
+            .recipe->pace();
+    };
+    const auto group = telegram("-100");
     CHECK(group.most_per_minute == 18);
     CHECK(group.spacing == 1050ms);
-    settings.name = "another";
-    CHECK(pace_of(settings).robot == group.robot);
-    settings.chat_id = "100";
-    CHECK(pace_of(settings).robot != group.robot);
-    CHECK(pace_of(settings).most_per_minute == 0);
+    CHECK(telegram("-100").robot == group.robot);
+    CHECK(telegram("100").robot != group.robot);
+    CHECK(telegram("100").most_per_minute == 0);
+    CHECK(telegram("\"@channel\"").most_per_minute == 18);
+    CHECK(group.robot.find("1:a") == std::string::npos);
 
-    settings.type = Settings::Type::feishu;
-    settings.webhook = base::Secret{"https://x/1"};
-    CHECK(pace_of(settings).most_per_minute == 90);
-    CHECK(pace_of(settings).spacing == 250ms);
-    settings.type = Settings::Type::wecom;
-    CHECK(pace_of(settings).most_per_minute == 18);
+    const auto pace = [](const std::string& type, const std::string& webhook) {
+        return load_notifier(type, {{"webhook", webhook}}).recipe->pace();
+    };
+    CHECK(pace("feishu", "https://x/bot/v2/hook/1").most_per_minute == 90);
+    CHECK(pace("feishu", "https://x/bot/v2/hook/1").spacing == 250ms);
+    CHECK(pace("wecom", "https://x/?key=1").most_per_minute == 18);
+    CHECK(pace("dingtalk", "https://x/?access_token=1").most_per_minute == 18);
+
+    // The same robot by another way.
+    const auto same = [&](const std::string& type, const std::string& one,
+                          const std::string& other) {
+        return pace(type, one).robot == pace(type, other).robot;
+    };
+    CHECK(same("wecom", "https://x/?key=1", "http://proxy/y?debug=1&key=1"));
+    CHECK(same("dingtalk", "https://x/?access_token=1", "http://y/?access_token=1&a=b"));
+    CHECK(same("feishu", "https://x/bot/v2/hook/1", "http://y/z/bot/v2/hook/1?a=b"));
+    CHECK_FALSE(same("wecom", "https://x/?key=1", "https://x/?key=2"));
+    CHECK(pace("wecom", "https://x/?key=1").robot !=
+          pace("dingtalk", "https://x/?access_token=1").robot);
+}
+
+TEST_CASE("at the pace of its recipe no service refuses for rate, though people are called too") {
+    for (const auto chat : kChats) {
+        CAPTURE(static_cast<int>(chat));
+        ChatPair pair{chat, chat == W ? Keys{{"mention", "all"}} : Keys{}, "", Limits::enforced};
+        Pacing pacing{pair.clock, 7};
+        pacing.add("a", pair.settings.recipe->pace());
+        const auto started = pair.clock.mono();
+        for (int sent = 0; sent < 60; pair.clock.advance(250ms)) {
+            if (!pacing.ready("a")) continue;
+            pacing.begin("a");
+            const auto outcome = pair.send(sample());
+            CHECK(outcome.kind == Outcome::Kind::ok);
+            CHECK(outcome.why == "");
+            pacing.note("a", outcome);
+            ++sent;
+        }
+        CHECK(pair.clock.mono() - started < (chat == W ? 8min : 5min));
+    }
+}
+
+TEST_CASE("the chats of one Telegram bot take turns, 25 a second in all") {
+    FakeClock clock{1'767'625'260};
+    Pacing pacing{clock, 7};
+    const auto pace = [](const std::string& chat) {
+        return load_notifier("telegram",
+                             {{"bot_token", '"' + kToken + '"'}, {"chat_id", '"' + chat + '"'}})
+            .recipe->pace();
+    };
+    pacing.add("a", pace("-1001"));
+    pacing.add("b", pace("-1002"));
+    pacing.begin("a");
+    CHECK(wait_of(pacing, clock, "a") == 1050ms);
+    CHECK(wait_of(pacing, clock, "b") == 40ms);
 }

@@ -1,305 +1,263 @@
 #include <algorithm>
 #include <map>
 #include <random>
+#include <regex>
 
 #include <doctest/doctest.h>
 
 #include "base/text.h"
 #include "support/chat_pair.h"
+#include "support/random_message.h"
 
 using namespace quotafuse;
 using namespace quotafuse::notifiers;
 using namespace quotafuse::tests;
-using namespace std::chrono_literals;
 using Kind = Outcome::Kind;
-using Type = Settings::Type;
 
-TEST_CASE("an accepted message shows title, facts, lines and footer in each service") {
-    for (const auto type : {T, F, W}) {
-        ChatPair pair{type, type == T ? std::optional{42} : std::nullopt};
-        const auto outcome = pair.provider->send(sample());
+namespace {
+
+/// The formats and types, each of which renders in its own way.
+struct Dress {
+    Chat chat;
+    Keys keys;
+};
+std::vector<Dress> dresses() {
+    return {{T, {}}, {F, {}}, {W, {}}, {W, {{"format", "markdown_v2"}}}, {W, {{"format", "text"}}},
+            {D, {}}};
+}
+
+std::size_t occurrences(const std::string& text, const std::string& part) {
+    std::size_t seen = 0;
+    for (auto at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++seen;
+    return seen;
+}
+
+/// Full-width twins and the like as what they stand for.
+std::string untwinned(std::string text) {
+    static const std::map<std::string, std::string> kTwins = {
+        {"＜", "<"}, {"＞", ">"}, {"＃", "#"}, {"＊", "*"},  {"（", "("}, {"`", "'"},
+        {"［", "["}, {"］", "]"}, {"｜", "|"}, {"＼", "\\"}, {"～", "~"}, {"＆", "&"},
+        {"＿", "_"}, {"－", "-"}, {"＋", "+"}, {"＠", "@"},  {"∼", "~"}};
+    for (const auto& [wide, plain] : kTwins) base::replace_all(text, wide, plain);
+    return text;
+}
+
+/// Names that want to be markup somewhere.
+const std::vector<std::string> kNames = {"a_b*c<d&e[f@g",
+                                         "<b>x</b>",
+                                         "x</b></code>",
+                                         "&lt;&#60;at id=all&#62;",
+                                         "<at id=all></at>",
+                                         "<at user_id=\"all\">x</at>",
+                                         "@everyone",
+                                         "@13800001111",
+                                         "[click](http://x)",
+                                         "![x](http://x)",
+                                         "**bold** _it_ ~s~ ~~t~~",
+                                         "# head",
+                                         "> quote",
+                                         "- item",
+                                         "|a|b|",
+                                         "`code` ``` x",
+                                         "<font color=\"info\">",
+                                         "a\"b\\c/d",
+                                         "R&D; 100% \xF0\x9F\x94\xA5",
+                                         "<@wangqing>",
+                                         "磁盘 < 5% & > 3"};
+
+}  // namespace
+
+TEST_CASE("an accepted message shows title, facts, sections, link and footer in each service") {
+    for (const auto& [chat, keys] : dresses()) {
+        ChatPair pair{chat, keys};
+        const auto outcome = pair.send(sample());
         CHECK(outcome.kind == Kind::ok);
         CHECK(outcome.why.empty());
         REQUIRE(pair.service.shown().size() == 1);
-        const auto shown = pair.service.shown()[0];
-        for (const std::string text :
-             {"渠道 3 用量 3,000,000", "rule: channel-token-burn", "value: 3,000,000 tokens",
-              "gpt-4o: 81 %", "k1: 12 %", "prod · 17 · 2026-01-05 23:01:00"}) {
+        const auto shown = untwinned(pair.last_shown());
+        CAPTURE(shown);
+        for (const std::string text : {"🔴 渠道 3 用量 3,000,000", "rule: channel-token-burn",
+                                       "value: 3,000,000 tokens", "Most of it", "gpt-4o: 81 %",
+                                       "k1: 12 %", "tripped", "prod · #17 · 2026-01-05 23:01:00"}) {
             CAPTURE(text);
             CHECK(shown.find(text) != std::string::npos);
         }
+        CHECK(pair.last_body().find("https://fuse.example/status") != std::string::npos);
     }
 }
 
+TEST_CASE("each kind of message has a mark and a colour of its own") {
+    std::map<std::string, std::string> marks;
+    std::map<std::string, std::string> templates;
+    ChatPair pair{F};
+    static const std::regex kTemplate{R"re("template":"([a-z]+)")re"};
+    for (const auto kind : {Message::Kind::firing, Message::Kind::reminder, Message::Kind::resolved,
+                            Message::Kind::breaker, Message::Kind::summary, Message::Kind::digest,
+                            Message::Kind::test}) {
+        auto message = sample();
+        message.kind = kind;
+        message.title = "T";
+        CHECK(pair.send(message).kind == Kind::ok);
+        const auto shown = pair.last_shown();
+        const auto body = pair.last_body();
+        std::smatch match;
+        REQUIRE(std::regex_search(body, match, kTemplate));
+        marks[shown.substr(0, shown.find(" T"))] = match[1];
+    }
+    const std::map<std::string, std::string> expected = {
+        {"🔴", "red"},    {"🔁🔴", "red"},      {"📋🔴", "red"},   {"✅", "green"},
+        {"⚡", "violet"}, {"📊", "turquoise"}, {"🧪", "grey"}};
+    CHECK(marks == expected);
+}
+
 TEST_CASE("names with markup in them arrive as they are, call nobody and break nothing") {
-    const std::vector<std::string> names = {"a_b*c<d&e[f@g",
-                                            "<b>x</b>",
-                                            "x</b></code>",
-                                            "&lt;&#60;at id=all&#62;",
-                                            "<at id=all></at>",
-                                            "@everyone",
-                                            "[click](http://x)",
-                                            "**bold** _it_ ~s~",
-                                            "# head",
-                                            "> quote",
-                                            "`code` ``` x",
-                                            "<font color=\"info\">",
-                                            "a\"b\\c/d",
-                                            "R&D; 100% \xF0\x9F\x94\xA5",
-                                            "<@wangqing>",
-                                            "磁盘 < 5% & > 3"};
-    for (const auto type : {T, F, W}) {
-        ChatPair pair{type};
-        for (const auto& name : names) {
+    for (const auto& [chat, keys] : dresses()) {
+        ChatPair pair{chat, keys};
+        for (const auto& name : kNames) {
             CAPTURE(name);
             auto message = sample();
             message.title = message.footer = name;
             message.facts = {{name, name}};
-            message.lines = {name};
-            const auto outcome = pair.provider->send(message);
+            message.sections = {{name, {name}}};
+            const auto outcome = pair.send(message);
             CHECK(outcome.kind == Kind::ok);
             CHECK(outcome.why == "");
-            auto expected = name;
-            if (type == F) base::replace_all(expected, "~", "∼");
-            auto shown = pair.service.shown().back();
-            if (type == W) {
-                for (auto* const text : {&expected, &shown}) {
-                    const std::map<std::string, std::string> twins = {{"＜", "<"}, {"＞", ">"},
-                                                                      {"＃", "#"}, {"＊", "*"},
-                                                                      {"（", "("}, {"`", "'"}};
-                    for (const auto& [wide, plain] : twins) base::replace_all(*text, wide, plain);
-                }
-            }
-            std::size_t seen = 0;
-            for (auto at = shown.find(expected); at != std::string::npos;
-                 at = shown.find(expected, at + 1)) {
-                ++seen;
-            }
+            const auto shown = untwinned(pair.last_shown());
             CAPTURE(shown);
-            CHECK(seen >= (type == F ? 4 : 5));  // title, label, value, line, footer
+            // Title, label, value, heading, line, footer.
+            CHECK(occurrences(shown, untwinned(name)) >= 6);
         }
         CHECK(pair.service.mentioned().empty());
     }
 }
 
-namespace {
-
-std::string random_text(std::mt19937& random, std::size_t most) {
-    static const std::vector<std::string> kPieces = {
-        "a",  "用", "é",  "😀",  "<",    "&",        ">", "`", "*", "[",
-        "](", "@x", "\n", "\"", "\xFF", "\xE4\xB8", "~", " ", "#"};
-    const auto length = std::uniform_int_distribution<std::size_t>{0, most}(random);
-    std::string text;
-    while (text.size() < length) {
-        text += kPieces[std::uniform_int_distribution<std::size_t>{0, kPieces.size() - 1}(random)];
+TEST_CASE("a text that turns the direction of writing is read in the order in which it is stored") {
+    for (const auto& [chat, keys] : dresses()) {
+        ChatPair pair{chat, keys};
+        auto message = sample();
+        message.title = "gpt-4\u202Eo\u2066x\u200Fy";
+        message.footer = "line\u2028separator";
+        CHECK(pair.send(message).kind == Kind::ok);
+        const auto shown = untwinned(pair.last_shown());
+        CHECK(shown.find("gpt-4\uFFFDo\uFFFDx\uFFFDy") != std::string::npos);
+        CHECK(shown.find("line separator") != std::string::npos);
     }
-    return text;
 }
 
-}  // namespace
+TEST_CASE("a link is followed to where it says, whatever stands in it, or is left out") {
+    for (const auto& [chat, keys] : dresses()) {
+        ChatPair pair{chat, keys};
+        auto message = sample();
+        message.link = Message::Link{"a]b", "https://h/p?q=1&r=(2)\"><b>"};
+        CHECK(pair.send(message).kind == Kind::ok);
+        const auto target = chat == T ? "https://h/p?q=1&amp;r=%282%29%22%3E%3Cb%3E"
+                                      : "https://h/p?q=1&r=%282%29%22%3E%3Cb%3E";
+        CHECK(pair.last_body().find(target) != std::string::npos);
+        message.link = Message::Link{"a", "http://[::1]:8080/p[1]"};
+        CHECK(pair.send(message).kind == Kind::ok);
+        CHECK(pair.last_body().find("http://[::1]:8080/p%5B1%5D") != std::string::npos);
+        message.link = Message::Link{"a", "javascript:alert(1)"};
+        CHECK(pair.send(message).kind == Kind::ok);
+        CHECK(pair.last_body().find("javascript") == std::string::npos);
+    }
+}
 
+// The services' rules hold the limits, the balance of the markup and the UTF-8 (see chat_rules).
 TEST_CASE("whatever its texts and sizes, a message is cut so that the service takes it at once") {
     std::mt19937 random{20260105};
-    for (const auto type : {T, F, W}) {
-        ChatPair pair{type};
+    for (const auto& [chat, keys] : dresses()) {
+        ChatPair pair{chat, keys};
         for (int round = 0; round < 40; ++round) {
             CAPTURE(round);
-            auto message = sample();
-            message.title = random_text(random, 600);
-            message.footer = random_text(random, 600);
-            for (int i = 0; i < round % 7; ++i) {
-                message.facts.push_back({random_text(random, 200), random_text(random, 3000)});
-            }
-            for (int i = 0; i < round; ++i) message.lines.push_back(random_text(random, 1500));
-            const auto outcome = pair.provider->send(message);
+            const auto outcome = pair.send(random_message(random, round));
             CHECK(outcome.kind == Kind::ok);
             CHECK(outcome.why == "");
             CHECK(pair.service.calls().size() == static_cast<std::size_t>(round) + 1);
-            CHECK(base::valid_utf8(pair.service.shown().back()) == pair.service.shown().back());
+            CHECK(base::valid_utf8(pair.last_shown()) == pair.last_shown());
         }
+        CHECK(pair.service.mentioned().empty());
     }
 }
 
-TEST_CASE("a cut message uses the room there is and says how much is missing") {
+TEST_CASE("a cut message uses the room there is, says how much is missing and keeps its footer") {
     auto message = sample();
-    message.lines.assign(2000, "用量 <0123456789>");
-    const auto sent = [&](Type type) {
-        ChatPair pair{type};
-        CHECK(pair.provider->send(message).kind == Kind::ok);
-        CHECK(pair.service.shown().at(0).find("… +") != std::string::npos);
-        CHECK(pair.service.shown().at(0).find(message.footer) != std::string::npos);
-        return std::pair{pair.service.calls().at(0).body, pair.service.shown().at(0)};
+    message.sections = {{"Lines", std::vector<std::string>(2000, "用量 <0123456789>")}};
+    const auto sent = [&](Chat chat, const Keys& keys) {
+        ChatPair pair{chat, keys};
+        CHECK(pair.send(message).kind == Kind::ok);
+        CHECK(pair.last_shown().find("… +") != std::string::npos);
+        CHECK(untwinned(pair.last_shown()).find(message.footer) != std::string::npos);
+        CHECK(pair.last_body().find(message.link->url) != std::string::npos);
+        return std::pair{pair.last_body(), pair.last_shown()};
     };
-    const auto points = base::count_code_points(sent(T).second);
+    const auto points = base::count_code_points(sent(T, {}).second);
     CHECK(points <= 4096);
     CHECK(points > 4000);
-    CHECK(sent(F).first.size() > 19'800);
-    CHECK(sent(W).first.size() > 3'950);
+    CHECK(sent(F, {}).first.size() > 19'800);
+    CHECK(sent(W, {}).first.size() > 3'950);
+    CHECK(sent(W, {{"format", "markdown_v2"}}).first.size() > 3'950);
+    CHECK(sent(W, {{"format", "text"}}).second.size() > 1'950);
+    CHECK(sent(D, {}).first.size() > 19'700);
 }
 
-TEST_CASE("what is wrong with the request itself is found by the services' own rules") {
-    ChatPair telegram{T};
-    telegram.settings.chat_id = "-7";
-    telegram.at(telegram.service.url());
-    CHECK(telegram.provider->send(sample()).why == "Telegram 400: Bad Request: chat not found");
-    telegram.settings.bot_token = base::Secret{"123456789:wrong"};
-    telegram.at(telegram.service.url());
-    CHECK(telegram.provider->send(sample()).why == "Telegram 401: Unauthorized");
-
-    ChatPair feishu{F};
-    feishu.settings.secret = base::Secret{"another"};
-    feishu.at(feishu.service.url());
-    const auto outcome = feishu.provider->send(sample());
-    CHECK(outcome.kind == Kind::permanent);
-    CHECK(outcome.why.starts_with("signed again. Feishu 19021: sign match fail"));
-
-    ChatPair wecom{W};
-    wecom.settings.webhook = base::Secret{wecom.service.url() + "/cgi-bin/webhook/send?key=other"};
-    CHECK(make_wecom(wecom.settings)->send(sample()).why == "WeCom 93000: invalid webhook url");
-}
-
-TEST_CASE(
-    "Telegram gets plain text after a refusal of the markup, and the new id of a group for good") {
-    ChatPair pair{T};
-    pair.service.script({{400, telegram_says(400, "Bad Request: can't parse entities: x")}});
-    CHECK(pair.provider->send(sample()).kind == Kind::ok);
-    CHECK(pair.service.calls().at(0).body.find("parse_mode") != std::string::npos);
-    CHECK(pair.service.calls().at(1).body.find("parse_mode") == std::string::npos);
-
-    pair.service.script({{400, telegram_says(400, "Bad Request: upgraded", kMigrated)}});
-    CHECK(pair.provider->send(sample()).why ==
-          "the group became a supergroup: set chat_id to " + kNewChat + ".");
-    CHECK(pair.provider->send(sample()).why.empty());
-    CHECK(pair.service.calls().back().body.find(kNewChat) != std::string::npos);
-}
-
-TEST_CASE("Feishu's signature is made anew for each try") {
-    ChatPair pair{F};
-    CHECK(pair.provider->send(sample()).kind == Kind::ok);
-    pair.clock.advance(2h);
-    CHECK(pair.provider->send(sample()).kind == Kind::ok);
-    CHECK(pair.service.calls().at(0).body != pair.service.calls().at(1).body);
-}
-
-TEST_CASE("Feishu's signature is the one of its documents") {
-    ChatPair pair{F};
-    const FakeClock clock{1'599'360'473};
-    for (const auto& [secret, sign] : std::map<std::string, std::string>{
-             {"demo", "l1N0gAcBjdwBvGm1xMjOF0XSyaLRpR7tuO5dHfhAYc8="},
-             {"demo-secret", "3/MaVZ8JLIy4TUG+7KSFJqvUkTKd+HWY8g+56DZWq8s="}}) {
-        pair.settings.secret = base::Secret{secret};
-        make_feishu(pair.settings, clock)->send(sample());
-        const auto body = pair.service.calls().back().body;
-        CHECK(body.find(R"("sign":")" + sign + '"') != std::string::npos);
-        CHECK(body.find(R"("timestamp":"1599360473")") != std::string::npos);
-    }
-}
-
-TEST_CASE("the Telegram of these tests refuses broken HTML as tdlib does") {
-    const auto judge = telegram_rules("1:a", {"5"});
-    const std::map<std::string, std::string> table = {
-        {"a < b", R"(Unsupported start tag \"\" at byte offset 2)"},
-        {"x<5", "Unclosed start tag at byte offset 1"},
-        {"<b>a", R"(Can't find end tag corresponding to start tag \"b\")"},
-        {"<b>a</i>", R"(Unmatched end tag at byte offset 4, expected \"</b>\", found \"</i>\")"},
-        {"</b>", "Unexpected end tag at byte offset 0"},
-        {"<br>", R"(Unsupported start tag \"br\" at byte offset 0)"},
-        {"a<br/>b", R"(Unsupported start tag \"br/\" at byte offset 1)"},
-        {"<i>x</i", "Unclosed end tag at byte offset 4"},
-        {"磁盘<b>满</b> < 5%", R"(Unsupported start tag \"\" at byte offset 17)"}};
-    for (const auto& row : table) {
-        const auto& html = row.first;
-        const auto& error = row.second;
-        CAPTURE(html);
-        const auto body = R"({"chat_id":5,"parse_mode":"HTML","text":")" + html + "\"}";
-        const auto judged = judge({"POST", "/bot1:a/sendMessage", "application/json", body});
-        CHECK(judged.reply.status == 400);
-        CHECK(judged.reply.body.find("Bad Request: can't parse entities: " + error + '"') !=
-              std::string::npos);
-    }
-}
-
-TEST_CASE("nothing that is no verdict of the service counts as sent") {
-    for (const auto type : {T, F, W}) {
-        ChatPair pair{type};
-        pair.service.always(
-            {200, "<html>Please log in to the hotel's network</html>", "text/html"});  // X7
-        const auto portal = pair.provider->send(sample());
-        CHECK(portal.kind == Kind::transient);
-        CHECK(portal.why ==
-              "HTTP 200, not the service's own answer: <html>Please log in to the hotel's "
-              "network</html>");
-        pair.service.always(
-            {302, "", "text/html", {{"Location", pair.service.url() + "/elsewhere"}}});
-        const auto redirect = pair.provider->send(sample());
-        CHECK(redirect.kind == Kind::permanent);
-        CHECK(redirect.why == "HTTP 302: a redirect, which is not followed; check the URL");
-        CHECK(pair.service.calls().size() == 2);
-    }
-}
-
-TEST_CASE("a transport that fails says whether the message may have arrived") {
-    const auto partial = [](int socket, const std::string&) {
-        RawServer::say(socket, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"ok\":");
-    };
-    const std::vector<std::pair<Kind, RawServer::Behaviour>> rows = {
-        {Kind::ambiguous, RawServer::hang},                 // X1
-        {Kind::ambiguous, [](int, const std::string&) {}},  // X2
-        {Kind::ambiguous, partial},                         // X4, a short body
-        {Kind::ambiguous,
-         [&](int socket, const std::string& request) {  // X4, a reset
-             partial(socket, request);
-             RawServer::reset(socket);
-         }},
-        {Kind::transient,
-         [](int socket, const std::string&) { RawServer::say(socket, "hello"); }},  // X4b
-    };
-    for (const auto type : {T, F, W}) {
-        for (std::size_t i = 0; i < rows.size(); ++i) {
-            CAPTURE(i);
-            const RawServer server{rows[i].second};
-            ChatPair pair{type};
-            pair.settings.http.timeout = 250ms;
-            pair.at(server.url());
-            const auto outcome = pair.provider->send(sample());
-            CAPTURE(outcome.why);
-            CHECK(outcome.kind == rows[i].first);
-        }
-        ChatPair pair{type};  // X3
-        pair.at(refusing_url());
-        CHECK(pair.provider->send(sample()).kind == Kind::transient);
-        pair.at("http://" + std::string(70, 'x') +
-                ".example");  // no resolver takes so long a label
-        CHECK(pair.provider->send(sample()).kind == Kind::transient);
-    }
-}
-
-TEST_CASE("no secret gets into an outcome, even when the service sends it back") {
-    for (const auto type : {T, F, W}) {
-        ChatPair pair{type};
-        const auto& secret = type == T ? kToken : type == F ? kHook : kKey;
-        const std::vector<Reply> replies = {
-            {400, "POST /bot" + secret + "/sendMessage is no good\n\x1b[31m", "text/plain"},  // X8
-            {400, "encoded: " + base::percent_encode(secret), "text/plain"},
-            {400, telegram_says(400, secret)},
-            {200, feishu_says(19001, secret + " " + kSignSecret)},
-            {200, wecom_says(93000, secret)},
-            {200, telegram_says(400, std::string(280, 'x') + secret)},
+TEST_CASE("names are called from the severity on that is configured, and never by good news") {
+    for (const auto chat : kChats) {
+        const std::string who = chat == T ? "\"@oncall\"" : chat == D ? "\"13800001111\"" : "ou_1";
+        ChatPair pair{chat, {{"mention", who}, {"mention_from", "warning"}}};
+        auto message = sample();
+        const auto calls = [&](Message::Kind kind, base::Severity severity) {
+            const auto before = pair.service.mentioned().size();
+            message.kind = kind;
+            message.severity = severity;
+            CHECK(pair.send(message).kind == Kind::ok);
+            return pair.service.mentioned().size() - before;
         };
-        for (const auto& reply : replies) {
-            pair.service.always(reply);
-            const auto outcome = pair.provider->send(sample());
-            CAPTURE(outcome.why);
-            CHECK(outcome.kind != Kind::ok);
-            CHECK(outcome.why.find(secret.substr(0, 15)) == std::string::npos);
-            CHECK(outcome.why.find("\x1b") == std::string::npos);
-            CHECK(outcome.why.find('\n') == std::string::npos);
-            if (type == F) CHECK(outcome.why.find(kSignSecret) == std::string::npos);
-        }
-        pair.settings.http.proxy = base::Secret{"http://user:hidden-password@127.0.0.1:1"};
-        pair.at(pair.service.url());
-        const auto outcome = pair.provider->send(sample());
-        CHECK(outcome.kind == Kind::transient);
-        CHECK(outcome.why.find("hidden-password") == std::string::npos);
+        CHECK(calls(Message::Kind::firing, base::Severity::critical) == 1);
+        CHECK(calls(Message::Kind::breaker, base::Severity::warning) == 1);
+        CHECK(calls(Message::Kind::firing, base::Severity::info) == 0);
+        CHECK(calls(Message::Kind::resolved, base::Severity::critical) == 0);
+        CHECK(calls(Message::Kind::digest, base::Severity::critical) == 0);
+        CHECK(calls(Message::Kind::test, base::Severity::warning) == 0);
+        CHECK(calls(Message::Kind::test, base::Severity::critical) == 1);  // that was asked for
+    }
+}
+
+TEST_CASE("a demanded keyword stands in every message, once") {
+    for (const auto chat : {F, D}) {
+        ChatPair pair{chat, {}, "守夜"};
+        const auto refused = pair.send(sample());
+        CHECK(refused.kind == Kind::permanent);
+        CHECK_FALSE(refused.of_this_text);
+        CHECK(refused.advice.find("set keyword") != std::string::npos);
+        pair.set("keyword", "守夜");
+        CHECK(pair.send(sample()).kind == Kind::ok);
+        CHECK(pair.last_shown().find("🔴 守夜 · 渠道") != std::string::npos);
+        auto message = sample();
+        message.kind = Message::Kind::resolved;
+        message.title = "守夜 is here";
+        CHECK(pair.send(message).kind == Kind::ok);
+        CHECK(occurrences(pair.last_shown(), "守夜") == 1);
+    }
+}
+
+TEST_CASE("a list of as many full lines as a notifier takes is shown whole") {
+    struct Case {
+        Chat chat;
+        Keys keys;
+    };
+    for (const auto& one : {Case{T, {}}, Case{F, {}}, Case{D, {}}, Case{W, {}},
+                            Case{W, {{"format", "markdown_v2"}}}, Case{W, {{"format", "text"}}}}) {
+        ChatPair pair{one.chat, one.keys};
+        CAPTURE(pair.settings.type);
+        auto message = sample();
+        message.facts.clear();
+        message.title = std::string(100, 't');
+        message.footer = std::string(90, 'f');
+        const std::vector<std::string> lines(pair.settings.recipe->most_lines(),
+                                             "01-05 23:00 " + std::string(150, 'x'));
+        message.sections = {{"", lines}};
+        REQUIRE(pair.send(message).kind == Outcome::Kind::ok);
+        CHECK(pair.last_shown().find("… +") == std::string::npos);
+        CHECK(pair.last_shown().find(std::string(90, 'f')) != std::string::npos);
     }
 }

@@ -127,7 +127,9 @@ TEST_CASE("the same calls read a gateway's SQLite file") {
         db.exec(insert(1, kNow) + insert(3, kNow));
         db.exec(
             "INSERT INTO channels(id, name, `key`, type, status) VALUES(3, 'azure', 'sk', 3, 2)");
-        db.exec("INSERT INTO options VALUES('QuotaPerUnit', '1000')");
+        db.exec(
+            "INSERT INTO options VALUES('QuotaPerUnit', '1000'), "
+            "('general_setting.quota_display_type', 'CNY'), ('USDExchangeRate', '7.1')");
     }
     const auto dsn = tests::dsn_of(folder.file("one-api.db"));
     const auto source = make_source(dsn, {}, {});
@@ -141,6 +143,9 @@ TEST_CASE("the same calls read a gateway's SQLite file") {
     const auto info = read_gateway_info(*session, "");
     CHECK(info.channels.at(3) == Channel{"azure", 3, 2});
     CHECK(info.quota_per_unit == 1000);
+    REQUIRE(info.display);
+    CHECK(info.display->kind == Display::Kind::yuan);
+    CHECK(info.display->yuan_per_dollar == 7.1);
     CHECK(info.auto_enable == false);
     CHECK(info.requests == 0);
     CHECK_FALSE(info.read_only);

@@ -10,6 +10,8 @@
 #include "daemon/commands/commands.h"
 #include "daemon/http_server.h"
 #include "daemon/info_needs.h"
+#include "daemon/status_server.h"
+#include "notifiers/entry_reader.h"
 #include "sync/gateway_info.h"
 #include "sync/history.h"
 #include "sync/info_reader.h"
@@ -62,6 +64,18 @@ void print_modes(const Config& config) {
                                                     circuit_breaker::mode_name(config.breaker.mode))
                                       : "");
     }
+}
+
+/// The page has no password yet: who comes from elsewhere is refused.
+void print_public_url(const Config& config) {
+    if (config.public_url.empty() ||
+        is_loopback_host(notifiers::parse_url(config.public_url).authority))
+        return;
+    std::cout << fmt::format(
+        "  warning: status.public_url {} is dead unless a proxy on this host asks for a login, "
+        "sets "
+        "Host to {} and sends no forwarding headers: the page has no password yet\n",
+        config.public_url, config.listen);
 }
 
 void print_spots(const std::vector<std::string>& spots) {
@@ -170,6 +184,7 @@ int check_command(const Arguments& arguments) {
     parse_listen_address(config.listen);
     print_summary(config);
     print_modes(config);
+    print_public_url(config);
     print_spots(blind_spots(config));
     if (!arguments.online) return 0;
     return check_online(config) ? 0 : static_cast<int>(base::ExitCode::unavailable);

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <optional>
+#include <string>
+
 #include "alerts/rule_loader.h"
 #include "base/environment.h"
 #include "base/log.h"
@@ -28,7 +31,7 @@ int version_command(const Arguments& arguments);
 
 /// The configuration, or Failure(config) after every fault was printed to stderr. Warnings are
 /// printed, too.
-Config load_or_fail(const Arguments& arguments);
+Config load_or_fail(const Arguments& arguments, NotifierUse use = NotifierUse::tell);
 /// The same for commands that ask the running daemon: with faults they need no more than its
 /// control socket, and go on where it answers.
 Config load_to_ask(const Arguments& arguments);
@@ -41,8 +44,10 @@ alerts::RuleSet load_rules_or_fail(const Config& config, const std::vector<std::
 /// Failure(usage) for a name that no rule has, with the nearest one.
 const alerts::Rule& rule_or_fail(const std::vector<alerts::Rule>& rules, const std::string& name);
 
-/// The running daemon's answer to one request of the control socket, both JSON. Failure:
-/// unavailable where no daemon answers, else as the daemon says.
+/// The running daemon's answer to one request of the control socket, both JSON; nothing where no
+/// daemon is there. Throws Failure as the daemon says.
+std::optional<std::string> ask_if_running(const Config& config, const std::string& request_json);
+/// The same, and Failure (unavailable) where no daemon is there.
 std::string ask_or_fail(const Config& config, const std::string& request_json);
 /// One line for a silence as the daemon answers it (see silences_json).
 std::string silence_text(const std::string& json, const base::TimeZone& zone);

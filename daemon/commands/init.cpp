@@ -292,7 +292,7 @@ void Setup::check_store() const {
 void Setup::check_together() const {
     const auto texts = with_others(files_, file("rules.d"));
     // As the configuration that it writes.
-    std::vector<std::string> notifiers{"telegram", "feishu", "wecom"};
+    std::vector<std::string> notifiers{"telegram", "feishu", "wecom", "dingtalk"};
     for (const auto& rule : config_.rules)
         notifiers.insert(notifiers.end(), rule.notify.begin(), rule.notify.end());
     for (const auto& one : config_.notifiers) notifiers.push_back(one.name);

@@ -16,22 +16,22 @@ namespace {
 constexpr base::Milliseconds kPatience{3000};
 
 /// What there is of it, and whether it has faults, which are printed.
-std::pair<Config, bool> load(const Arguments& arguments) {
+std::pair<Config, bool> load(const Arguments& arguments, NotifierUse use = NotifierUse::tell) {
     if (arguments.config.named && ::access(arguments.config.file.c_str(), F_OK) != 0 &&
         errno == ENOENT) {
         throw base::Failure(base::ExitCode::no_input,
                             fmt::format("there is no file {}", arguments.config.file));
     }
     base::yaml::Diagnostics diagnostics;
-    auto config = load_config(arguments.config, base::Environment::of_process(), diagnostics);
+    auto config = load_config(arguments.config, base::Environment::of_process(), diagnostics, use);
     for (const auto& line : diagnostics.lines()) std::cerr << line << '\n';
     return {std::move(config), !diagnostics.ok()};
 }
 
 }  // namespace
 
-Config load_or_fail(const Arguments& arguments) {
-    auto [config, faulty] = load(arguments);
+Config load_or_fail(const Arguments& arguments, NotifierUse use) {
+    auto [config, faulty] = load(arguments, use);
     if (faulty) throw base::Failure(base::ExitCode::config, "the configuration has faults");
     return std::move(config);
 }
@@ -46,19 +46,25 @@ Config load_to_ask(const Arguments& arguments) {
     return std::move(config);
 }
 
-std::string ask_or_fail(const Config& config, const std::string& request_json) {
+std::optional<std::string> ask_if_running(const Config& config, const std::string& request_json) {
     auto answer = ask_daemon(config.control_socket, request_json, kPatience);
-    if (!answer) {
-        throw base::Failure(
-            base::ExitCode::unavailable,
-            fmt::format("no daemon answers at {}: is it running (systemctl status quotafuse)?",
-                        config.control_socket));
-    }
+    if (!answer) return std::nullopt;
     const auto parsed = nlohmann::json::parse(*answer, nullptr, false);
     if (const auto error = parsed.is_object() ? parsed.find("error") : parsed.end();
         error != parsed.end() && error->is_object() && error->contains("message")) {
         throw base::Failure(static_cast<base::ExitCode>(error->value("code", 1)),
                             error->at("message").get<std::string>());
+    }
+    return answer;
+}
+
+std::string ask_or_fail(const Config& config, const std::string& request_json) {
+    auto answer = ask_if_running(config, request_json);
+    if (!answer) {
+        throw base::Failure(
+            base::ExitCode::unavailable,
+            fmt::format("no daemon answers at {}: is it running (systemctl status quotafuse)?",
+                        config.control_socket));
     }
     return std::move(*answer);
 }

@@ -10,6 +10,7 @@
 #include "daemon/daemon.h"
 #include "daemon/service_manager.h"
 #include "daemon/signals.h"
+#include "notifiers/heartbeat.h"
 
 namespace quotafuse::daemon {
 namespace {
@@ -36,6 +37,11 @@ public:
     }
 
     StatusBoard& board() { return daemon_->board(); }
+
+    /// To be called every few seconds.
+    void beat() {
+        if (heartbeat_) heartbeat_->alive(board().alive() && board().readiness().ready);
+    }
 
     /// A faulty configuration changes nothing: its first fault is told, the old one goes on.
     void reload() {
@@ -86,6 +92,17 @@ private:
         daemon_ = std::make_unique<Daemon>(*config, clock_, log_, std::random_device{}(), reloaded);
         board().note_start(begun_);
         config_ = std::move(config);
+        heartbeat_ = make_heartbeat();
+    }
+
+    std::unique_ptr<notifiers::Heartbeat> make_heartbeat() const {
+        if (!config_->heartbeat) return nullptr;
+        return std::make_unique<notifiers::Heartbeat>(
+            *config_->heartbeat, clock_, [this](const std::string& failure) {
+                if (failure.empty()) return log_.info("heartbeat: is heard again");
+                log_.warning(fmt::format(
+                    "heartbeat: is not heard: {}; it is tried again every few seconds", failure));
+            });
     }
 
     const Arguments& arguments_;
@@ -95,6 +112,7 @@ private:
     const base::MonoTime begun_ = clock_.mono();
     std::unique_ptr<Config> config_;
     std::unique_ptr<Daemon> daemon_;  // after config_, to which it refers
+    std::unique_ptr<notifiers::Heartbeat> heartbeat_;
 };
 
 }  // namespace
@@ -121,6 +139,7 @@ int run_command(const Arguments& arguments) {
             return 0;
         }
         if (service.board().alive()) manager.alive();
+        service.beat();
         manager.status(service.board().line());
     }
 }

@@ -6,7 +6,6 @@
 #include "alerts/state_store.h"
 #include "base/failure.h"
 #include "daemon/commands/commands.h"
-#include "daemon/control_client.h"
 #include "daemon/silence_book.h"
 #include "sync/history.h"
 
@@ -15,8 +14,6 @@ namespace {
 
 using Json = nlohmann::json;
 using Action = SilenceArguments::Action;
-
-constexpr base::Milliseconds kPatience{3000};
 
 std::string dump(const Json& json) {
     return json.dump(-1, ' ', false, Json::error_handler_t::replace);
@@ -51,10 +48,9 @@ std::string list_of_store(const Config& config) {
 
 std::string ask(const Config& config, const Arguments& arguments) {
     const auto request = request_of(arguments);
-    if (arguments.silence.action == Action::list &&
-        !ask_daemon(config.control_socket, request, kPatience))
-        return list_of_store(config);
-    return ask_or_fail(config, request);
+    if (arguments.silence.action != Action::list) return ask_or_fail(config, request);
+    auto answer = ask_if_running(config, request);
+    return answer ? std::move(*answer) : list_of_store(config);
 }
 
 void print(const Json& answer, Action action, const base::TimeZone& zone) {

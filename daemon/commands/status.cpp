@@ -11,6 +11,7 @@
 #include "daemon/commands/commands.h"
 #include "daemon/control_client.h"
 #include "daemon/number_format.h"
+#include "notifiers/rendering.h"
 
 namespace quotafuse::daemon {
 namespace {
@@ -132,13 +133,40 @@ void print_alerts(const Json& status, const base::TimeZone& zone) {
     });
 }
 
-void print_notifiers(const Json& notifiers) {
-    print_list(notifiers, "notifiers:", [](const Json& n) {
-        return fmt::format(
-            "{}: {} waiting, {} failed{}", text_or(n.at("name"), "?"),
-            n.at("pending").get<std::int64_t>(), n.at("failed").get<std::int64_t>(),
-            n.at("last_error").is_null() ? "" : ", last error: " + text_or(n.at("last_error"), ""));
+std::string plural(std::int64_t count, const std::string& word) {
+    return fmt::format("{} {}{}", group_digits(count), word,
+                       count == 1 || word == "series" ? "" : "s");
+}
+
+/// What waits and what went wrong, with what the service says and what to do about it.
+void print_notifiers(const Json& notifiers, const base::TimeZone& zone) {
+    print_list(notifiers, "notifiers:", [&](const Json& n) {
+        auto text = fmt::format("{}: {} waiting, {}", text_or(n.at("name"), "?"),
+                                n.at("pending").get<std::int64_t>(),
+                                plural(n.at("failed").get<std::int64_t>(), "dead letter"));
+        if (n.at("last_ok").is_number()) text += ", last sent " + time_text(n.at("last_ok"), zone);
+        if (!n.at("last_error").is_string()) return text;
+        text += fmt::format("\n    last error {}: {}", time_text(n.at("last_failure"), zone),
+                            text_or(n.at("last_error"), ""));
+        const auto advice = text_or(n.at("advice"), "");
+        return advice.empty() ? text : text + "\n    " + advice;
     });
+}
+
+/// The newest, each with its reason; a success since then hides none.
+void print_dead(const Json& outbox, const base::TimeZone& zone) {
+    const auto dead = outbox.value("dead", Json::array());
+    print_list(dead, "dead letters:", [&](const Json& letter) {
+        return fmt::format(
+            "{}  {}  {}  {}\n    {}", letter.at("id").get<std::int64_t>(),
+            time_text(letter.at("put_at"), zone), text_or(letter.at("notifier"), "?"),
+            notifiers::one_line(text_or(letter.at("title"), "")), text_or(letter.at("error"), ""));
+    });
+    const auto failed = outbox.at("failed").get<std::int64_t>();
+    if (const auto more = failed - static_cast<std::int64_t>(dead.size()); more > 0)
+        std::cout << fmt::format("  and {} more: `quotafuse notify --list --failed`\n",
+                                 group_digits(more));
+    if (failed > 0) std::cout << "  again: `quotafuse notify --retry ID`, or `--retry all`\n";
 }
 
 void print_head(const Json& status) {
@@ -184,17 +212,13 @@ void print(const Json& status, const base::TimeZone& zone) {
         return silence_text(silence.dump(), zone);
     });
     print_alerts(status, zone);
-    print_notifiers(outbox.at("notifiers"));
+    print_notifiers(outbox.at("notifiers"), zone);
+    print_dead(outbox, zone);
     const auto& error = status.at("last_error");
     if (!error.is_null() && !is_said(status, text_or(error.at("text"), ""))) {
         std::cout << fmt::format("last error {}: {}\n", time_text(error.at("at"), zone),
                                  text_or(error.at("text"), ""));
     }
-}
-
-std::string plural(std::int64_t count, const std::string& word) {
-    return fmt::format("{} {}{}", group_digits(count), word,
-                       count == 1 || word == "series" ? "" : "s");
 }
 
 /// "2026-01-05 23:00:04", "… to 23:07:31 (448 times)".

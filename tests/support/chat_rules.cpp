@@ -6,48 +6,16 @@
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 
 #include "base/text.h"
 #include "support/chat_services.h"
+#include "support/chat_text.h"
 
 // What the real services check, written from their documents and independently of the senders.
 namespace quotafuse::tests {
 namespace {
 
 using nlohmann::json;
-
-std::string utf8(unsigned long point) {
-    std::string out;
-    const auto add = [&](unsigned long byte) { out += static_cast<char>(byte); };
-    if (point < 0x80) {
-        add(point);
-    } else if (point < 0x800) {
-        add(0xC0 | point >> 6);
-        add(0x80 | (point & 0x3F));
-    } else {
-        add(0xE0 | point >> 12);
-        add(0x80 | (point >> 6 & 0x3F));
-        add(0x80 | (point & 0x3F));
-    }
-    return out;
-}
-
-/// Decodes the entity at the start of `text` and removes it; nothing when there is none.
-std::optional<std::string> take_entity(std::string_view& text,
-                                       const std::map<std::string, std::string>& named) {
-    static const std::regex kEntity{"&(#([0-9]{1,5})|[a-z]{1,8});"};
-    const std::string head{text.substr(0, 12)};
-    std::smatch match;
-    if (!std::regex_search(head, match, kEntity, std::regex_constants::match_continuous)) {
-        return std::nullopt;
-    }
-    const auto name = named.find(match[1]);
-    if (!match[2].matched && name == named.end()) return std::nullopt;
-    text.remove_prefix(static_cast<std::size_t>(match.length(1)) + 2);
-    return match[2].matched ? utf8(std::stoul(match[2])) : name->second;
-}
 
 /// Telegram's HTML as tdlib reads it: what is seen, who is mentioned, or what is wrong.
 class TelegramHtml {
@@ -97,7 +65,9 @@ private:
         } else if (end == std::string_view::npos) {
             error = fmt::format("Unclosed start tag at byte offset {}", at_);
         } else {
-            open_.push_back(name);
+            note_person(html_.substr(at_, end - at_));
+            // Of more entities only the text is kept.
+            open_.push_back(++entities_ <= 100 ? name : name + " without effect");
             at_ = end + 1;
         }
     }
@@ -109,16 +79,23 @@ private:
             return;
         }
         const std::string name{html_.substr(at_ + 2, end - at_ - 2)};
+        const auto open = open_.empty() ? "" : open_.back().substr(0, open_.back().find(' '));
         if (open_.empty()) {
             error = fmt::format("Unexpected end tag at byte offset {}", at_);
-        } else if (!name.empty() && name != open_.back()) {
+        } else if (!name.empty() && name != open) {
             error = fmt::format(
                 "Unmatched end tag at byte offset {}, expected \"</{}>\", found \"</{}>\"", at_,
-                open_.back(), name);
+                open, name);
         } else {
             open_.pop_back();
             at_ = end + 1;
         }
+    }
+
+    void note_person(std::string_view tag) {
+        constexpr std::string_view kPerson = "<a href=\"tg://user?id=";
+        if (tag.starts_with(kPerson)) mentioned.emplace_back(tag.substr(kPerson.size()));
+        if (tag.starts_with(kPerson)) mentioned.back().pop_back();  // the quote
     }
 
     void note_mention(std::string_view rest) {
@@ -134,6 +111,7 @@ private:
 
     std::string_view html_;
     std::size_t at_ = 0;
+    std::size_t entities_ = 0;
     std::vector<std::string> open_;
 };
 
@@ -145,6 +123,8 @@ Judgement judge_telegram_text(const json& request) {
     const auto text = request.value("text", "");
     Judgement accepted{{200, R"({"ok":true,"result":{"message_id":1}})"}, text};
     if (text.empty()) return telegram_error(400, "Bad Request: message text is empty");
+    if (text.find_first_not_of(" \n") == std::string::npos)
+        return telegram_error(400, "Bad Request: text must be non-empty");
     if (text.size() > 32768) return telegram_error(400, "Bad Request: text is too long");
     if (request.contains("parse_mode")) {
         if (request["parse_mode"] != "HTML")
@@ -159,22 +139,6 @@ Judgement judge_telegram_text(const json& request) {
         return telegram_error(400, "Bad Request: message is too long");
     }
     return accepted;
-}
-
-bool is_json(const Call& call) {
-    return call.content_type.starts_with("application/json");
-}
-
-/// HMAC-SHA256 over nothing, keyed with timestamp, line break and secret; in Base64.
-std::string feishu_sign(const std::string& timestamp, const std::string& secret) {
-    const auto key = timestamp + "\n" + secret;
-    std::array<unsigned char, 32> digest{};
-    unsigned size = 0;
-    HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), digest.data(), 0, digest.data(),
-         &size);
-    std::array<unsigned char, 64> text{};
-    EVP_EncodeBlock(text.data(), digest.data(), static_cast<int>(size));
-    return reinterpret_cast<const char*>(text.data());
 }
 
 Judgement feishu_code(int code, const std::string& text, int status = 200) {
@@ -200,6 +164,32 @@ std::string seen_of_card_markdown(std::string_view text) {
     return seen;
 }
 
+/// Whom "<at …>" calls, written as the text of a message or of a card writes it.
+std::vector<std::string> called_in(const std::string& text, const std::regex& form) {
+    std::vector<std::string> called;
+    for (std::sregex_iterator at{text.begin(), text.end(), form}, end; at != end; ++at) {
+        called.push_back((*at)[1]);
+    }
+    return called;
+}
+
+/// What one element of a card shows; nothing where there is no such element, or it is broken.
+std::optional<std::string> seen_of_element(const json& element, std::vector<std::string>& called) {
+    static const std::regex kAt{"<at id=([^>]*)></at>"};
+    const auto tag = element.at("tag").get<std::string>();
+    if (tag == "hr") return "";
+    if (tag == "button") {
+        return element.at("text").at("content").get<std::string>() + ": " +
+               element.at("behaviors").at(0).at("default_url").get<std::string>() + "\n";
+    }
+    if (tag != "markdown") return std::nullopt;
+    const auto content = element.at("content").get<std::string>();
+    for (auto& who : called_in(content, kAt)) called.push_back(std::move(who));
+    const auto rest = std::regex_replace(content, kAt, "");
+    if (rest.find('<') != std::string::npos || !bold_ends(rest)) return std::nullopt;
+    return seen_of_card_markdown(rest) + "\n";
+}
+
 /// The card's text, or the service's complaint.
 Judgement judge_card(const json& card) {
     if (!card.is_object()) return feishu_code(9499, "Bad Request", 400);
@@ -207,53 +197,30 @@ Judgement judge_card(const json& card) {
         return feishu_code(11246, "ErrCode: 200621; ErrMsg: parse card json err");
     }
     const auto& title = card.at("header").at("title");
-    std::string shown = title.at("content").get<std::string>() + "\n";
+    Judgement accepted = feishu_code(0, "success");
+    accepted.shown = title.at("content").get<std::string>() + "\n";
     for (const auto& element : card.at("body").at("elements")) {
-        const auto tag = element.at("tag").get<std::string>();
-        if (tag == "hr") continue;
-        if (tag != "markdown")
-            return feishu_code(11246, "ErrCode: 11310; ErrMsg: unsupported type of block");
-        const auto content = element.at("content").get<std::string>();
-        if (content.find("<at") != std::string::npos)
-            return feishu_code(11246, "ErrCode: at all is not allowed");
-        shown += seen_of_card_markdown(content) + "\n";
+        const auto seen = seen_of_element(element, accepted.mentioned);
+        if (!seen) return feishu_code(11246, "ErrCode: 11310; ErrMsg: unsupported type of block");
+        accepted.shown += *seen;
     }
-    return {feishu_code(0, "success").reply, shown};
+    return accepted;
 }
 
-Judgement wecom_code(int code, const std::string& text) {
-    return {{200, json{{"errcode", code}, {"errmsg", text}}.dump()}, {}};
+Judgement judge_text(const std::string& text) {
+    static const std::regex kAt{"<at user_id=\"([^\"]*)\"></at>"};
+    auto accepted = feishu_code(0, "success");
+    accepted.shown = std::regex_replace(text, kAt, "");
+    accepted.mentioned = called_in(text, kAt);
+    if (accepted.shown.find("<at") != std::string::npos) accepted.mentioned.push_back("somebody");
+    return accepted;
 }
 
-/// What WeCom's markdown shows: our font tags, line marks and backticks gone, and what bold would
-/// swallow.
-std::string seen_of_wecom_markdown(const std::string& content) {
-    std::string seen;
-    for (const auto part : base::split(content, '\n')) {
-        std::string line{part};
-        line = std::regex_replace(
-            line, std::regex{"<font color=\"(info|comment|warning)\">|</font>"}, "");
-        line = std::regex_replace(line, std::regex{"^(#+|>) "}, "");
-        bool in_code = false;
-        for (std::size_t i = 0; i < line.size(); ++i) {
-            if (line[i] == '`') {
-                in_code = !in_code;
-            } else if (!in_code && line.compare(i, 2, "**") == 0) {
-                ++i;
-            } else {
-                seen += line[i];
-            }
-        }
-        seen += '\n';
-    }
-    return seen;
-}
-
-bool has_foreign_markup(const std::string& content) {
-    const auto rest = std::regex_replace(
-        content, std::regex{"<font color=\"(info|comment|warning)\">|</font>"}, "");
-    return rest.find('<') != std::string::npos ||
-           std::count(content.begin(), content.end(), '`') % 2 != 0;
+bool signed_well(const json& request, const std::string& secret, const base::Clock& clock) {
+    const auto timestamp = request.value("timestamp", "0");
+    const auto age = base::unix_seconds(clock.now()) - std::stoll(timestamp);
+    return std::abs(age) <= 3600 &&
+           request.value("sign", "") == signature(timestamp + "\n" + secret, "");
 }
 
 }  // namespace
@@ -280,53 +247,28 @@ Judge telegram_rules(const std::string& token, const std::vector<std::string>& c
     };
 }
 
-Judge feishu_rules(const std::string& hook, const std::string& secret, const base::Clock& clock) {
+Judge feishu_rules(const std::string& hook, const std::string& secret, const base::Clock& clock,
+                   const std::string& keyword) {
     return [=, &clock](const Call& call) -> Judgement {
         if (call.path != "/open-apis/bot/v2/hook/" + hook) {
             return feishu_code(19001, "param invalid: incoming webhook access token invalid");
         }
         const auto request = json::parse(call.body, nullptr, false);
         if (!is_json(call) || !request.is_object()) return feishu_code(9499, "Bad Request", 400);
-        if (!secret.empty()) {
-            const auto timestamp = request.value("timestamp", "0");
-            const auto age = base::unix_seconds(clock.now()) - std::stoll(timestamp);
-            if (std::abs(age) > 3600 ||
-                request.value("sign", "") != feishu_sign(timestamp, secret)) {
-                return feishu_code(
-                    19021, "sign match fail or timestamp is not within one hour from current time");
-            }
+        if (!secret.empty() && !signed_well(request, secret, clock)) {
+            return feishu_code(
+                19021, "sign match fail or timestamp is not within one hour from current time");
         }
         if (call.body.size() > 20000)
             return feishu_code(19036, "The message exceeds the size limit of 30KB");
         const auto type = request.value("msg_type", "");
-        if (type == "interactive") return judge_card(request.value("card", json{}));
-        if (type != "text") return feishu_code(19002, "params error, msg_type need");
-        const auto text = request.at("content").at("text").get<std::string>();
-        if (text.find("<at") != std::string::npos)
-            return {feishu_code(0, "success").reply, text, {"at"}};
-        return {feishu_code(0, "success").reply, text};
-    };
-}
-
-Judge wecom_rules(const std::string& key) {
-    return [=](const Call& call) -> Judgement {
-        if (call.path != "/cgi-bin/webhook/send?key=" + key)
-            return wecom_code(93000, "invalid webhook url");
-        const auto request = json::parse(call.body, nullptr, false);
-        if (!is_json(call) || !request.is_object()) {
-            return wecom_code(40008, "Warning: wrong json format. invalid message type");
-        }
-        if (call.body.find("\\u") != std::string::npos)
-            return wecom_code(40033, "invalid request parameter");
-        if (request.value("msgtype", "") != "markdown")
-            return wecom_code(40008, "invalid message type");
-        const auto content = request.at("markdown").at("content").get<std::string>();
-        if (content.empty()) return wecom_code(44004, "empty content");
-        if (content.size() > 4096)
-            return wecom_code(40058, "markdown.content exceed max length 4096.");
-        if (has_foreign_markup(content))
-            return wecom_code(40058, "markup that the sender did not mean");
-        return {wecom_code(0, "ok").reply, seen_of_wecom_markdown(content)};
+        if (type != "interactive" && type != "text")
+            return feishu_code(19002, "params error, msg_type need");
+        auto judged = type == "text" ? judge_text(request.at("content").at("text"))
+                                     : judge_card(request.value("card", json{}));
+        if (!judged.shown.empty() && judged.shown.find(keyword) == std::string::npos)
+            return feishu_code(19024, "Key Words Not Found");
+        return judged;
     };
 }
 

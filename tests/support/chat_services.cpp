@@ -94,18 +94,23 @@ std::vector<std::string> ChatService::mentioned() const {
 
 namespace {
 
-int listen_on_any_port(int& port) {
+int bind_any_port(int& port) {
     const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t size = sizeof(address);
     auto* const generic = reinterpret_cast<sockaddr*>(&address);
-    if (fd < 0 || ::bind(fd, generic, size) != 0 || ::listen(fd, 16) != 0 ||
-        ::getsockname(fd, generic, &size) != 0) {
-        throw std::runtime_error("cannot listen on 127.0.0.1");
+    if (fd < 0 || ::bind(fd, generic, size) != 0 || ::getsockname(fd, generic, &size) != 0) {
+        throw std::runtime_error("no free port of 127.0.0.1");
     }
     port = ntohs(address.sin_port);
+    return fd;
+}
+
+int listen_on_any_port(int& port) {
+    const int fd = bind_any_port(port);
+    if (::listen(fd, 16) != 0) throw std::runtime_error("cannot listen on 127.0.0.1");
     return fd;
 }
 
@@ -183,9 +188,13 @@ void RawServer::reset(int socket) {
 }
 
 std::string refusing_url() {
-    int port = 0;
-    ::close(listen_on_any_port(port));
-    return fmt::format("http://127.0.0.1:{}", port);
+    // Bound for as long as the program runs, so that no other gets the port and listens there.
+    static const int kPort = [] {
+        int port = 0;
+        bind_any_port(port);
+        return port;
+    }();
+    return fmt::format("http://127.0.0.1:{}", kPort);
 }
 
 }  // namespace quotafuse::tests

@@ -37,9 +37,29 @@ using Judge = std::function<Judgement(const Call&)>;
 /// The services with their own rules: sizes, markup, signature, UTF-8, content type, secrets in the
 /// URL.
 Judge telegram_rules(const std::string& token, const std::vector<std::string>& chats);
-/// A hook that demands signatures when `secret` is not empty; `clock` tells it the time.
-Judge feishu_rules(const std::string& hook, const std::string& secret, const base::Clock& clock);
+/// A hook that demands signatures when `secret` is not empty, and a word in every message;
+/// `clock` tells it the time.
+Judge feishu_rules(const std::string& hook, const std::string& secret, const base::Clock& clock,
+                   const std::string& keyword = "");
 Judge wecom_rules(const std::string& key);
+/// As Feishu's.
+Judge dingtalk_rules(const std::string& token, const std::string& secret, const base::Clock& clock,
+                     const std::string& keyword = "");
+
+/// So many requests in any stretch of time of that length: the next is refused, and all that come
+/// in the time of `block` after it. Refused ones count as well.
+struct RateLimit {
+    std::size_t most;
+    std::chrono::milliseconds window;
+    std::chrono::milliseconds block{0};
+};
+Judge with_limits(Judge judge, std::vector<RateLimit> limits, Reply refusal,
+                  const base::Clock& clock);
+/// With the limits that the service documents (Telegram: of a group), on `clock`.
+Judge limited_telegram(Judge judge, const base::Clock& clock);
+Judge limited_feishu(Judge judge, const base::Clock& clock);
+Judge limited_wecom(Judge judge, const base::Clock& clock);
+Judge limited_dingtalk(Judge judge, const base::Clock& clock);
 
 /// A chat service on a free port of 127.0.0.1. All of it may be used from any thread.
 class ChatService {

@@ -1,0 +1,136 @@
+#include <doctest/doctest.h>
+
+#include "alerts/self_alerts.h"
+#include "circuit_breaker/last_channel_guard.h"
+#include "circuit_breaker/settings.h"
+#include "daemon_messages_fixture.h"
+
+using namespace quotafuse;
+using namespace quotafuse::daemon;
+using namespace quotafuse::tests;
+
+TEST_CASE("built-in alerts of one kind are told apart by what they are about, with the reason") {
+    alerts::SelfAlerts own{{}, {}};
+    own.set(alerts::SelfAlert::notifier_dead, "ops", true, "ops cannot be reached: HTTP 502",
+            "无法送达：HTTP 502");
+    own.set(alerts::SelfAlert::still_serving, "3", true, "channel 3 still serves");
+    const auto step = own.evaluate(base::from_unix(1'767'625'200));
+    REQUIRE(step.notices.size() == 2);
+    const auto dead = Messages{config(Language::chinese)}.alert(step.notices.at(0));
+    CHECK(dead.title == "告警：通知渠道失效 · ops");
+    CHECK(dead.brief == "告警：通知渠道失效 · ops：无法送达：HTTP 502");
+    CHECK(only_object(dead).at("labels").at(0).at("name") == "ops");
+    const auto serving = Messages{config(Language::english)}.alert(step.notices.at(1));
+    CHECK(serving.title == "Firing: a disabled channel still serves · Channel 3");
+    CHECK(only_object(serving).at("labels").at(0).at("dimension") == "channel");
+    CHECK(own.alerts().at(0).text == "ops cannot be reached: HTTP 502");  // for the status
+}
+
+TEST_CASE("the title of a breaker's message says what became of the channel") {
+    using Kind = circuit_breaker::TripResult::Kind;
+    const auto title = [&](Language language, Kind kind) {
+        return Messages{config(language)}.breaker(trip(kind), notice().at).title;
+    };
+    CHECK(title(Language::english, Kind::tripped) == "Channel 3 (azure-eu) disabled");
+    CHECK(title(Language::english, Kind::refused) == "Channel 3 (azure-eu) not tripped");
+    CHECK(title(Language::english, Kind::failed) == "Channel 3 (azure-eu) could not be disabled");
+    CHECK(title(Language::chinese, Kind::tripped) == "渠道 3 (azure-eu) 已禁用");
+    CHECK(title(Language::chinese, Kind::refused) == "渠道 3 (azure-eu) 未熔断");
+    CHECK(title(Language::chinese, Kind::failed) == "渠道 3 (azure-eu) 熔断失败");
+    CHECK(title(Language::chinese, Kind::unknown) == "渠道 3 (azure-eu) 熔断结果未知");
+    CHECK(title(Language::chinese, Kind::would_trip) == "渠道 3 (azure-eu) 影子模式：本应禁用");
+}
+
+TEST_CASE("what the real guards refuse is told in the language of messages, and so is the reason") {
+    using circuit_breaker::TripCause;
+    auto refused = trip(circuit_breaker::TripResult::Kind::refused);
+    circuit_breaker::Settings settings;
+    settings.mode = circuit_breaker::Mode::live;
+    refused.request.mode = circuit_breaker::Mode::live;
+    explain(refused, *guard_policy(settings, {.open = 3}, refused.request));
+    const auto n = notice();
+    const auto told = [&](Language language) {
+        return Messages{config(language)}.breaker(refused, n.at, &n);
+    };
+    CHECK(refused.why == "3 channels are already off by quotafuse (breaker.max_open is 3)");
+    const auto chinese = told(Language::chinese);
+    CHECK(lines_of(chinese).at(0) ==
+          "渠道 3 (azure-eu) 保持启用：quotafuse 已禁用 3 个渠道（breaker.max_open 为 3）");
+    CHECK(chinese.facts.at(0) ==
+          notifiers::Message::Fact{"原因",
+                                   "token-burn：Token 用量 2,500,000（> 2,000,000，1 小时）"});
+    CHECK(told(Language::english).facts.at(0) ==
+          notifiers::Message::Fact{"Reason", "token-burn: tokens 2,500,000 (> 2,000,000, 1h)"});
+    const std::vector<circuit_breaker::Ability> lit{{"default", "gpt-4o", 3, true, true}};
+    const auto dark = find_dark(3, lit, lit, {.served = {{"default", "gpt-4o", 1204}}});
+    explain(refused, {.kind = TripCause::Kind::last_usable, .pairs = dark.used});
+    CHECK(lines_of(told(Language::chinese)).at(0) ==
+          "渠道 3 (azure-eu) 保持启用：是 default/gpt-4o（24 小时内 1,204 "
+          "次请求）的最后一个可用渠道");
+    CHECK(lines_of(told(Language::english)).at(0) ==
+          "Channel 3 (azure-eu) stays enabled: the last usable one for default/gpt-4o (1,204 "
+          "requests in 24 h)");
+}
+
+TEST_CASE("every cause of the breaker has its own words in both languages") {
+    using Kind = circuit_breaker::TripCause::Kind;
+    struct Row {
+        Kind kind;
+        std::string_view chinese;
+        std::string_view english;
+    };
+    const std::vector<Row> rows{
+        {Kind::off, "熔断功能已关闭", "the breaker is off"},
+        {Kind::is_protected, "受保护", "protected"},
+        {Kind::max_open, "max_open 为 30", "max_open is 30"},
+        {Kind::max_per_hour, "max_per_hour 为 30", "max_per_hour is 30"},
+        {Kind::no_channel, "没有这个渠道", "not found"},
+        {Kind::auto_ban_off, "auto_ban", "auto_ban"},
+        {Kind::last_usable, "最后一个可用渠道", "the last usable one"},
+        {Kind::undone, "已撤销", "; undone"},
+        {Kind::not_undone, "撤销失败：D", "could not be undone: D"},
+        {Kind::changed_meanwhile, "撤销之前已被他人修改", "before the trip was undone"},
+        {Kind::was_off, "自动禁用", "automatically"},
+        {Kind::enabled_again, "又被启用", "enabled again"},
+        {Kind::kept_changing, "不断被修改", "kept changing"},
+        {Kind::expired, "已过 30 秒", "more than 30 s ago"},
+        {Kind::may_come_back, "下次测试", "next test"},
+        {Kind::not_checked_again, "未能再次确认", "could not be checked again: D"},
+        {Kind::gateway, "网关数据库报错：D", "D"},
+        {Kind::no_grant, "授权", "`quotafuse grants`"},
+        {Kind::lost_commit, "连接中断（D），再次查询失败：U", "asking again failed: U"},
+        {Kind::stuck, "熔断模块无法继续：D", "could not go on: D"},
+    };
+    REQUIRE(rows.size() == static_cast<std::size_t>(Kind::stuck));
+    for (const auto& row : rows) {
+        CAPTURE(row.english);
+        const circuit_breaker::TripCause cause{row.kind, 3, 30, {{"default/o1", 7}}, "D", "U"};
+        CHECK(Wording{Language::chinese}.cause(cause).find(row.chinese) != std::string::npos);
+        CHECK(Wording{Language::english}.cause(cause).find(row.english) != std::string::npos);
+        CHECK_FALSE(describe(cause, 3).empty());
+    }
+}
+
+TEST_CASE("in shadow mode a trip that failed is none, and is not told as one") {
+    auto shadow = trip(circuit_breaker::TripResult::Kind::failed);
+    shadow.request.mode = circuit_breaker::Mode::shadow;
+    const auto n = notice();
+    const auto message = Messages{config(Language::chinese)}.breaker(shadow, n.at, &n);
+    CHECK(message.title == "渠道 3 (azure-eu) 影子模式：未能判断");
+    CHECK(lines_of(message).at(0).find("禁用失败") == std::string::npos);
+}
+
+TEST_CASE("Chinese messages have Chinese names of metrics, units and lengths of time") {
+    const Wording words{Language::chinese};
+    CHECK(words.metric(alerts::Metric::requests) == "请求数");
+    CHECK(words.metric(alerts::Metric::error_rate) == "错误率");
+    CHECK(words.metric(alerts::Metric::since_last) == "距上次请求");
+    CHECK(words.metric(alerts::Metric::dead_keys) == "失效密钥数");
+    CHECK(words.value(alerts::Metric::error_rate, 35.24, {}) == "35.2%");
+    CHECK(words.value(alerts::Metric::rpm, 12.5, {}) == "12.5/分钟");
+    CHECK(words.value(alerts::Metric::since_last, 3720, {}) == "1 小时 2 分");
+    CHECK(words.duration(2min) == "2 分钟");
+    CHECK(words.duration(1h) == "1 小时");
+    CHECK(words.duration(45s) == "45 秒");
+    CHECK(Wording{Language::english}.duration(62min) == "1h2m");
+}

@@ -1,0 +1,280 @@
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "alerts/self_alerts.h"
+#include "circuit_breaker/last_channel_guard.h"
+#include "circuit_breaker/settings.h"
+#include "daemon/bundle_text.h"
+#include "daemon/messages.h"
+#include "daemon/report_text.h"
+
+// One message of every kind, as the daemon writes it.
+namespace quotafuse::tests {
+
+struct Sample {
+    std::string name;
+    notifiers::Message message;
+};
+
+/// All of one language. What they are about is always the same: a channel that burns tokens.
+class Samples {
+public:
+    explicit Samples(daemon::Language language)
+        : config_(config_of(language)), messages_(config_), bundles_(config_), reports_(config_) {}
+
+    std::vector<Sample> all() const {
+        auto samples = alert_samples();
+        for (auto& sample : value_samples()) samples.push_back(std::move(sample));
+        for (auto& sample : breaker_samples()) samples.push_back(std::move(sample));
+        for (auto& sample : bundle_samples()) samples.push_back(std::move(sample));
+        for (auto& sample : report_samples()) samples.push_back(std::move(sample));
+        samples.push_back({"test", messages_.test("", at(0), "test-1767625260000")});
+        return samples;
+    }
+
+    static alerts::Notice notice(std::int64_t channel = 3) {
+        using alerts::Dimension;
+        alerts::Notice n;
+        n.event_id = fmt::format("k3v9x2m7qa0{:02}", channel);
+        n.rule = "channel-token-burn";
+        n.severity = base::Severity::critical;
+        n.metric = alerts::Metric::tokens;
+        n.unit = "tokens";
+        n.key = {{Dimension::channel, channel, "", fmt::format("{} (azure-eu)", channel)}};
+        n.value = 2'534'120;
+        n.threshold = 2'000'000;
+        n.window = alerts::Frame::rolling(base::Seconds{3600});
+        n.since = at(-120);
+        n.at = at(0);
+        n.duration = base::Seconds{120};
+        n.peak = 2'534'120;
+        n.requests = 1'204;
+        n.zone = *base::TimeZone::find("Asia/Shanghai");
+        n.contributions = {{Dimension::token,
+                            {{{Dimension::token, 17, "", "batch-job (alice)"}, 94.2, {}},
+                             {{Dimension::token, 4, "", "web (bob)"}, 3.1, {}}},
+                            {}},
+                           {Dimension::model,
+                            {{{Dimension::model, {}, "gpt-4o", "gpt-4o"}, 81, {}},
+                             {{Dimension::model, {}, "o1", "o1"}, 12, {}}},
+                            {}}};
+        return n;
+    }
+
+private:
+    static base::Second at(std::int64_t seconds) {
+        return base::from_unix(1'767'625'260 + seconds);  // 2026-01-05 23:01 in Shanghai
+    }
+    static daemon::Config config_of(daemon::Language language) {
+        daemon::Config config;
+        config.site = "prod";
+        config.language = language;
+        config.timezone = *base::TimeZone::find("Asia/Shanghai");
+        config.public_url = "https://fuse.example.com";
+        return config;
+    }
+    static daemon::Spending spending() {
+        daemon::Spending spending;
+        spending.until = at(0);
+        spending.from = at(-3600);
+        spending.dollars = 51.8;
+        spending.usual = 4.1;
+        spending.channel = 3;
+        return spending;
+    }
+    static circuit_breaker::TripResult trip(circuit_breaker::TripResult::Kind kind) {
+        circuit_breaker::TripResult result;
+        result.kind = kind;
+        result.request.channel = 3;
+        result.request.trip_id = "k3v9x2m7qa003";
+        result.request.mode = circuit_breaker::Mode::live;
+        result.request.reason = "channel-token-burn: tokens over 2,000,000 in 1h";
+        result.channel_name = "azure-eu";
+        result.status_written = 3;
+        return result;
+    }
+    static alerts::Notice over(alerts::Notice n, alerts::Ending ending) {
+        n.event_id += "-2";
+        n.reason = alerts::Reason::resolved;
+        n.ended = ending;
+        n.value = 812'000;
+        n.at = at(1500);
+        n.duration = base::Seconds{1620};
+        n.contributions.clear();
+        return n;
+    }
+
+    std::vector<Sample> alert_samples() const {
+        using alerts::Ending;
+        using Kind = circuit_breaker::TripResult::Kind;
+        const auto tripped = trip(Kind::tripped);
+        auto would = trip(Kind::would_trip);
+        would.request.mode = circuit_breaker::Mode::shadow;
+        const auto money = spending();
+        auto reminder = notice();
+        reminder.reason = alerts::Reason::reminder;
+        reminder.at = at(3600);
+        reminder.duration = base::Seconds{3720};
+        auto first = notice();
+        first.reason = alerts::Reason::first_look;
+        first.contributions.clear();
+        first.series = {{std::exchange(first.key, {}), 2'534'120.0}, {notice(5).key, 2'100'000.0}};
+        first.more = 4;
+        alerts::SelfAlerts self{{}, config_.timezone};
+        self.set(alerts::SelfAlert::notifier_dead, "ops", true, "",
+                 config_.language == daemon::Language::chinese
+                     ? "无法送达，12 条消息在等待：HTTP 502"
+                     : "ops cannot be reached: 12 messages wait: HTTP 502");
+        const auto own = self.evaluate(at(0)).notices.front();
+        const std::vector<alerts::Notice> late{notice(3), notice(5)};
+        return {{"firing", messages_.alert(notice(), &tripped, &money)},
+                {"firing-shadow", messages_.alert(notice(), &would, &money)},
+                {"reminder", messages_.alert(reminder, nullptr, &money)},
+                {"resolved", messages_.alert(over(notice(), Ending::recovered))},
+                {"no-traffic", messages_.alert(over(notice(), Ending::no_traffic))},
+                {"gone", messages_.alert(over(notice(), Ending::gone))},
+                {"first-look", messages_.alert(first)},
+                {"notifier-dead", messages_.alert(own)},
+                {"late", messages_.late(late, at(7200))}};
+    }
+
+    std::vector<Sample> value_samples() const {
+        using alerts::Reason;
+        auto share = notice();
+        share.rule = "error-burst";
+        share.metric = alerts::Metric::error_rate;
+        share.value = 35.24;
+        share.threshold = 20;
+        auto rise = notice();
+        rise.metric = alerts::Metric::cost;
+        rise.compare_to = alerts::Comparison::previous;
+        rise.value = 230;
+        rise.threshold = 200;
+        rise.now = 46.2;
+        rise.base = 14;
+        auto flapping = notice();
+        flapping.reason = Reason::flapping;
+        flapping.flaps = 4;
+        auto past = notice();
+        past.reason = Reason::came_and_went;
+        past.contributions.clear();
+        past.episodes = 3;
+        past.series = {{std::exchange(past.key, {}), past.value}};
+        return {{"percent", messages_.alert(share)},
+                {"comparison", messages_.alert(rise)},
+                {"flapping", messages_.alert(flapping)},
+                {"came-and-went", messages_.alert(past)}};
+    }
+
+    /// Refused as the real guard does it.
+    static circuit_breaker::TripResult last_usable() {
+        auto refused = trip(circuit_breaker::TripResult::Kind::refused);
+        const std::vector<circuit_breaker::Ability> lit{{"default", "gpt-4o", 3, true, true},
+                                                        {"vip", "o1", 3, true, true}};
+        const auto dark = circuit_breaker::find_dark(
+            3, lit, lit, {.served = {{"default", "gpt-4o", 1204}, {"vip", "o1", 7}}});
+        explain(refused,
+                {.kind = circuit_breaker::TripCause::Kind::last_usable, .pairs = dark.used});
+        return refused;
+    }
+    static circuit_breaker::TripResult guarded(std::int64_t channel) {
+        auto refused = trip(circuit_breaker::TripResult::Kind::refused);
+        refused.request.channel = channel;
+        circuit_breaker::Settings settings;
+        settings.mode = circuit_breaker::Mode::live;
+        settings.protected_channels = {3, 4, 5, 6};
+        explain(refused, *guard_policy(settings, {}, refused.request));
+        return refused;
+    }
+    std::vector<Sample> breaker_samples() const {
+        using Kind = circuit_breaker::TripResult::Kind;
+        using Cause = circuit_breaker::TripCause::Kind;
+        const auto asked = notice();
+        const auto refused = last_usable();
+        auto dark = trip(Kind::tripped);
+        dark.dark_models = {"default/gpt-4o", "vip/o1"};
+        dark.unused_dark = {"vip/old"};
+        auto failed = trip(Kind::failed);
+        explain(failed, {.kind = Cause::no_grant, .detail = "UPDATE command denied to user 'ro'"});
+        auto unknown = trip(Kind::unknown);
+        explain(unknown, {.kind = Cause::lost_commit,
+                          .detail = "the server has gone away",
+                          .unread = "connection refused"});
+        return {{"breaker-refused", messages_.breaker(refused, at(12), &asked)},
+                {"breaker-tripped", messages_.breaker(trip(Kind::tripped), at(12), &asked)},
+                {"breaker-dark", messages_.breaker(dark, at(12), &asked)},
+                {"breaker-failed", messages_.breaker(failed, at(12), &asked)},
+                {"breaker-unknown", messages_.breaker(unknown, at(12))}};
+    }
+
+    std::vector<Sample> bundle_samples() const {
+        using Why = notifiers::Bundle::Why;
+        notifiers::Bundle many{Why::batch, {}};
+        notifiers::Bundle refused{Why::batch, {}};
+        for (int channel = 3; channel < 7; ++channel) {
+            many.items.push_back({messages_.alert(notice(channel)), at(channel)});
+            const auto held = guarded(channel);
+            refused.items.push_back({messages_.alert(notice(channel), &held), at(channel)});
+        }
+        auto queue = many;
+        queue.why = Why::queue;
+        auto expired = many;
+        expired.why = Why::expired;
+        const notifiers::Bundle both{
+            Why::both,
+            {{messages_.alert(notice()), at(0)},
+             {messages_.alert(over(notice(), alerts::Ending::recovered)), at(1500)}}};
+        return {{"bundle-batch", bundles_(many)},
+                {"bundle-refused", bundles_(refused)},
+                {"bundle-queue", bundles_(queue)},
+                {"bundle-both", bundles_(both)},
+                {"bundle-expired", bundles_(expired)}};
+    }
+
+    static daemon::ReportFacts facts() {
+        daemon::ReportFacts facts;
+        const auto object = [](std::string name, double dollars, double before) {
+            daemon::ReportFacts::Object one;
+            one.name = std::move(name);
+            one.dollars = dollars;
+            one.now = {100, 2, 0, 1'000, static_cast<std::int64_t>(dollars * 500'000)};
+            one.before = {90, 1, 0, 900, static_cast<std::int64_t>(before * 500'000)};
+            return one;
+        };
+        facts.now = {12'000, 250, 40, 45'300'120, 60'000'000};
+        facts.before = {11'000, 110, 35, 41'000'000, 50'000'000};
+        facts.dollars = 120;
+        facts.channels = {object("3 (azure-eu)", 80, 52), object("5 (openai)", 40, 48)};
+        facts.models = {object("gpt-4o", 90, 90), object("o1", 30, 0)};
+        facts.keys = {object("batch-job (alice)", 70.5, 12), object("web (bob)", 49.5, 50)};
+        facts.alerts = {{"channel-token-burn", 3}, {"source-stale", 1}};
+        facts.trips = {{at(-40'000), "3 (azure-eu)", true, false, false, 310.0},
+                       {at(-30'000), "5 (openai)", false, false, false, 12.5},
+                       {at(-20'000), "3 (azure-eu)", true, true, false, {}}};
+        facts.refused = 1;
+        return facts;
+    }
+    std::vector<Sample> report_samples() const {
+        std::vector<Sample> samples;
+        for (const bool weekly : {false, true}) {
+            const notifiers::ReportPlan plan{weekly, std::chrono::Tuesday, std::chrono::hours{9}};
+            const auto due = daemon::last_due(plan, config_.timezone, at(36'000));
+            const auto id = fmt::format("report-ops-{}", due.date);
+            samples.push_back({weekly ? "report-weekly" : "report-daily",
+                               reports_(facts(), plan, due, id, {"¥", 7.3})});
+        }
+        return samples;
+    }
+
+    daemon::Config config_;
+    daemon::Messages messages_;
+    daemon::BundleText bundles_;
+    daemon::ReportText reports_;
+};
+
+}  // namespace quotafuse::tests
