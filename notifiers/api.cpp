@@ -20,6 +20,7 @@ namespace {
 constexpr std::chrono::seconds kClockMatters{300};
 /// Nobody has so many faults: a service that answers without end is broken.
 constexpr int kMostRequests = 5;
+constexpr int kDeepestAnswer = 32;
 
 /// What libcurl says of a transport that failed, and what to do about it. The first that fits.
 struct Trouble {
@@ -144,7 +145,7 @@ Outcome ChatProvider::send(const Mail& mail) {
     std::string corrections;
     for (int requests = 1;; ++requests) {
         const auto reply = api_.post(url(), body(mail.message, form));
-        const auto answer = nlohmann::json::parse(reply.body, nullptr, false);
+        const auto answer = answer_in(reply);
         const auto correction = requests < kMostRequests ? correct(form, answer) : std::string{};
         if (!correction.empty()) {
             corrections += correction + ". ";
@@ -156,6 +157,13 @@ Outcome ChatProvider::send(const Mail& mail) {
         if (outcome.kind == Outcome::Kind::ok) follow(mail.message, outcome);
         return outcome;
     }
+}
+
+nlohmann::json answer_in(const HttpReply& reply) {
+    const auto shallow = [](int depth, nlohmann::json::parse_event_t, nlohmann::json&) {
+        return depth <= kDeepestAnswer;
+    };
+    return nlohmann::json::parse(reply.body, shallow, false);
 }
 
 std::optional<std::int64_t> number_in(const nlohmann::json& answer, const char* key) {

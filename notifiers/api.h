@@ -104,6 +104,9 @@ private:
 /// says.
 std::string advice_about_transport(std::string_view error, bool at_proxy);
 
+/// A service's answer; discarded where it is no JSON. What is nested deeper than any service nests
+/// is left out: a hostile answer would cost more stack than there is.
+nlohmann::json answer_in(const HttpReply& reply);
 /// A member of an answer, which may be anything: nothing unless `answer` is an object with such a
 /// member.
 std::optional<std::int64_t> number_in(const nlohmann::json& answer, const char* key);

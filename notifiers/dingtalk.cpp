@@ -215,7 +215,7 @@ Outcome Sender::judge(const HttpReply& reply, const json& answer) const {
     const auto code = number_in(answer, "errcode");
     const auto said = text_in(answer, "errmsg");
     if (number_in(answer, "status") == firewall) {
-        return api().wait(kRateWait, fmt::format("DingTalk's firewall: {}", answer.dump()));
+        return api().wait(kRateWait, fmt::format("DingTalk's firewall: {}", reply.body));
     }
     if (!code) return api().without_verdict(reply);
     if (*code == 0) return api().outcome(Outcome::Kind::ok, "");

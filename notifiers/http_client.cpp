@@ -90,12 +90,12 @@ struct HttpClient::Impl {
         transfer.set(CURLOPT_USERAGENT, "quotafuse");
         transfer.set(CURLOPT_WRITEFUNCTION, &take_body);
     }
-    HttpReply collect(std::size_t bytes_to_send, std::string body) const;
+    HttpReply collect(std::size_t bytes_to_send, Body body) const;
 
     Transfer transfer;
 };
 
-HttpReply HttpClient::Impl::collect(std::size_t bytes_to_send, std::string body) const {
+HttpReply HttpClient::Impl::collect(std::size_t bytes_to_send, Body body) const {
     const bool sent =
         transfer.number(CURLINFO_SIZE_UPLOAD_T) >= static_cast<curl_off_t>(bytes_to_send);
     HttpReply reply;
@@ -103,7 +103,8 @@ HttpReply HttpClient::Impl::collect(std::size_t bytes_to_send, std::string body)
     reply.error = transfer.error();
     reply.status = transfer.response_code();
     reply.headers = headers_of(transfer.handle());
-    reply.body = std::move(body);
+    reply.body = std::move(body.kept);
+    reply.endless = body.seen > kBytesEndured;
     reply.at_proxy = transfer.failed_at_proxy();
     if (reply.transport == Outcome::Kind::ambiguous && reply.status == kProxyWantsLogin) {
         // It may close before it has read all, which resets the connection within its answer.
@@ -134,7 +135,7 @@ HttpReply HttpClient::send(const HttpRequest& request) {
     }
     transfer.set(CURLOPT_WRITEDATA, &body);
     transfer.run();
-    return impl_->collect(posts ? request.body.size() : 0, std::move(body.kept));
+    return impl_->collect(posts ? request.body.size() : 0, std::move(body));
 }
 
 void HttpClient::interrupt() noexcept {

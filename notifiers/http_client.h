@@ -47,6 +47,8 @@ struct HttpReply {
     std::map<std::string, std::string> headers;  // names in lower case
     /// The transport failed at the proxy: nobody listens there, or it refuses us.
     bool at_proxy = false;
+    /// The answer went on for more than 1 MiB, so that we hung up: the transport failed by us.
+    bool endless = false;
 
     /// A header that is a whole number of seconds, else 0.
     std::chrono::seconds seconds(const std::string& header) const;

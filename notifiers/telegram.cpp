@@ -359,7 +359,7 @@ std::string describe(const json& chat) {
 std::optional<Chats> Sender::chats() {
     // Without an offset nothing is taken away from whoever else reads the bot's messages.
     const auto reply = api().post(base::Secret{bot_.reveal() + "/getUpdates"}, "{}");
-    const auto answer = json::parse(reply.body, nullptr, false);
+    const auto answer = answer_in(reply);
     Chats chats{judge(reply, answer), {}};
     if (chats.outcome.kind != Outcome::Kind::ok) return chats;
     std::set<std::string> seen;

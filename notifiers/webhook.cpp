@@ -81,12 +81,14 @@ private:
     }
 
     Outcome judge(const HttpReply& reply) const {
+        const bool accepted = reply.status >= 200 && reply.status < 300;
+        if (accepted && reply.endless) return {};  // what else it had to say is nothing to us
         if (reply.transport != Kind::ok) {
             auto none = api_.without_verdict(reply);
             // It may be this very message that the receiver dies of.
             return none.kind == Kind::ambiguous ? for_a_day(std::move(none)) : none;
         }
-        if (reply.status >= 200 && reply.status < 300) return {};
+        if (accepted) return {};
         const auto kind = may_pass(reply.status) ? Kind::transient : Kind::permanent;
         auto outcome = api_.outcome(kind, fmt::format("HTTP {}: {}", reply.status, reply.body));
         if (kind == Kind::transient) outcome.wait = reply.retry_after(api_.clock().now());

@@ -267,7 +267,7 @@ void Sender::follow(const Message& message, Outcome& outcome) {
     Outcome verdict;
     for (int tries = 0; tries < kTriesOfCall; ++tries) {
         const auto reply = api().post(webhook_, text);
-        verdict = judge(reply, json::parse(reply.body, nullptr, false));
+        verdict = judge(reply, answer_in(reply));
         ++outcome.requests;
         if (verdict.kind == Outcome::Kind::ok) return;
         if (verdict.kind == Outcome::Kind::permanent || verdict.wait > 0s) break;

@@ -12,6 +12,7 @@ namespace quotafuse::tests {
 struct BrokenTransport {
     notifiers::Outcome::Kind means;
     RawServer::Behaviour behaviour;
+    bool endless = false;  // a status of success, and then more than anybody reads
 };
 
 inline void say_part(int socket, const std::string&) {
@@ -38,7 +39,7 @@ inline std::vector<BrokenTransport> broken_transports() {
          }},
         {Kind::transient,
          [](int socket, const std::string&) { RawServer::say(socket, "hello"); }},  // X4b
-        {Kind::ambiguous, say_without_end},                                         // X5
+        {Kind::ambiguous, say_without_end, true},                                   // X5
     };
 }
 

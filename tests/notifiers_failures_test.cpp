@@ -47,6 +47,19 @@ TEST_CASE("a transport that fails says whether the message may have arrived") {
     }
 }
 
+TEST_CASE("an answer that nests without end is one without a verdict") {
+    const std::string deep(60'000, '[');
+    for (const auto chat : kChats) {
+        ChatPair pair{chat};
+        for (const auto& body : {deep, R"({"parameters":)" + deep + std::string(60'000, ']') + "}",
+                                 R"({"status":1111,"parameters":)" + std::string(30'000, '[') +
+                                     std::string(30'000, ']') + "}"}) {
+            pair.service.always({200, body, "application/json"});
+            CHECK(pair.send(sample()).kind == Kind::transient);
+        }
+    }
+}
+
 TEST_CASE("where nobody answers it may work later, and the advice says where to look") {
     for (const auto chat : kChats) {
         ChatPair pair{chat};

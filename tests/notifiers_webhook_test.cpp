@@ -210,9 +210,11 @@ TEST_CASE("what went out without an answer is ambiguous, what never went out is 
                                   fmt::format("{{url: \"{}/\", timeout: 1s}}", server.url())};
         const auto outcome = entry.provider->send(sample_mail());
         CAPTURE(outcome.why);
-        CHECK(outcome.kind == row.means);
+        // Of a webhook the status alone tells that it arrived.
+        const auto means = row.endless ? Kind::ok : row.means;
+        CHECK(outcome.kind == means);
         // A receiver may die of this message, and would of the next not.
-        CHECK((outcome.most_attempts > 0) == (row.means == Kind::ambiguous));
+        CHECK((outcome.most_attempts > 0) == (means == Kind::ambiguous));
     }
     const NotifierEntry nobody{read_webhook, fmt::format("{{url: \"{}/\"}}", refusing_url())};
     const auto refused = nobody.provider->send(sample_mail());
