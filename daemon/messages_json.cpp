@@ -16,18 +16,6 @@ using circuit_breaker::TripResult;
 using nlohmann::ordered_json;
 using Kind = notifiers::Message::Kind;
 
-std::string_view severity_word(base::Severity severity) {
-    switch (severity) {
-        case base::Severity::info:
-            return "info";
-        case base::Severity::warning:
-            return "warning";
-        case base::Severity::critical:
-            return "critical";
-    }
-    std::abort();
-}
-
 std::string rfc3339(base::Second at) {
     auto text = base::TimeZone{}.format(at) + "Z";
     text.at(text.find(' ')) = 'T';
@@ -149,6 +137,18 @@ ordered_json object_of(const Notice& notice, Kind kind, std::string_view site) {
 }
 
 }  // namespace
+
+std::string_view severity_word(base::Severity severity) {
+    switch (severity) {
+        case base::Severity::info:
+            return "info";
+        case base::Severity::warning:
+            return "warning";
+        case base::Severity::critical:
+            return "critical";
+    }
+    std::abort();
+}
 
 std::string_view kind_word(Kind kind) {
     switch (kind) {

@@ -8,6 +8,7 @@
 
 #include "alerts/notice.h"
 #include "base/clock.h"
+#include "base/severity.h"
 #include "circuit_breaker/action.h"
 #include "daemon/money.h"
 #include "notifiers/message.h"
@@ -29,6 +30,8 @@ std::string breaker_object(const circuit_breaker::TripResult& trip, base::Second
 
 /// "firing", …: as the objects, the webhook and the outbox name kinds.
 std::string_view kind_word(notifiers::Message::Kind kind);
+/// "info", …: as they and the status name severities.
+std::string_view severity_word(base::Severity severity);
 
 /// The little that the messages of many are made from.
 struct AlertObject {

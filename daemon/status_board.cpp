@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "base/duration.h"
+#include "daemon/messages_json.h"
 #include "daemon/number_format.h"
 #include "daemon/version.h"
 
@@ -22,18 +22,6 @@ constexpr base::Seconds kLongestTurn{20};
 /// comes later, in slices.
 constexpr base::Seconds kLongestStart{60};
 constexpr std::size_t kMostDead = 3;
-
-std::string_view severity_name(base::Severity severity) {
-    switch (severity) {
-        case base::Severity::info:
-            return "info";
-        case base::Severity::warning:
-            return "warning";
-        case base::Severity::critical:
-            return "critical";
-    }
-    std::abort();
-}
 
 Json optional_seconds(const std::optional<base::Second>& t) {
     return t ? Json(base::unix_seconds(*t)) : Json(nullptr);
@@ -91,7 +79,7 @@ Json rules_json(const alerts::Overview& overview) {
 /// Built-in alerts stand beside the rules': "text" says what a value says there.
 Json self_alert_json(const alerts::SelfAlerts::Alert& alert) {
     return {{"rule", alert.name},
-            {"severity", severity_name(alert.severity)},
+            {"severity", severity_word(alert.severity)},
             {"key", alert.about},
             {"state", alerts::phase_name(alert.state.phase)},
             {"value", nullptr},
@@ -110,7 +98,7 @@ Json alerts_json(const alerts::Overview& overview, const alerts::SelfAlerts& sel
     }
     for (const auto& alert : overview.alerts) {
         list.push_back({{"rule", alert.rule},
-                        {"severity", severity_name(alert.severity)},
+                        {"severity", severity_word(alert.severity)},
                         {"key", alerts::describe(alert.key)},
                         {"state", alerts::phase_name(alert.phase)},
                         {"value", alert.value ? Json(*alert.value) : Json(nullptr)},

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <chrono>
+#include <cstdlib>
 #include <string>
+#include <string_view>
 
 namespace quotafuse::notifiers {
 
@@ -27,6 +29,21 @@ struct Outcome {
     std::string advice = {};  // what a person can do about it, one sentence; may be empty
     int requests = 1;         // that the service counts for it: a corrected one, a second message
 };
+
+/// As `quotafuse notify --json` has it.
+inline std::string_view outcome_name(Outcome::Kind kind) {
+    switch (kind) {
+        case Outcome::Kind::ok:
+            return "ok";
+        case Outcome::Kind::transient:
+            return "transient";
+        case Outcome::Kind::permanent:
+            return "permanent";
+        case Outcome::Kind::ambiguous:
+            return "ambiguous";
+    }
+    std::abort();
+}
 
 /// Bounds an outcome that may be due to this very letter (an internal error of the service, a
 /// program that hangs over it): others may pass, so after a day of the like it is given up. Never

@@ -48,20 +48,6 @@ const notifiers::Settings& find_notifier(const Config& config, const std::string
                     known.empty() ? "none" : fmt::format("{}", fmt::join(known, ", "))));
 }
 
-std::string_view result_name(Outcome::Kind kind) {
-    switch (kind) {
-        case Outcome::Kind::ok:
-            return "ok";
-        case Outcome::Kind::transient:
-            return "transient";
-        case Outcome::Kind::permanent:
-            return "permanent";
-        case Outcome::Kind::ambiguous:
-            return "ambiguous";
-    }
-    std::abort();
-}
-
 std::string_view verdict(Outcome::Kind kind) {
     switch (kind) {
         case Outcome::Kind::ok:
@@ -93,7 +79,7 @@ void print_json(const notifiers::Settings& settings, const notifiers::Chats& don
     const auto& outcome = done.outcome;
     std::cout << dump(Json{{"notifier", settings.name},
                            {"route", settings.recipe->route()},
-                           {"result", result_name(outcome.kind)},
+                           {"result", notifiers::outcome_name(outcome.kind)},
                            {"text", outcome.why},
                            {"advice", outcome.advice},
                            {"chats", done.found}})

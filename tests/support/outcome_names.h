@@ -1,7 +1,5 @@
 #pragma once
 
-#include <cstdlib>
-
 #include <doctest/doctest.h>
 
 #include "notifiers/outcome.h"
@@ -10,17 +8,7 @@
 namespace quotafuse::notifiers {
 
 inline doctest::String toString(Outcome::Kind kind) {
-    switch (kind) {
-        case Outcome::Kind::ok:
-            return "ok";
-        case Outcome::Kind::transient:
-            return "transient";
-        case Outcome::Kind::permanent:
-            return "permanent";
-        case Outcome::Kind::ambiguous:
-            return "ambiguous";
-    }
-    std::abort();
+    return doctest::String{outcome_name(kind).data()};
 }
 
 }  // namespace quotafuse::notifiers
