@@ -11,6 +11,7 @@
 #include "alerts/explain.h"
 #include "alerts/meter.h"
 #include "alerts/notice_maker.h"
+#include "alerts/rule_action.h"
 #include "alerts/self_alerts.h"
 
 namespace quotafuse::alerts {
@@ -335,9 +336,16 @@ Overview Engine::overview() const {
 std::set<std::int64_t> Engine::firing_channels() const {
     std::set<std::int64_t> channels;
     for (const auto& watch : watches_) {
-        const auto& by = watch->rule().by;
+        const auto& rule = watch->rule();
+        const auto& by = rule.by;
         const auto part = std::ranges::find(by, Dimension::channel) - by.begin();
-        if (part == std::ssize(by)) continue;
+        if (part == std::ssize(by)) {
+            // Without an action of its own a channel may be but one of many that it is about.
+            const bool acts = rule.action && rule.action->what != RuleAction::What::token;
+            if (!acts || watch->firing() == 0) continue;
+            for (const auto id : ids_in_where(rule, Dimension::channel)) channels.insert(id);
+            continue;
+        }
         for (const auto& key : watch->firing_keys())
             channels.insert(key.parts[static_cast<std::size_t>(part)].number);
     }
@@ -347,6 +355,13 @@ std::set<std::int64_t> Engine::firing_channels() const {
 Phase Engine::phase_of(std::string_view rule, const SeriesKey& key) const {
     const auto* const watch = watch_of(rule);
     return watch == nullptr ? Phase::inactive : watch->phase_of(key);
+}
+
+bool Engine::is_firing(std::string_view rule, const std::string& stored_key) const {
+    const auto* const watch = watch_of(rule);
+    if (watch == nullptr) return false;
+    const auto key = key_from_json(stored_key, watch->rule().by, names_.texts());
+    return key && watch->phase_of(*key) == Phase::firing;
 }
 
 std::optional<RuleReport> Engine::report(std::string_view rule) const {

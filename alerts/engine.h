@@ -174,9 +174,13 @@ public:
     base::Second began() const { return began_; }
     const std::vector<Rule>& rules() const { return rules_; }
     Overview overview() const;
-    /// Of every series that fires, shown or not.
+    /// Of every series that fires, shown or not; of a rule that acts on the channels of its
+    /// `where`, those.
     std::set<std::int64_t> firing_channels() const;
     Phase phase_of(std::string_view rule, const SeriesKey& key) const;
+    /// Whether the series with this key (Notice::stored_key) of a rule fires. False for a rule or a
+    /// series that there is not.
+    bool is_firing(std::string_view rule, const std::string& stored_key) const;
     /// Empty for a rule that there is not.
     std::optional<RuleReport> report(std::string_view rule) const;
     const Names& names() const { return names_; }

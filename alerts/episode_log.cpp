@@ -1,6 +1,7 @@
 #include "alerts/episode_log.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace quotafuse::alerts {
 
@@ -45,7 +46,9 @@ void EpisodeLog::take(const Event& event, const Names& names) {
         episode->ending = event.reason;
         untold_.erase(series);
         const auto at = newest_.at(series);
-        std::erase_if(disabled_, [&](const auto& one) { return one.second == at; });
+        const auto is_of = [&](const auto& open) { return open.second.episode == at; };
+        std::erase_if(channels_, is_of);
+        std::erase_if(tokens_, is_of);
     }
 }
 
@@ -63,9 +66,17 @@ void EpisodeLog::take(const Notice& notice) {
     if (told == told_.end()) return;  // a summary of several series
     auto* const episode = newest_of(told->second);
     if (notice.ended) note_value(*episode, notice.peak);
-    if (!notice.action || notice.action->mode == ActionMode::off || episode->trip) return;
-    episode->trip = Episode::Trip{notice.action->channel, notice.at, 0};
-    disabled_.emplace(notice.action->channel, newest_.at(told->second));
+    if (!episode->trips.empty()) return;
+    for (const auto& action : notice.actions) {
+        if (action.mode == ActionMode::off) continue;
+        const OpenTrip open{newest_.at(told->second), episode->trips.size()};
+        episode->trips.push_back({action, notice.at, 0});
+        if (action.what != RuleAction::What::token) {
+            channels_.emplace(action.channel, open);
+        } else {
+            tokens_.emplace(action.token != 0 ? action.token : -action.user, open);
+        }
+    }
 }
 
 Episode* EpisodeLog::newest_of(const Series& series) {
@@ -79,11 +90,29 @@ void EpisodeLog::note_value(Episode& episode, double value) const {
 }
 
 void EpisodeLog::add(const sync::Row& row) {
-    if (disabled_.empty()) return;
-    const auto [begin, end] = disabled_.equal_range(row.channel);
+    if (!channels_.empty()) add_cost(row, channels_, row.channel);
+    if (!tokens_.empty()) add_cost(row, tokens_, row.token != 0 ? row.token : -row.user);
+}
+
+/// Of those with the same id.
+bool EpisodeLog::concerns(const Action& action, const sync::Row& row) const {
+    switch (action.what) {
+        case RuleAction::What::channel:
+            return true;
+        case RuleAction::What::model:
+            return texts_.text(row.model) == action.model;
+        case RuleAction::What::token:
+            return action.token != 0 || texts_.text(row.token_name) == action.token_name;
+    }
+    std::abort();
+}
+
+void EpisodeLog::add_cost(const sync::Row& row, const std::multimap<std::int64_t, OpenTrip>& trips,
+                          std::int64_t id) {
+    const auto [begin, end] = trips.equal_range(id);
     for (auto at = begin; at != end; ++at) {
-        auto& trip = *episodes_[at->second].trip;
-        if (row.created_at <= base::unix_seconds(trip.at)) continue;
+        auto& trip = episodes_[at->second.episode].trips[at->second.trip];
+        if (row.created_at <= base::unix_seconds(trip.at) || !concerns(trip.action, row)) continue;
         if (row.kind == sync::Kind::consume) trip.quota += row.quota;
         if (row.kind == sync::Kind::refund) trip.quota -= row.quota;
     }

@@ -26,7 +26,7 @@ public:
     /// are over, so that their worst value has to be asked for meanwhile (see
     /// Engine::checkpoint()).
     bool has_untold() const { return !untold_.empty(); }
-    /// A row that appeared: what a channel costs that would have been disabled.
+    /// A row that appeared: what costs something that would have been disabled.
     void add(const sync::Row& row);
     /// Those that fired at `from` or later, or had not ended by then, by when they fired.
     std::vector<Episode> episodes(base::Second from) const;
@@ -43,10 +43,19 @@ private:
     const sync::Texts& texts_;
     std::map<std::string, Rule> rules_;
     std::vector<Episode> episodes_;
-    std::map<Series, std::size_t> newest_;               // in episodes_
-    std::set<Series> untold_;                            // they fire
-    std::map<std::string, Series> told_;                 // in this step: event id → series
-    std::multimap<std::int64_t, std::size_t> disabled_;  // channel → in episodes_, its trip open
+    std::map<Series, std::size_t> newest_;  // in episodes_
+    std::set<Series> untold_;               // they fire
+    std::map<std::string, Series> told_;    // in this step: event id → series
+    /// A trip of an episode that is not over.
+    struct OpenTrip {
+        std::size_t episode;  // in episodes_
+        std::size_t trip;     // in its trips
+    };
+    bool concerns(const Action& action, const sync::Row& row) const;
+    void add_cost(const sync::Row& row, const std::multimap<std::int64_t, OpenTrip>& trips,
+                  std::int64_t id);
+    std::multimap<std::int64_t, OpenTrip> channels_;  // by channel
+    std::multimap<std::int64_t, OpenTrip> tokens_;    // by token, or by −user
 };
 
 }  // namespace quotafuse::alerts

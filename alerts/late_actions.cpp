@@ -40,8 +40,8 @@ void Engine::take_back_actions(Step& step, base::Second before) {
     for (auto& notice : step.notices) {
         if (notice.late || notice.at >= before) continue;
         notice.late = true;
-        if (!notice.action) continue;
-        notice.action.reset();
+        if (notice.actions.empty()) continue;
+        notice.actions.clear();
         const auto told = std::ranges::find_if(step.events, [&](const Event& event) {
             return event.id == notice.event_id && event.what == "told";
         });

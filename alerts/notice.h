@@ -15,11 +15,17 @@
 
 namespace quotafuse::alerts {
 
-/// What the breaker is asked for, once in an episode.
+/// What the breaker is asked for, once in an episode: one object.
 struct Action {
-    std::int64_t channel = 0;
+    RuleAction::What what = RuleAction::What::channel;
+    std::int64_t channel = 0;  // of a channel and a model
+    std::string model{};
+    std::int64_t token = 0;  // 0 on One API: then the key goes by its owner and its name
+    std::int64_t user = 0;
+    std::string token_name{};
     ActionMode mode = ActionMode::shadow;  // as the rule wants it, before any ceiling
     bool even_if_last = false;
+    base::Recovery recover{};
     bool operator==(const Action&) const = default;
 };
 
@@ -78,7 +84,10 @@ struct Notice {
     std::string summary;                 // the rule's own text, rendered; may be empty
     std::vector<std::string> notifiers;  // empty: all
     base::TimeZone zone;                 // for its times
-    std::optional<Action> action;
+    /// Several where the rule names several channels in `where`.
+    std::vector<Action> actions;
+    /// Of the series, as it is stored: see Engine::is_firing().
+    std::string stored_key;
     bool action_goes_on = false;  // it is silenced for notices only: the breaker still acts
     std::vector<Contribution> contributions;  // while it fires; of one series, and on time
     int flaps = 0;  // of a flapping series: at least so many episodes within the last hour

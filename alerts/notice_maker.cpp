@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "alerts/rule_action.h"
 #include "alerts/stable_hash.h"
 #include "alerts/summary.h"
 
@@ -52,6 +53,7 @@ Notice NoticeMaker::make(const SeriesKey& key, std::vector<KeyName> names, const
     notice.event_id = event_id(key, state, state.sequence);
     notice.episode = event_id(key, state, 0);
     notice.key = std::move(names);
+    notice.stored_key = stored_key(key);
     notice.value = facts.value;
     notice.now = reading.now;
     notice.base = reading.base;
@@ -63,7 +65,7 @@ Notice NoticeMaker::make(const SeriesKey& key, std::vector<KeyName> names, const
     if (over) notice.ended = state.ending;
     notice.requests = facts.requests;
     notice.summary = summary_of(notice);
-    if (decision.act) notice.action = action_for(key);
+    if (decision.act) notice.actions = actions_for(key);
     notice.action_goes_on = decision.act && facts.silenced;
     if (decision.reason == Reason::flapping) notice.flaps = flaps_of(state, facts.at);
     notice.late = facts.late;
@@ -77,6 +79,7 @@ Notice NoticeMaker::summarise(std::vector<Notice> found) const {
         stable_hash(fmt::format("{}\nfirst look\n{}", rule_.name, base::unix_seconds(notice.at))));
     notice.episode.clear();
     notice.key.clear();
+    notice.stored_key.clear();
     notice.summary.clear();
     for (auto& one : found) notice.series.push_back({std::move(one.key), one.value});
     return notice;
@@ -91,10 +94,12 @@ Notice NoticeMaker::digest(const DigestRecord& record, std::vector<KeyName> name
     notice.since = record.began;
     notice.duration = record.over - record.began;
     notice.episodes = record.episodes;
-    if (record.episodes == 1)
+    if (record.episodes == 1) {
         notice.key = std::move(names);
-    else
+        notice.stored_key = record.key;
+    } else {
         notice.series.push_back({std::move(names), record.peak});
+    }
     return notice;
 }
 
@@ -125,19 +130,49 @@ std::string NoticeMaker::summary_of(const Notice& notice) const {
     });
 }
 
-std::optional<Action> NoticeMaker::action_for(const SeriesKey& key) const {
-    if (!rule_.action) return std::nullopt;
-    const auto ask = [&](std::int64_t channel) {
-        return Action{channel, rule_.action->mode, rule_.action->even_if_last};
-    };
-    for (std::size_t i = 0; i < rule_.by.size(); ++i) {
-        if (rule_.by[i] == Dimension::channel) return ask(key.parts[i].number);
+std::vector<Action> NoticeMaker::actions_for(const SeriesKey& key) const {
+    if (!rule_.action) return {};
+    const auto& asked = *rule_.action;
+    Action action;
+    action.what = asked.what;
+    action.mode = asked.mode;
+    action.even_if_last = asked.even_if_last;
+    action.recover = asked.recover;
+    if (asked.what == RuleAction::What::model) action.model = model_of(key);
+    const auto dimension =
+        asked.what == RuleAction::What::token ? Dimension::token : Dimension::channel;
+    std::vector<Action> actions;
+    if (const auto* const part = key_part(key, dimension)) {
+        actions.push_back(about(action, *part));
+    } else {
+        for (const auto id : ids_in_where(rule_, dimension))
+            actions.push_back(about(action, {id, 0}));
     }
-    for (const auto& condition : rule_.where) {
-        // Without grouping by channel the loader has seen to it that there is exactly one id.
-        if (condition.dimension == Dimension::channel) return ask(*condition.terms.front().id);
+    return actions;
+}
+
+/// Null where the rule does not group by it.
+const KeyPart* NoticeMaker::key_part(const SeriesKey& key, Dimension dimension) const {
+    const auto at = std::ranges::find(rule_.by, dimension) - rule_.by.begin();
+    if (at == std::ssize(rule_.by)) return nullptr;
+    return &key.parts[static_cast<std::size_t>(at)];
+}
+
+std::string NoticeMaker::model_of(const SeriesKey& key) const {
+    if (const auto* const part = key_part(key, Dimension::model)) return texts_.text(part->text);
+    return name_in_where(rule_, Dimension::model).value_or("");
+}
+
+Action NoticeMaker::about(Action action, const KeyPart& part) const {
+    if (action.what != RuleAction::What::token) {
+        action.channel = part.number;
+    } else if (part.number > 0) {
+        action.token = part.number;
+    } else {
+        action.user = -part.number;
+        action.token_name = texts_.text(part.text);
     }
-    return std::nullopt;
+    return action;
 }
 
 }  // namespace quotafuse::alerts

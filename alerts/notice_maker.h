@@ -47,7 +47,10 @@ public:
 private:
     Notice of_rule(Reason reason, base::Second at) const;
     std::string summary_of(const Notice& notice) const;
-    std::optional<Action> action_for(const SeriesKey& key) const;
+    std::vector<Action> actions_for(const SeriesKey& key) const;
+    const KeyPart* key_part(const SeriesKey& key, Dimension dimension) const;
+    std::string model_of(const SeriesKey& key) const;
+    Action about(Action action, const KeyPart& part) const;
 
     const Rule& rule_;
     const sync::Texts& texts_;

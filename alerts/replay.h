@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "alerts/names.h"
+#include "alerts/notice.h"
 #include "alerts/rule.h"
 #include "alerts/step.h"
 #include "base/clock.h"
@@ -27,14 +28,14 @@ struct Episode {
     std::string ending;
     double peak = 0;
     int notices = 0;
-    /// Of an episode whose rule has an action: the channel that would have been disabled, when, and
-    /// what it cost (quota) from then on until the value had cleared.
+    /// Of an episode whose rule has an action: what would have been disabled if no guard had
+    /// refused it, when, and what it cost (quota) from then on until the value had cleared.
     struct Trip {
-        std::int64_t channel = 0;
+        Action action;
         base::Second at{};
         std::int64_t quota = 0;
     };
-    std::optional<Trip> trip;
+    std::vector<Trip> trips;  // several where the rule names several in `where`
 };
 
 struct ReplayResult {

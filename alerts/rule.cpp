@@ -328,6 +328,10 @@ bool keeps_keys(const Rule& rule) {
     return rule.below || rule.metric == Metric::since_last;
 }
 
+bool ends_without_traffic(const Rule& rule) {
+    return !keeps_keys(rule);
+}
+
 std::uint64_t fingerprint(const Rule& rule) {
     std::string text{metric_name(rule.metric)};
     for (const auto& condition : rule.where) text += text_of(condition);

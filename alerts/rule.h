@@ -9,6 +9,7 @@
 
 #include "alerts/active_hours.h"
 #include "alerts/frame.h"
+#include "base/recovery.h"
 #include "base/severity.h"
 #include "base/time_zone.h"
 #include "sync/dialect.h"
@@ -108,8 +109,11 @@ using Where = std::vector<Condition>;
 /// What a firing series asks of the circuit breaker. In order from weak to strong.
 enum class ActionMode { off, shadow, live };
 struct RuleAction {
+    enum class What { channel, model, token };  // model: one of the channel's only
+    What what = What::channel;
     ActionMode mode = ActionMode::shadow;
     bool even_if_last = false;
+    base::Recovery recover{};
     bool always = false;  // also outside the active hours
     bool operator==(const RuleAction&) const = default;
 };
@@ -166,6 +170,9 @@ std::chrono::seconds delay_of(const Rule& rule);
 /// `below`, since_last, and drops against a comparison. Such a series needs one full window of
 /// history, and ends as gone after 7 d without a row.
 bool keeps_keys(const Rule& rule);
+/// Whether an alert of the rule can end while what it is about serves nothing, as after a trip.
+/// False where only traffic ends it: what recovers then must not wait for its end.
+bool ends_without_traffic(const Rule& rule);
 
 /// How many weeks `usual` looks back, of at most 8: as many as are kept; under 3 there is no usual.
 inline constexpr int kMostWeeks = 8;

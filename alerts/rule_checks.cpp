@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "alerts/rule_action.h"
 #include "base/duration.h"
 
 namespace quotafuse::alerts {
@@ -15,15 +16,10 @@ using namespace std::chrono_literals;
 constexpr std::chrono::hours kDay{24};
 constexpr std::chrono::hours kWeek{7 * 24};
 constexpr std::chrono::hours kLongestDistinct{24};
-constexpr std::int64_t kLeastForAction = 5;
 
 bool is_debt(Metric metric) {
     return metric == Metric::channel_balance || metric == Metric::token_remaining ||
            metric == Metric::user_remaining;
-}
-
-bool has(const std::vector<Dimension>& dimensions, Dimension dimension) {
-    return std::find(dimensions.begin(), dimensions.end(), dimension) != dimensions.end();
 }
 
 bool is_of_status_or_code(Dimension dimension) {
@@ -235,29 +231,6 @@ void check_errors(const Rule& rule, const Fault& fault) {
     }
     if (rule.metric == Metric::attempts) refuse_choice_of_errors(rule, fault);
     if (of_errors) check_statuses(rule, fault);
-}
-
-bool is_one_channel(const Condition& condition) {
-    return condition.dimension == Dimension::channel && condition.terms.size() == 1 &&
-           condition.terms.front().id && !condition.terms.front().negated;
-}
-
-void check_action(const Rule& rule, const ReadKeys& read, const Fault& fault) {
-    if (!rule.action) return;
-    if (read.metric && rule.metric == Metric::channel_down) {
-        fault("action", "channel_down is about channels that are disabled already");
-    }
-    if (!has(rule.by, Dimension::channel) &&
-        std::none_of(rule.where.begin(), rule.where.end(), is_one_channel)) {
-        fault("action",
-              "disable_channel needs to know which: channel in by, or one channel's id in "
-              "where.channel");
-    }
-    if (read.metric && is_ratio(rule.metric) && rule.min_requests < kLeastForAction) {
-        fault("min_requests",
-              fmt::format("min_requests must be at least {} where a ratio has an action",
-                          kLeastForAction));
-    }
 }
 
 void check_gateway(const Rule& rule, const LoadContext& context, const Fault& fault) {

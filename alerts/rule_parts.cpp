@@ -320,27 +320,4 @@ ActiveHours read_active_hours(Mapping& rule) {
     return hours;
 }
 
-std::optional<RuleAction> read_action(Mapping& rule, ActionMode ceiling) {
-    const auto* const node = rule.find("action");
-    if (node == nullptr) return std::nullopt;
-    Mapping action{rule.file(), *node, "action", rule.diagnostics()};
-    RuleAction result;
-    if (const auto* const what = action.require("disable_channel")) {
-        Mapping disable{rule.file(), *what, "disable_channel", rule.diagnostics()};
-        const auto mode = disable.choice("mode", {"shadow", "live"});
-        if (mode) result.mode = *mode == 0 ? ActionMode::shadow : ActionMode::live;
-        if (mode && result.mode > ceiling) {
-            rule.diagnostics().warning(
-                rule.file(), what->find("mode")->place,
-                fmt::format("mode is live, but breaker.mode is {}: nothing will be disabled",
-                            ceiling == ActionMode::off ? "off" : "shadow"));
-        }
-        result.even_if_last = disable.boolean("even_if_last").value_or(false);
-        disable.refuse_unknown();
-    }
-    result.always = action.boolean("always").value_or(false);
-    action.refuse_unknown();
-    return result;
-}
-
 }  // namespace quotafuse::alerts

@@ -23,8 +23,6 @@ std::optional<ErrorsWhen> read_errors_when(base::yaml::Mapping& rule);
 /// Of a `window` that is there.
 std::optional<Frame> read_window(base::yaml::Mapping& rule, const base::TimeZone& zone);
 ActiveHours read_active_hours(base::yaml::Mapping& rule);
-/// Warns of a mode above `ceiling`.
-std::optional<RuleAction> read_action(base::yaml::Mapping& rule, ActionMode ceiling);
 /// The values of a key that is one text or a list of texts, with their places.
 std::vector<const base::yaml::Node*> read_list(base::yaml::Mapping& map, std::string_view key);
 /// A duration of whole seconds.

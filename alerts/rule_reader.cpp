@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "alerts/rule_action.h"
 #include "alerts/rule_parts.h"
 #include "alerts/rule_test_loader.h"
 #include "alerts/self_alerts.h"

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "circuit_breaker/channel_tables.h"
+#include "circuit_breaker/token_table.h"
 
 namespace quotafuse::circuit_breaker {
 namespace {
@@ -22,8 +23,13 @@ std::string grouped(std::int64_t number) {
     return digits;
 }
 
+/// Of a model its channel: there is nobody else to speak of.
+Target whole(const Target& target) {
+    return target.kind == Target::Kind::model ? Target::of_channel(target.channel) : target;
+}
+
 /// "channel 3 is the last usable one for default/gpt-4o (1,234 requests in 24 h) and 2 more"
-std::string last_channel(std::int64_t channel, const std::vector<UsedPair>& pairs) {
+std::string last_channel(const Target& target, const std::vector<UsedPair>& pairs) {
     std::string text;
     const auto named = std::min(pairs.size(), kMostNamed);
     for (std::size_t i = 0; i < named; ++i) {
@@ -32,54 +38,76 @@ std::string last_channel(std::int64_t channel, const std::vector<UsedPair>& pair
                             grouped(requests), requests == 1 ? "" : "s");
     }
     if (named < pairs.size()) text += fmt::format(" and {} more", pairs.size() - named);
-    return fmt::format("channel {} is the last usable one for {}", channel, text);
+    return fmt::format("{} is the last usable one for {}", describe(whole(target)), text);
 }
 
-std::string describe_status(std::int64_t status) {
+std::string describe_key_status(std::int64_t status) {
+    if (status == kKeyDisabled) return "off";
+    if (status == kKeyExpired) return "expired";
+    if (status == kKeyUsedUp) return "used up";
+    return fmt::format("status {}", status);
+}
+
+std::string describe_status(const Target& target, std::int64_t status) {
+    if (target.kind == Target::Kind::token) return describe_key_status(status);
     if (status == kDisabledByHand) return "disabled by hand";
     if (status == kDisabledAutomatically) return "disabled automatically";
     return fmt::format("status {}", status);
 }
 
 /// In the order of TripCause::Kind.
-constexpr std::array<std::string_view, 21> kTexts{
+constexpr std::array<std::string_view, 33> kTexts{
     "",
     "the breaker is off",
-    "channel {channel} is protected (breaker.protect.channels)",
+    "{target} is protected (breaker.protect)",
     "{count} channel{s_are} already off by quotafuse (breaker.max_open is {limit})",
     "{count} trip{s} in the last hour (breaker.max_per_hour is {limit})",
-    "channel {channel} does not exist at the gateway",
-    "automatic disabling is off for channel {channel} at the gateway (auto_ban)",
+    "{whole} does not exist at the gateway",
+    "automatic disabling is off for {whole} at the gateway (auto_ban)",
     "{last}",
     "{last} since another one was disabled at the same moment; undone",
     "{last}, and the trip could not be undone: {detail}",
     "{last}, but somebody changed it before the trip was undone",
-    "channel {channel} was already {status}",
-    "channel {channel} was enabled again after this trip",
-    "channel {channel} kept changing at the gateway",
+    "{whole} was already {status}",
+    "{target} was enabled again after this trip",
+    "{target} kept changing at the gateway",
     "expired: asked for more than {limit} s ago",
     "One API's automatic enabling is on: its next test may enable the channel again",
     "whether other channels are left could not be checked again: {detail}",
-    "channel {channel} could not be disabled: {detail}",
-    "channel {channel} could not be disabled: {detail}; give the breaker's account what `quotafuse "
+    "{target} could not be disabled: {detail}",
+    "{target} could not be disabled: {detail}; give the breaker's account what `quotafuse "
     "grants` prints",
-    "the connection broke while channel {channel} was being disabled ({detail}), and asking again "
+    "the connection broke while {target} was being disabled ({detail}), and asking again "
     "failed: {unread}",
     "the breaker could not go on: {detail}",
+    "the breaker is paused",
+    "one key ({detail}) makes {count} % of the value, and a channel was tripped for it already: "
+    "the key is to blame",
+    "channel {count}, which serves the same models, was tripped just now",
+    "the newest rows are {count} s old (breaker.max_lag is {limit} s)",
+    "{count} key{s} in the last hour (breaker.max_keys_per_hour is {limit})",
+    "{target} is none that it serves under this name",
+    "{target} is the only one that it serves: disable the channel",
+    "{target} cannot be told from others: {count} have its name",
+    "{target} is already off by quotafuse",
+    "{last}, if it goes off again: it stays on",
+    "{count} of the abilities of {target} are gone: rebuild them on the gateway's page",
+    "{target} is on trial, which this alert ends: it goes off again",
 };
 constexpr std::string_view kUnread =
     "; whether it was carried out before the restart could not be read: ";
 
 }  // namespace
 
-std::string describe(const TripCause& cause, std::int64_t channel) {
+std::string describe(const TripCause& cause, const Target& target) {
     auto text =
         fmt::format(fmt::runtime(kTexts.at(static_cast<std::size_t>(cause.kind))),
-                    fmt::arg("channel", channel), fmt::arg("count", cause.count),
+                    fmt::arg("target", describe(target)),
+                    fmt::arg("whole", describe(whole(target))), fmt::arg("count", cause.count),
                     fmt::arg("limit", cause.limit), fmt::arg("s", cause.count == 1 ? "" : "s"),
                     fmt::arg("s_are", cause.count == 1 ? " is" : "s are"),
-                    fmt::arg("last", last_channel(channel, cause.pairs)),
-                    fmt::arg("status", describe_status(cause.count)),
+                    fmt::arg("last", last_channel(target, cause.pairs)),
+                    fmt::arg("status", describe_status(target, cause.count)),
                     fmt::arg("detail", cause.detail), fmt::arg("unread", cause.unread));
     const bool says_so = cause.kind == TripCause::Kind::lost_commit;
     if (!cause.unread.empty() && !says_so) text += fmt::format("{}{}", kUnread, cause.unread);
@@ -87,7 +115,7 @@ std::string describe(const TripCause& cause, std::int64_t channel) {
 }
 
 void explain(TripResult& result, TripCause cause) {
-    result.why = describe(cause, result.request.channel);
+    result.why = describe(cause, result.request.target);
     result.cause = std::move(cause);
 }
 

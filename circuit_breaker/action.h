@@ -1,10 +1,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
+#include "base/recovery.h"
+#include "circuit_breaker/target.h"
 #include "sync/dialect.h"
 
 namespace quotafuse::circuit_breaker {
@@ -17,11 +21,19 @@ inline Mode stricter(Mode a, Mode b) {
     return a < b ? a : b;
 }
 
-/// One order to disable a channel. `trip_id` is unique for ever: it is the mark at the gateway by
-/// which a repeat after a crash is told from somebody else's doing.
+/// The key that makes most of an alert's value.
+struct LeadingKey {
+    std::string id;    // stored_key() of its target
+    std::string name;  // for people: "ci (alice)"
+    int share = 0;     // percent of the value
+    bool operator==(const LeadingKey&) const = default;
+};
+
+/// One order to switch something off. `trip_id` is unique for ever: it is the mark at the gateway
+/// by which a repeat after a crash is told from somebody else's doing.
 struct TripRequest {
     std::string trip_id;
-    std::int64_t channel = 0;
+    Target target;
     std::string reason;  // for people; stands in the gateway's own pages
     sync::Gateway gateway = sync::Gateway::new_api;
     Mode mode = Mode::shadow;
@@ -29,13 +41,22 @@ struct TripRequest {
     /// Asked for before a restart, then in live mode: it may have been carried out although nobody
     /// recorded it, whatever the mode is now.
     bool resumed = false;
+    base::Recovery recover{};
+    /// When it may come back by itself, at the earliest; 0 where only a person gives it back.
+    base::Second back_at{};
+    /// Whose alert asked for it: the rule and its series as stored. Empty: a person asked.
+    std::string rule{};
+    std::string series{};
+    std::optional<LeadingKey> leading{};
 };
 
 /// What the limits count, without the request that is judged.
 struct Counts {
-    std::int64_t open = 0;              // channels that are off by our hand, or soon will be
-    std::int64_t live_last_hour = 0;    // trips, also such of which nobody knows whether they were
-    std::int64_t shadow_last_hour = 0;  // trips that would have been
+    std::int64_t open = 0;                   // channels (or models) that are off by our hand
+    std::int64_t live_last_hour = 0;         // their trips, also such of which nobody knows
+    std::int64_t shadow_last_hour = 0;       // trips that would have been
+    std::int64_t live_keys_last_hour = 0;    // the same for keys
+    std::int64_t shadow_keys_last_hour = 0;  // the same
 };
 
 /// Requests that the channel served in the last 24 h. Group is empty where the gateway does not log
@@ -46,11 +67,19 @@ struct ServedPair {
     std::int64_t requests = 0;
 };
 
-/// What the last-channel guard must know and the gateway cannot tell.
+/// What the guards at the gateway must know and the gateway cannot tell.
 struct Guard {
     std::vector<ServedPair> served{};
-    /// Channels that an alert is firing for: no replacement for the tripped one.
+    /// Channels that an alert is firing for, or that are on trial: no replacement for the tripped
+    /// one.
     std::vector<std::int64_t> firing{};
+    /// Channels that were tripped so recently that it may not have taken effect: none is tripped
+    /// that shares a group × model with one of them.
+    std::vector<std::int64_t> settling{};
+    /// Keys, and users whose keys, are not switched off: which key it is and who owns it stands in
+    /// its row.
+    std::vector<std::int64_t> protected_tokens{};
+    std::vector<std::int64_t> protected_users{};
 };
 
 /// "group/model" that somebody asked for, with requests in 24 h.
@@ -65,10 +94,10 @@ struct TripCause {
     enum class Kind {
         none,               // there is nothing to add
         off,                // the breaker is off
-        is_protected,       // by breaker.protect.channels
+        is_protected,       // by breaker.protect
         max_open,           // `count` channels are off by our hand, `limit` may be
         max_per_hour,       // `count` trips in the last hour, `limit` may be
-        no_channel,         // it does not exist at the gateway
+        no_channel,         // it (or the key) does not exist at the gateway
         auto_ban_off,       // the gateway's owner wants no automatic disabling of it
         last_usable,        // for `pairs`
         undone,             // for `pairs`, since another one went at the same moment
@@ -84,6 +113,19 @@ struct TripCause {
         no_grant,           // the account may not write: `detail`
         lost_commit,        // the connection broke (`detail`), and so did asking again (`unread`)
         stuck,              // the breaker itself could not go on: `detail`
+        paused,             // by a person; until `limit` (unix seconds), 0 = until resumed
+        same_key,           // the key `detail` makes `count` % of the value, and a channel was
+                            // tripped for it already
+        settling,           // channel `count`, which shares a model, was tripped just now
+        old_rows,           // the newest second that was read is `count` s old, `limit` may be
+        max_keys,           // `count` keys in the last hour, `limit` may be
+        no_model,           // the channel has no ability of its own for this model
+        only_model,         // it is the only model of the channel
+        no_key_id,          // the key is not told by its id, and several (`count`) have its name
+        held,               // quotafuse itself has it switched off already
+        again_dark,         // giving it to nobody again would leave `pairs` without a channel
+        rows_missing,       // given back, but `count` of its abilities are gone
+        on_trial,           // an alert for what is on trial: the trial has failed
     };
     Kind kind = Kind::none;
     std::int64_t count = 0;
@@ -94,8 +136,10 @@ struct TripCause {
     std::string unread{};
     bool operator==(const TripCause&) const = default;
 };
+/// "last_usable", "max_open", …: for programs, and stored; "" for none.
+std::string_view cause_name(TripCause::Kind kind);
 /// In English, for the log and the audit; empty for none.
-std::string describe(const TripCause& cause, std::int64_t channel);
+std::string describe(const TripCause& cause, const Target& target);
 
 /// What became of a request.
 struct TripResult {
@@ -111,7 +155,7 @@ struct TripResult {
 
     Kind kind = Kind::failed;
     TripRequest request;
-    std::string channel_name;
+    std::string name;  // of the channel or key, as the gateway has it
     TripCause cause;
     std::string why;  // describe(cause)
     /// "group/model" that have no channel left after the trip (or would have), with requests in 24
@@ -119,9 +163,11 @@ struct TripResult {
     std::vector<std::string> dark_models;
     /// … and those that nobody asked for.
     std::vector<std::string> unused_dark;
-    int status_written = 0;  // 2 or 3; what would be written in shadow mode
-    std::string before;      // JSON: status, other_info, abilities [{group, model, enabled}]
-    std::string after;       // JSON: status, other_info
+    int status_written = 0;  // 2 or 3; what would be written in shadow mode; 0 for a model
+    /// JSON of what was there: {"status", "other_info", "abilities": [{"group", "model",
+    /// "enabled"}]} of a channel, {"models", "abilities"} of a model, {"status"} of a key.
+    std::string before;
+    std::string after;  // the same of what was written, without abilities
     /// The gateway could not be reached: the same request may be tried again.
     bool try_again = false;
 };

@@ -8,25 +8,48 @@
 #include "base/clock.h"
 #include "base/database.h"
 #include "circuit_breaker/action.h"
+#include "circuit_breaker/circuit.h"
+#include "circuit_breaker/circuits.h"
+#include "circuit_breaker/policy.h"
 
 namespace quotafuse::circuit_breaker {
 
-/// The breaker's memory in the store: intents (asked for, not answered yet) and what became of
-/// each. Used by the pipeline thread only. What is written here comes before what is done at the
-/// gateway, so that a crash leaves an intent, never an unknown deed.
+/// The breaker's memory in the store: intents (asked for, not answered yet), what became of each,
+/// and the circuits that are open. Used by the pipeline thread only. What is written here comes
+/// before what is done at the gateway, so that a crash leaves an intent, never an unknown deed.
 class Audit {
 public:
     static base::Schema schema();
-    explicit Audit(base::Database& database) : database_(database) {}
+    explicit Audit(base::Database& database) : Audit(database.handle()) {}
+    /// For whoever only reads.
+    explicit Audit(SQLite::Database& db) : db_(db), circuits_(db) {}
 
     /// Within the caller's transaction; a trip id that is on record already changes nothing.
     /// `notifiers` are the names of those who are to hear what becomes of it.
     void intend(const TripRequest& request, const std::vector<std::string>& notifiers,
                 base::Second now);
-    /// Answers the intent, if there is one. A repeat of the same answer changes nothing. A trip
-    /// ends what was open for the channel before: it could not have been tripped unless somebody
-    /// had enabled it.
+    /// Answers the intent, if there is one, and opens the circuit of what is off (or may be:
+    /// unknown) by our hand. A repeat of the same answer changes nothing. A trip ends the circuit
+    /// that was open for the target before: it could not have been tripped unless somebody had
+    /// enabled it. An unknown one keeps its intent: it is asked again.
     void record(const TripResult& result, base::Second now);
+
+    /// A return is asked for: the circuit's `pending`. False when the circuit is gone, or another
+    /// return is pending. A dry_run leaves no trace, and so does its result.
+    bool intend_return(const ReturnRequest& request, base::Second now);
+    /// Answers it. done: the circuit is closed (whole, settle), on trial, or open again
+    /// (after_failed_trial). theirs: closed. refused and failed: as before, asked for again by the
+    /// next plan. unknown: stays pending.
+    void record(const ReturnResult& result, base::Second now);
+    /// What a look at the gateway saw: closes the circuits that are not ours any more and returns
+    /// them as they were. Circuits that were opened or changed at `began` or later, or have a
+    /// return pending, are left for the next look. gateway_disabled is no end.
+    struct Released {
+        Circuit circuit;
+        Change change = Change::none;
+    };
+    std::vector<Released> observe(const std::vector<Sighting>& sightings, base::Second began,
+                                  base::Second now);
 
     struct Pending {
         TripRequest request;  // marked as resumed where it was live
@@ -37,59 +60,55 @@ public:
     /// its mark.
     std::vector<Pending> pending_intents();
 
-    /// A channel that we disabled and nobody has touched since; also one where we may have
-    /// (unknown).
-    struct OpenTrip {
-        std::string trip_id;
-        std::int64_t channel;
-        std::string channel_name;
-        base::Second at;
-        int status_written;
-        std::string reason;
-    };
-    std::vector<OpenTrip> open_trips();
+    Circuits& circuits() { return circuits_; }
 
-    /// Why a trip is over. Only `enabled` undoes it: in the other cases the channel stays off.
-    enum class Cause { none, enabled, disabled_by_hand, deleted };
-    struct Released {
-        OpenTrip trip;
-        Cause cause = Cause::none;
-        std::string why;  // for people
-    };
-    /// Looks at the channels' states (id → status) as read at `read_at`: what somebody changed is
-    /// theirs from now on. A trip is looked at once it is kSettled old: what a replica shows may be
-    /// older.
-    static constexpr base::Seconds kSettled{60};
-    std::vector<Released> observe(const std::map<std::int64_t, int>& states, base::Second read_at);
-
-    /// For the limits. What is asked for and not answered counts as if it had been done.
+    /// For the limits: what was done, would have been, or may have been (unknown). What is asked
+    /// for and waits does not count: it is judged again when it is its turn.
     Counts counts(base::Second now);
+    /// Those of the last hour, newest first.
+    std::vector<RecentTrip> recent(base::Second now);
 
     struct Entry {
+        std::int64_t id = 0;
         base::Second at;
         std::string trip_id;
-        std::int64_t channel;
-        std::string channel_name;
+        Target target;
+        std::string name;
         std::string mode;  // "shadow", "live"
-        std::string step;  // a kind_name(), or "released"
+        /// A kind_name() of a TripResult; "intent"; "released"; "whole", "trial", "settle", "again"
+        /// for returns that were done, with "_asked" behind where one was asked for (by whom stands
+        /// in `why`), with "_failed", "_refused", "_unknown" for others; "still_serving", "mended".
+        std::string step;
+        std::string rule;  // whose alert it was; empty: a person, or before version 3
+        std::string series;
         std::string reason;
         std::string why;
-        Cause cause = Cause::none;  // of a release
+        Change change = Change::none;  // of a release
+        std::string cause;   // cause_name() of what was refused or failed; empty before version 3
+        std::string before;  // as it stood before the step; of a release: as we had left it
+        std::string after;   // what the step wrote; empty where it wrote nothing
     };
     /// The newest n, newest first.
     std::vector<Entry> last(std::size_t n);
+    /// The same without what was only asked for.
+    std::vector<Entry> last_outcomes(std::size_t n);
     /// Those from ≤ at < until, the newest n of them, oldest first.
     std::vector<Entry> between(base::Second from, base::Second until, std::size_t n);
-    /// The trips since `from` by which a channel was off at t, the newest n of them, oldest first.
+    /// The trips since `from` by which a target was off at t, the newest n of them, oldest first.
     std::vector<Entry> off_at(base::Second t, base::Second from, std::size_t n);
+    /// All of one trip, oldest first.
+    std::vector<Entry> of_trip(const std::string& trip_id);
+    /// A remark of its own: "still_serving", "mended".
+    void note(const Circuit& circuit, const std::string& step, const std::string& why,
+              base::Second now);
 
     /// Forgets the entries from before that time, which must be an hour back at least (see counts),
-    /// but never an open trip.
+    /// but never those of an open circuit, or of an intent that nobody answered.
     void prune(base::Second before);
 
 private:
-    void release(const OpenTrip& trip, Cause cause, const std::string& why, base::Second now);
-    base::Database& database_;
+    SQLite::Database& db_;
+    Circuits circuits_;
 };
 
 }  // namespace quotafuse::circuit_breaker

@@ -1,21 +1,81 @@
 #include "circuit_breaker/breaker.h"
 
+#include <type_traits>
 #include <utility>
 
-#include "circuit_breaker/gateway_channel.h"
+#include "circuit_breaker/gateway_return.h"
+#include "circuit_breaker/gateway_trip.h"
+#include "circuit_breaker/mend.h"
 
 namespace quotafuse::circuit_breaker {
 namespace {
 
 using namespace std::chrono_literals;
-using Kind = TripResult::Kind;
 constexpr auto kInterruptAgain = 50ms;
 
-TripResult expiry(const TripRequest& request) {
+TripResult make_end(const TripOrder& order, TripResult::Kind kind, TripCause cause) {
     TripResult result;
-    result.request = request;
-    explain(result, {TripCause::Kind::expired, 0, kRequestLife.count()});
+    result.kind = kind;
+    result.request = order.request;
+    explain(result, std::move(cause));
     return result;
+}
+
+ReturnResult make_end(const ReturnOrder& order, ReturnResult::Kind kind, TripCause cause) {
+    ReturnResult result;
+    result.kind = kind;
+    result.request = order.request;
+    explain(result, std::move(cause));
+    return result;
+}
+
+bool writes(const TripOrder& order) {
+    return order.request.mode == Mode::live;
+}
+bool writes(const ReturnOrder& order) {
+    return !order.request.dry_run;
+}
+
+/// A breaker that is off asks the gateway nothing.
+bool asked_nothing(const TripOrder& order) {
+    return order.request.mode == Mode::off;
+}
+bool asked_nothing(const ReturnOrder& /*order*/) {
+    return false;
+}
+
+template <class Result>
+bool certain(const Result& result) {
+    return result.kind != Result::Kind::failed && result.kind != Result::Kind::unknown;
+}
+bool worth_telling(const BreakerNews& news) {
+    if (const auto* looked = std::get_if<Looked>(&news)) return looked->trouble.empty();
+    if (const auto* tripped = std::get_if<TripResult>(&news)) return certain(*tripped);
+    return certain(std::get<ReturnResult>(news));
+}
+
+template <class O>
+auto expiry(const O& order) {
+    using Result = decltype(make_end(order, {}, {}));
+    return make_end(order, Result::Kind::failed,
+                    {TripCause::Kind::expired, 0, kRequestLife.count()});
+}
+
+/// What an exception that nobody expected leaves behind.
+BreakerNews stuck(const Order& order, const std::exception& e) {
+    const TripCause cause{.kind = TripCause::Kind::stuck, .detail = e.what()};
+    return std::visit(
+        [&](const auto& one) -> BreakerNews {
+            if constexpr (std::is_same_v<std::decay_t<decltype(one)>, LookOrder>) {
+                return Looked{.sightings = {}, .trouble = e.what()};
+            } else {
+                using Result = decltype(make_end(one, {}, {}));
+                const bool may_have_written = writes(one) || one.request.resumed;
+                return make_end(
+                    one, may_have_written ? Result::Kind::unknown : Result::Kind::failed, cause);
+            }
+        },
+        order);
 }
 
 }  // namespace
@@ -43,6 +103,14 @@ bool Breaker::submit(Order order) {
     return true;
 }
 
+void Breaker::pause(bool paused) {
+    {
+        const std::scoped_lock lock{mutex_};
+        paused_ = paused;
+    }
+    changed_.notify_all();
+}
+
 void Breaker::stop() {
     thread_.request_stop();
     std::unique_lock lock{mutex_};
@@ -60,10 +128,15 @@ void Breaker::stop() {
 
 void Breaker::work(const std::stop_token& stop) {
     while (auto waiting = next(stop)) {
-        auto result = carry_out_safely(*waiting, stop);
-        const bool certain = result.kind != Kind::failed && result.kind != Kind::unknown;
+        auto found = carry_out_safely(*waiting, stop);
+        if (!found) {
+            const std::scoped_lock lock{mutex_};
+            orders_.push_back(std::move(*waiting));
+            continue;
+        }
+        auto news = std::move(*found);
         // A failure that stop() made is none: the intent is carried out after the restart.
-        if (certain || !stop.stop_requested()) report_(std::move(result));
+        if (worth_telling(news) || !stop.stop_requested()) report_(std::move(news));
     }
     const std::scoped_lock lock{mutex_};
     ended_ = true;
@@ -79,64 +152,132 @@ std::optional<Breaker::Waiting> Breaker::next(const std::stop_token& stop) {
     return waiting;
 }
 
-/// The thread must outlive whatever a library throws (no memory, an answer that it cannot read).
-TripResult Breaker::carry_out_safely(const Waiting& waiting, const std::stop_token& stop) {
+Looked Breaker::look(const LookOrder& order) {
+    Looked looked{.sightings = {}, .began = clock_.now(), .trouble = ""};
     try {
-        return carry_out(waiting, stop);
-    } catch (const std::exception& e) {
-        TripResult result;
-        result.request = waiting.order.request;
-        const bool may_have_written = result.request.mode == Mode::live || result.request.resumed;
-        result.kind = may_have_written ? Kind::unknown : Kind::failed;
-        explain(result, {.kind = TripCause::Kind::stuck, .detail = e.what()});
+        looked.sightings = look_at(*session_, order.circuits);
+        mend_halves(order, looked);
+    } catch (const sync::GatewayError& e) {
+        looked.trouble = e.what();
+    }
+    return looked;
+}
+
+void Breaker::mend_halves(const LookOrder& order, Looked& looked) {
+    for (const auto& [trip, change, half_on, state] : looked.sightings) {
+        if (!half_on || !order.to_mend.contains(trip) || is_paused()) continue;
+        const auto circuit = std::ranges::find(order.circuits, trip, &Circuit::trip_id);
+        if (mend(*session_, *circuit)) looked.mended.push_back(trip);
+    }
+}
+
+TripResult Breaker::attempt(const TripOrder& order) {
+    return trip(*session_, database_, order.request, order.guard, clock_.now());
+}
+
+ReturnResult Breaker::attempt(const ReturnOrder& order) {
+    return give_back(*session_, database_, order.request, order.guard, clock_.now());
+}
+
+std::optional<TripResult> Breaker::find(const TripOrder& order) {
+    return find_trip(*session_, order.request);
+}
+
+std::optional<ReturnResult> Breaker::find(const ReturnOrder& order) {
+    return find_return(*session_, database_, order.request, clock_.now());
+}
+
+bool Breaker::others_wait() {
+    const std::scoped_lock lock{mutex_};
+    return !orders_.empty();
+}
+
+/// Tries until the end is certain, the order expires, or nothing may be written. Empty: others
+/// wait, and it is to be tried again behind them.
+template <class O>
+std::optional<BreakerNews> Breaker::insist(O& order, base::MonoTime since,
+                                           const std::stop_token& stop) {
+    using Result = decltype(attempt(order));
+    const auto request = order.request;
+    const auto answer = [&](Result result) -> BreakerNews {
+        result.request.resumed = request.resumed;
         return result;
-    }
-}
-
-TripResult Breaker::carry_out(const Waiting& waiting, const std::stop_token& stop) {
+    };
     backoff_.reset();
-    std::optional<TripResult> last;
+    std::optional<Result> last;
     for (;;) {
-        if (expired(waiting)) {
-            return make_sure(last ? *last : expiry(waiting.order.request), waiting.order);
+        if (expired(order.asked_at, since)) {
+            return answer(make_sure(last ? *last : expiry(order), order));
         }
-        auto request = waiting.order.request;
-        // After an unknown end this request, too, may have been carried out.
-        request.resumed = request.resumed || (last && last->kind == Kind::unknown);
-        auto result =
-            trip_channel(*session_, database_, request, waiting.order.guard, clock_.now());
-        const bool uncertain = last && last->kind == Kind::unknown && result.kind == Kind::failed;
+        if (writes(order) && is_paused()) return answer(make_sure(paused(order), order));
+        auto result = attempt(order);
+        const bool uncertain =
+            last && last->kind == Result::Kind::unknown && result.kind == Result::Kind::failed;
         if (!uncertain) last = std::move(result);
-        if (stop.stop_requested()) return *last;
-        if (!last->try_again) return make_sure(std::move(*last), waiting.order);
-        pause(backoff_.next(), stop);
-        if (stop.stop_requested()) return *last;
+        // After an unknown end this request, too, may have been carried out.
+        order.request.resumed = order.request.resumed || last->kind == Result::Kind::unknown;
+        if (stop.stop_requested()) return answer(*last);
+        if (!last->try_again) return answer(make_sure(std::move(*last), order));
+        wait(backoff_.next(), writes(order), stop);
+        if (stop.stop_requested()) return answer(*last);
+        if (others_wait()) return std::nullopt;
     }
 }
 
-/// What came to nothing now may have been carried out before the restart: the mark tells, and where
-/// it cannot be read nobody knows.
-TripResult Breaker::make_sure(TripResult result, const Order& order) {
-    const bool nobody_looked = result.kind == Kind::failed || order.request.mode == Mode::off;
+template <class O>
+auto Breaker::paused(const O& order) {
+    using Result = decltype(attempt(order));
+    return make_end(order, Result::Kind::refused, {TripCause::Kind::paused});
+}
+
+/// What came to nothing now may have been carried out before (a restart, a lost commit): the
+/// gateway tells, and where it cannot be read nobody knows.
+template <class Result, class O>
+Result Breaker::make_sure(Result result, const O& order) {
+    const bool nobody_looked = result.kind == Result::Kind::failed ||
+                               result.cause.kind == TripCause::Kind::paused || asked_nothing(order);
     if (!nobody_looked || !order.request.resumed) return result;
     try {
-        if (auto done = find_trip(*session_, order.request)) return *done;
+        if (auto done = find(order)) return *done;
     } catch (const sync::GatewayError& e) {
-        result.kind = Kind::unknown;
+        result.kind = Result::Kind::unknown;
         result.cause.unread = e.what();
         explain(result, result.cause);
     }
     return result;
 }
 
-bool Breaker::expired(const Waiting& waiting) const {
-    return clock_.now() - waiting.order.asked_at > kRequestLife ||
-           clock_.mono() - waiting.since > kRequestLife;
+bool Breaker::expired(base::Second asked_at, base::MonoTime since) const {
+    return clock_.now() - asked_at > kRequestLife || clock_.mono() - since > kRequestLife;
 }
 
-void Breaker::pause(std::chrono::milliseconds wait, const std::stop_token& stop) {
+bool Breaker::is_paused() {
+    const std::scoped_lock lock{mutex_};
+    return paused_;
+}
+
+/// Until the time is over; what writes and is held by a pause is told at once.
+void Breaker::wait(std::chrono::milliseconds time, bool until_paused, const std::stop_token& stop) {
     std::unique_lock lock{mutex_};
-    changed_.wait_for(lock, stop, wait, [] { return false; });
+    changed_.wait_for(lock, stop, time, [&] { return until_paused && paused_; });
+}
+
+/// The thread must outlive whatever a library throws (no memory, an answer that it cannot read).
+std::optional<BreakerNews> Breaker::carry_out_safely(Waiting& waiting,
+                                                     const std::stop_token& stop) {
+    try {
+        return std::visit(
+            [&](auto& order) -> std::optional<BreakerNews> {
+                if constexpr (std::is_same_v<std::decay_t<decltype(order)>, LookOrder>) {
+                    return look(order);
+                } else {
+                    return insist(order, waiting.since, stop);
+                }
+            },
+            waiting.order);
+    } catch (const std::exception& e) {
+        return stuck(waiting.order, e);
+    }
 }
 
 }  // namespace quotafuse::circuit_breaker

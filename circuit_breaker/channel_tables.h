@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "circuit_breaker/last_channel_guard.h"
+#include "circuit_breaker/statements.h"
+#include "circuit_breaker/write_transaction.h"
 #include "sync/dialect.h"
 #include "sync/gateway_session.h"
 
@@ -22,8 +24,6 @@ struct ChannelRow {
     bool auto_ban = true;   // New API only: its owner lets programs disable it
 };
 
-enum class Lock { no, yes };
-
 /// The statements on the gateway's `channels` and `abilities`, the same for MySQL and SQLite. They
 /// name columns and touch no more of them than `quotafuse grants` grants. All throw GatewayError.
 class ChannelTables {
@@ -39,6 +39,8 @@ public:
     std::optional<ChannelRow> read(std::int64_t channel, Lock lock);
     /// All abilities, of any channel, for the groups × models of this one.
     std::vector<Ability> read_abilities(std::int64_t channel, Lock lock);
+    /// The same for one model of it. MySQL also finds names that differ in case only.
+    std::vector<Ability> read_abilities(std::int64_t channel, const std::string& model, Lock lock);
 
     /// Sets status and other_info where both are still those of `before`; false when they are not.
     bool set_status(std::int64_t channel, const ChannelRow& before, int status,
@@ -46,43 +48,12 @@ public:
     void disable_abilities(std::int64_t channel);
     /// Enables what was enabled in `before`; a row that was added meanwhile is enabled as well.
     void restore_abilities(std::int64_t channel, const std::vector<Ability>& before);
-    /// No statement of this connection waits longer for a lock than a person waits for a fuse.
-    void limit_lock_waits();
 
 private:
-    bool mysql() const { return session_.kind() == sync::Dsn::Kind::mysql; }
-    const char* locking(Lock lock) const {
-        return lock == Lock::yes && mysql() ? " FOR UPDATE" : "";
-    }
+    std::vector<Ability> read_peers(const std::string& which,
+                                    const std::vector<sync::Argument>& arguments, Lock lock);
     sync::GatewaySession& session_;
     bool new_api_;
-};
-
-/// begin() to commit(); rolls back when it ends without one.
-class GatewayTransaction {
-public:
-    explicit GatewayTransaction(sync::GatewaySession& session) : session_(session) {
-        session_.begin();
-    }
-    ~GatewayTransaction() {
-        if (open_) session_.rollback();
-    }
-    GatewayTransaction(const GatewayTransaction&) = delete;
-    GatewayTransaction& operator=(const GatewayTransaction&) = delete;
-    /// Throws GatewayError: then it was rolled back, or took effect and nobody told us.
-    void commit() {
-        open_ = false;
-        try {
-            session_.commit();
-        } catch (const sync::GatewayError&) {
-            session_.rollback();
-            throw;
-        }
-    }
-
-private:
-    sync::GatewaySession& session_;
-    bool open_ = true;
 };
 
 }  // namespace quotafuse::circuit_breaker

@@ -1,11 +1,22 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "sync/dialect.h"
 #include "sync/gateway_info.h"
 
 namespace quotafuse::circuit_breaker {
+
+/// What the rules ask of the accounts, beside what InfoNeeds says.
+struct RuleGrants {
+    bool channels = false;   // an action disables channels, or one model of them
+    bool models = false;     // one model of a channel
+    bool half_open = false;  // a channel comes back by trials
+    bool tokens = false;     // an action disables keys
+    bool tags = false;       // channels are chosen or grouped by their tag
+    bool operator==(const RuleGrants&) const = default;
+};
 
 /// What `quotafuse grants` is asked for.
 struct GrantsWanted {
@@ -13,10 +24,39 @@ struct GrantsWanted {
     std::string database{};      // of the gateway
     std::string log_database{};  // where LOG_SQL_DSN points; empty = the same
     std::string reader = "quotafuse";
-    std::string breaker{};  // empty: the breaker is not configured, no account may write
+    /// Empty: the breaker has no account. No account may write then, and the reader may see what
+    /// actions in shadow mode judge by.
+    std::string breaker{};
     std::string host = "%";
     sync::InfoNeeds needs{};  // of the rules: what the reader may see of the gateway's objects
+    RuleGrants rules{};
 };
+
+/// Rights on one table.
+struct TableGrant {
+    std::string database;
+    std::string table;
+    std::vector<std::string> select;    // columns; empty = all of them
+    std::vector<std::string> update{};  // columns; empty = none
+    /// What is missed without it; empty where nothing works then.
+    std::string without{};
+    std::string note{};  // for people: where the table may lack the columns
+};
+
+/// The reader's account at the gateway's database. With a `log_database` the logs are none of it.
+std::vector<TableGrant> reader_grants(const GrantsWanted& wanted);
+/// The reader's account where the logs are.
+std::vector<TableGrant> log_grants(const GrantsWanted& wanted);
+/// The breaker's account: to switch channels (a person may ask for that without any rule), and what
+/// the rules' actions ask for.
+std::vector<TableGrant> breaker_grants(const GrantsWanted& wanted);
+
+/// "`name`".
+std::string quote_name(std::string name);
+/// "'user'@'host'" of an account.
+std::string quote_account(const std::string& user, const std::string& host);
+/// "GRANT SELECT (`id`), UPDATE (`status`) ON `db`.`table` TO <account>;". `account` is quoted.
+std::string grant_statement(const TableGrant& grant, const std::string& account);
 
 /// The SQL (MySQL 5.7 and later, MariaDB) that an administrator runs once: two accounts with no
 /// more than quotafuse uses. No grant reaches a key, a password or an access token; options, which

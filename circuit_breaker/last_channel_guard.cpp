@@ -1,6 +1,7 @@
 #include "circuit_breaker/last_channel_guard.h"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 #include <utility>
 
@@ -31,6 +32,15 @@ std::int64_t requests_of(const Ability& ability, const Guard& guard) {
 
 }  // namespace
 
+std::vector<Ability> lit_of(std::int64_t channel, const std::optional<std::string>& model,
+                            const std::vector<Ability>& abilities) {
+    std::vector<Ability> lit;
+    std::ranges::copy_if(abilities, std::back_inserter(lit), [&](const Ability& ability) {
+        return ability.channel == channel && ability.enabled && (!model || ability.model == *model);
+    });
+    return lit;
+}
+
 Dark find_dark(std::int64_t channel, const std::vector<Ability>& lit,
                const std::vector<Ability>& now, const Guard& guard) {
     std::set<std::pair<std::string, std::string>> served_by_others;
@@ -51,6 +61,19 @@ Dark find_dark(std::int64_t channel, const std::vector<Ability>& lit,
     }
     std::ranges::stable_sort(dark.used, std::ranges::greater{}, &UsedPair::requests);
     return dark;
+}
+
+std::optional<std::int64_t> find_settling(std::int64_t channel, const std::vector<Ability>& lit,
+                                          const std::vector<Ability>& now, const Guard& guard) {
+    std::set<std::pair<std::string, std::string>> own;
+    for (const auto& ability : lit) own.emplace(ability.group, ability.model);
+    const auto shares = [&](const Ability& ability) {
+        return ability.channel != channel && own.contains({ability.group, ability.model}) &&
+               std::ranges::count(guard.settling, ability.channel) != 0;
+    };
+    const auto found = std::ranges::find_if(now, shares);
+    if (found == now.end()) return {};
+    return found->channel;
 }
 
 }  // namespace quotafuse::circuit_breaker

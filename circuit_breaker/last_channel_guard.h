@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,10 @@ struct Ability {
     bool serves() const { return enabled && channel_on; }
 };
 
+/// The abilities of `channel` that are enabled; of one model (the exact name) where one is given.
+std::vector<Ability> lit_of(std::int64_t channel, const std::optional<std::string>& model,
+                            const std::vector<Ability>& abilities);
+
 /// What nobody would serve without one channel.
 struct Dark {
     std::vector<UsedPair> used;
@@ -29,5 +34,9 @@ struct Dark {
 /// channels under a firing alert not counted.
 Dark find_dark(std::int64_t channel, const std::vector<Ability>& lit,
                const std::vector<Ability>& now, const Guard& guard);
+
+/// A channel of Guard::settling that is set up for a pair of `lit`, on or off, if there is one.
+std::optional<std::int64_t> find_settling(std::int64_t channel, const std::vector<Ability>& lit,
+                                          const std::vector<Ability>& now, const Guard& guard);
 
 }  // namespace quotafuse::circuit_breaker

@@ -1,6 +1,7 @@
 #include "circuit_breaker/settings.h"
 
 #include <array>
+#include <chrono>
 
 #include <fmt/format.h>
 
@@ -10,6 +11,12 @@ namespace {
 using base::yaml::Diagnostics;
 using base::yaml::Mapping;
 using base::yaml::Node;
+
+using namespace std::chrono_literals;
+
+// Both read their tables anew every SYNC_FREQUENCY: 60 s and 600 s unless it was set.
+constexpr base::Seconds kNewApiCacheLag{90};
+constexpr base::Seconds kOneApiCacheLag{660};
 
 constexpr std::array kModes = {Mode::off, Mode::shadow, Mode::live};
 
@@ -34,26 +41,69 @@ void read_mode(Mapping& map, Settings& settings) {
     }
 }
 
+/// A list of ids, each above 0: `whose` is "channel", "key" or "user".
+std::set<std::int64_t> read_ids(Mapping& map, const char* key, const char* whose) {
+    std::set<std::int64_t> ids;
+    const auto* node = map.find(key);
+    if (node == nullptr) return ids;
+    if (node->kind != Node::Kind::list) {
+        map.error(node->place,
+                  fmt::format("{} must be a list of {} ids, not {}", key, whose, node->describe()));
+    }
+    for (const auto& item : node->items) {
+        const auto id = base::yaml::as_integer(item);
+        if (id && *id > 0) {
+            ids.insert(*id);
+        } else {
+            map.error(item.place, fmt::format("a {} id is a whole number above 0", whose));
+        }
+    }
+    return ids;
+}
+
 void read_protect(Mapping& map, Settings& settings) {
     const auto* node = map.find("protect");
     if (node == nullptr) return;
     Mapping protect{map.file(), *node, "protect", map.diagnostics()};
-    if (const auto* channels = protect.find("channels")) {
-        if (channels->kind != Node::Kind::list) {
-            protect.error(channels->place,
-                          fmt::format("channels must be a list of channel ids, not {}",
-                                      channels->describe()));
-        }
-        for (const auto& item : channels->items) {
-            const auto id = base::yaml::as_integer(item);
-            if (id && *id > 0) {
-                settings.protected_channels.insert(*id);
-            } else {
-                protect.error(item.place, "a channel id is a whole number above 0");
-            }
-        }
-    }
+    settings.protected_channels = read_ids(protect, "channels", "channel");
+    settings.protected_tokens = read_ids(protect, "tokens", "key");
+    settings.protected_users = read_ids(protect, "users", "user");
     protect.refuse_unknown();
+}
+
+void read_limits(Mapping& map, Settings& settings) {
+    settings.max_open = map.integer("max_open", 1, 1000).value_or(settings.max_open);
+    settings.max_per_hour = map.integer("max_per_hour", 1, 1000).value_or(settings.max_per_hour);
+    settings.max_keys_per_hour =
+        map.integer("max_keys_per_hour", 1, 1000).value_or(settings.max_keys_per_hour);
+}
+
+/// Whole seconds, rounded up: a wait is never shorter than it was asked for.
+std::optional<base::Seconds> read_seconds(Mapping& map, const char* key, base::Seconds least,
+                                          base::Seconds most) {
+    const auto duration = map.duration(key, least, most);
+    if (!duration) return std::nullopt;
+    return std::chrono::ceil<base::Seconds>(*duration);
+}
+
+void read_times(Mapping& map, Settings& settings) {
+    settings.settle = read_seconds(map, "settle", 0s, 1h).value_or(settings.settle);
+    settings.max_lag = read_seconds(map, "max_lag", 5s, 1h).value_or(settings.max_lag);
+    settings.guard_traffic =
+        read_seconds(map, "guard_traffic", 1h, 24h * 7).value_or(settings.guard_traffic);
+    settings.cache_lag = read_seconds(map, "cache_lag", 0s, 1h);
+}
+
+void read_gateway_cache(Mapping& map, Settings& settings) {
+    const auto* node = map.find("gateway_cache");
+    if (node == nullptr) return;
+    auto on = base::yaml::as_boolean(*node);
+    if (!on) {
+        const auto chosen = map.choice("gateway_cache", {"off", "on"});
+        if (!chosen) return;
+        on = *chosen == 1;
+    }
+    settings.cache = *on ? GatewayCache::on : GatewayCache::off;
 }
 
 }  // namespace
@@ -63,26 +113,18 @@ Settings read_settings(const std::string& file, const Node& node, Diagnostics& d
     Mapping map{file, node, "breaker", diagnostics};
     read_dsn(map, settings);
     read_mode(map, settings);
-    settings.max_open = map.integer("max_open", 1, 1000).value_or(settings.max_open);
-    settings.max_per_hour = map.integer("max_per_hour", 1, 1000).value_or(settings.max_per_hour);
+    read_limits(map, settings);
     read_protect(map, settings);
+    read_times(map, settings);
+    read_gateway_cache(map, settings);
     map.refuse_unknown();
     return settings;
 }
 
-std::optional<TripCause> guard_policy(const Settings& settings, const Counts& counts,
-                                      const TripRequest& request) {
-    const auto mode = stricter(settings.mode, request.mode);
-    if (mode == Mode::off) return TripCause{TripCause::Kind::off};
-    if (settings.protected_channels.contains(request.channel))
-        return TripCause{TripCause::Kind::is_protected};
-    if (counts.open >= settings.max_open)
-        return TripCause{TripCause::Kind::max_open, counts.open, settings.max_open};
-    const auto last_hour =
-        counts.live_last_hour + (mode == Mode::live ? 0 : counts.shadow_last_hour);
-    if (last_hour >= settings.max_per_hour)
-        return TripCause{TripCause::Kind::max_per_hour, last_hour, settings.max_per_hour};
-    return {};
+base::Seconds cache_lag(const Settings& settings, sync::Gateway gateway) {
+    if (settings.cache_lag) return *settings.cache_lag;
+    if (settings.cache == GatewayCache::off) return 0s;
+    return gateway == sync::Gateway::one_api ? kOneApiCacheLag : kNewApiCacheLag;
 }
 
 }  // namespace quotafuse::circuit_breaker

@@ -4,11 +4,11 @@ target_include_directories(quotafuse_flags INTERFACE ${CMAKE_SOURCE_DIR})
 target_compile_options(quotafuse_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wswitch-enum -Werror)
 # What gcc's optimizer is known to be mistaken about: gcc 12 about std::string's insert and replace (its bugs 105329
-# and 105651), gcc 14 about a std::variant that is moved. What is off for the one stays on for the other.
+# and 105651), gcc 12 and 14 about a std::variant that is moved. What is off for the one stays on for the other.
 if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
   set(mistaken maybe-uninitialized)
   if(CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
-    set(mistaken stringop-overflow array-bounds restrict)
+    set(mistaken maybe-uninitialized stringop-overflow array-bounds restrict)
   endif()
   foreach(warning IN LISTS mistaken)
     target_compile_options(quotafuse_flags INTERFACE $<$<CONFIG:RelWithDebInfo>:-Wno-${warning}>)

@@ -15,9 +15,11 @@ namespace {
 
 constexpr auto kReplayJson =
     "--json gives one object: from, until, rows, seconds; rules: [{rule, episodes, "
-    "longest_seconds, worst, limit, notices, disabled: [{channel, at, cost_usd}]}]; episodes: "
+    "longest_seconds, worst, limit, notices, disabled: [{kind, channel, model, token, at, "
+    "cost_usd}]}]; "
+    "episodes: "
     "[{rule, key: {dimension: text}, began, fired, over (null while it fires), ending, worst, "
-    "notices, trip (null, or channel, at, cost_usd)}]; notes: [text]; silent: [rule that "
+    "notices, trips: as disabled}]; notes: [text]; silent: [rule that "
     "lacked rows, names or gauges]. Times are unix seconds. With --suggest: {rule, limit, "
     "from, until, suggestions: [{per_month, limit (null for none), firings}]}. With "
     "--compare: {from, until, same, differences: [{only (daemon or replay), at, rule, key, "
@@ -36,6 +38,27 @@ constexpr auto kTestRulesJson =
     "tests: [{rule, name, file, line, passed, proves_nothing, differences: [{line, column, "
     "at_seconds, key: {dimension: text}, text}]}].";
 
+constexpr auto kBreakerReportJson =
+    "--json gives one object: from, until, mode, cache_lag_seconds, complete, more_trips, "
+    "would_save_usd; rules: [{rule (\"\" for people), mode, would_trip, would_save_usd, "
+    "would_be_undone, tripped, saved_usd, taken_back, refused, refused_by: {guard: number}, "
+    "let_through_usd, repeats, failed, advice}]; trips: [{what (shadow, live or refused), at, "
+    "trip_id, kind (channel, model or token), channel, model, token, user, token_name, name, rule, "
+    "reason, why, cause, mode, result, change, over (null: its alert goes on), ending, "
+    "counted_until, usd, off_seconds, undone, repeats}]. Times are unix seconds.";
+
+constexpr auto kBreakerListJson =
+    "--json gives one object: mode; paused (null, or {since, until (null: until resumed), "
+    "reason}); "
+    "open: [{trip_id, kind (channel, model or token), channel, model, token, user, token_name, "
+    "name, mode, state (open, trial or unsure), since, reason, rule, recover, back_at, "
+    "failed_trials, trial_at, pending, leading}]; recent: [{at, trip_id, …, result, rule, reason, "
+    "why, change, cause}], newest first. Times are unix seconds.";
+
+constexpr auto kBreakerOrderJson =
+    "Ends with 1 where it is refused or fails. --json gives one object: ok, outcome, text, dark "
+    "and unused_dark (group/model that have no channel left then).";
+
 /// What to say of a command that does not exist; CLI11 only says that one is missing. Empty where
 /// there is nothing to say.
 std::string wrong_command(CLI::App& app, const std::string& before,
@@ -53,6 +76,14 @@ std::string wrong_command(CLI::App& app, const std::string& before,
     const auto hint = near.empty() ? "" : fmt::format("did you mean '{}{}'? ", before, near);
     return fmt::format("quotafuse: there is no command '{}{}'; {}`quotafuse {}--help` lists them",
                        before, words[0], hint, before);
+}
+
+/// Empty for the number of an object at the gateway, else what is wrong.
+std::string is_id(const std::string& text) {
+    std::int64_t id = 0;
+    const auto* const end = text.data() + text.size();
+    const auto [stop, fault] = std::from_chars(text.data(), end, id);
+    return fault == std::errc{} && stop == end && id > 0 ? "" : "write its number";
 }
 
 class Parser {
@@ -79,6 +110,7 @@ public:
                            "why this rule fires or does not: its last evaluations");
         with_json(status);
         add_silence();
+        add_breaker();
         add_replay();
         add_test_rules();
         add_init();
@@ -167,6 +199,92 @@ private:
         add_silence_action(silence, Action::end, "end", "end one before its time")
             ->add_option("ID", typed.id, "its number, as `silence list` shows it")
             ->required();
+    }
+    CLI::App* add_breaker_action(CLI::App& parent, BreakerArguments::Action action,
+                                 const std::string& name, const std::string& what) {
+        auto* const sub = add(parent, Arguments::Command::breaker, name, what);
+        sub->callback([this, action] {
+            arguments_.command = Arguments::Command::breaker;
+            arguments_.breaker.action = action;
+        });
+        with_json(sub);
+        return sub;
+    }
+    void with_dry_run(CLI::App* sub) {
+        sub->add_flag("--dry-run", arguments_.breaker.dry_run,
+                      "only say what would be; nothing is written");
+    }
+    /// The options that name a target: one of them is needed, or `other`.
+    void with_target(CLI::App* sub, CLI::Option* other) {
+        auto& typed = arguments_.breaker;
+        auto* const channel =
+            sub->add_option("--channel", typed.channel, "a channel, by its number")->check(is_id);
+        sub->add_option("--model", typed.model, "only this model of the channel")->needs(channel);
+        auto* const token =
+            sub->add_option("--token", typed.token, "an API key, by its number (never the key)")
+                ->check(is_id)
+                ->excludes(channel);
+        if (other != nullptr) other->excludes(channel)->excludes(token);
+        sub->parse_complete_callback([channel, token, other] {
+            const bool named = channel->count() + token->count() > 0;
+            if (!named && (other == nullptr || other->count() == 0))
+                throw CLI::RequiredError(other == nullptr ? "--channel or --token"
+                                                          : "TRIP, --channel or --token");
+        });
+    }
+    void add_breaker() {
+        using Action = BreakerArguments::Action;
+        auto& breaker = *app_.add_subcommand(
+            "breaker", "what is switched off at the gateway: look, trip, give back, pause");
+        breaker.require_subcommand(1);
+        auto& typed = arguments_.breaker;
+        auto* const list = add_breaker_action(breaker, Action::list, "list",
+                                              "what is off by quotafuse, and the newest steps");
+        list->add_option("--limit", typed.limit, "so many steps")
+            ->check(CLI::Range(std::int64_t{1}, std::int64_t{1000}))
+            ->capture_default_str();
+        list->footer(kBreakerListJson);
+        auto* const trip = add_breaker_action(breaker, Action::trip, "trip",
+                                              "switch a channel, a model of it or an API key off");
+        with_target(trip, nullptr);
+        trip->add_option("--reason", typed.reason, "stands in the gateway's pages, too")
+            ->required();
+        trip->add_flag("--even-if-last", typed.even_if_last,
+                       "also where models have no channel left then");
+        auto* const restore = add_breaker_action(breaker, Action::restore, "restore",
+                                                 "give back what quotafuse switched off");
+        with_target(restore,
+                    restore->add_option("TRIP", typed.trip, "its id, as `breaker list` shows it"));
+        auto* const undo =
+            add_breaker_action(breaker, Action::undo, "undo",
+                               "undo the last step of a trip: give back, or switch off again");
+        undo->add_option("TRIP", typed.trip, "its id, as `breaker list` shows it")->required();
+        for (auto* const sub : {trip, restore, undo}) {
+            with_dry_run(sub);
+            sub->footer(kBreakerOrderJson);
+        }
+        auto* const pause = add_breaker_action(breaker, Action::pause, "pause",
+                                               "write nothing at the gateway until resumed");
+        pause->add_option("--for", typed.lasts, "how long: 30m, 2h, 1d (default: until resumed)");
+        pause->add_option("--reason", typed.reason, "for those who find it");
+        with_dry_run(pause);
+        with_dry_run(add_breaker_action(breaker, Action::resume, "resume", "end the pause"));
+        add_breaker_report(breaker);
+    }
+    void add_breaker_report(CLI::App& breaker) {
+        auto& typed = arguments_.breaker;
+        auto* const report = add_breaker_action(
+            breaker, BreakerArguments::Action::report, "report",
+            "what the breaker did and would have done, what that is worth, and which rules are "
+            "ready for live mode");
+        report
+            ->add_option("--since", typed.since,
+                         "how long ago (7d, 12h), or a local time: 2026-10-01, \"2026-10-01 "
+                         "08:00\"")
+            ->capture_default_str();
+        report->add_option("--until", typed.until, "a local time (default: now)");
+        report->add_option("--rule", arguments_.rule, "only this one");
+        report->footer(kBreakerReportJson);
     }
     void add_notify() {
         using Action = NotifyArguments::Action;

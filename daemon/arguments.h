@@ -40,6 +40,23 @@ struct ReplayArguments {
     bool compare = false;       // with what the daemon wrote
 };
 
+/// `quotafuse breaker …`, as typed; --rule of the report is in Arguments.
+struct BreakerArguments {
+    enum class Action { list, trip, restore, undo, pause, resume, report };
+    Action action = Action::list;
+    std::int64_t limit = 20;   // list: so many entries
+    std::int64_t channel = 0;  // trip, restore: what; 0 = not named
+    std::string model;         // only this one of the channel
+    std::int64_t token = 0;
+    std::string trip;           // restore, undo: its id
+    std::string reason;         // trip, pause
+    bool even_if_last = false;  // trip
+    bool dry_run = false;       // trip, restore, undo, pause, resume
+    std::string lasts;          // pause: --for; empty = until resumed
+    std::string since = "7d";   // report: how long ago, or a local time
+    std::string until;          // report: a local time; empty = now
+};
+
 /// `quotafuse init …`
 struct InitArguments {
     std::string folder = "/etc/quotafuse";
@@ -59,6 +76,7 @@ struct Arguments {
         backup,
         demo,
         silence,
+        breaker,
         replay,
         test_rules,
         init,
@@ -69,8 +87,9 @@ struct Arguments {
     bool json = false;
     bool debug = false;   // run, demo: also debug lines
     bool online = false;  // check: connect, too
-    std::string rule;     // status, silence add, replay: which one
+    std::string rule;     // status, silence add, replay, breaker report: which one
     SilenceArguments silence;
+    BreakerArguments breaker;
     std::vector<std::string> rule_files;  // replay, test-rules: in place of the configured ones
     ReplayArguments replay;
     InitArguments init;

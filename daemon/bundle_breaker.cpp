@@ -12,17 +12,45 @@ namespace {
 using notifiers::Bundle;
 using notifiers::Message;
 
-std::optional<AlertObject::Channel> channel_of(const Message& message) {
-    if (message.alerts.empty()) return std::nullopt;
-    return read_alert_object(message.alerts.front()).tripped;
+using circuit_breaker::Target;
+
+struct Named {
+    Target::Kind kind = Target::Kind::channel;
+    std::string text;  // as Wording::target() says it
+};
+
+/// What the breaker did about several targets in the same words.
+struct Told {
+    std::string rest;               // of its line, behind the target
+    std::vector<std::string> more;  // lines that belong to it
+    std::vector<Named> targets;
+};
+
+/// The target that a line of the breaker's section begins with, the longest such.
+const Named* named_in(const std::vector<Named>& targets, const std::string& line) {
+    const Named* found = nullptr;
+    for (const auto& one : targets) {
+        const bool is_longer = found == nullptr || one.text.size() > found->text.size();
+        if (line.starts_with(one.text) && is_longer) found = &one;
+    }
+    return found;
 }
 
-/// What the breaker did about several alerts in the same words.
-struct Told {
-    std::string rest;  // of its line, behind the channel
-    std::vector<std::string> more;
-    std::vector<std::string> channels;
-};
+/// The lines of one section, each with those that belong to it.
+std::vector<Told> read_section(const std::vector<std::string>& lines,
+                               const std::vector<Named>& targets) {
+    std::vector<Told> all;
+    for (const auto& line : lines) {
+        const auto* const target = named_in(targets, line);
+        if (target != nullptr)
+            all.push_back({line.substr(target->text.size()), {}, {*target}});
+        else if (all.empty())
+            all.push_back({line, {}, {}});
+        else
+            all.back().more.push_back(line);
+    }
+    return all;
+}
 
 std::string in_plural(std::string rest) {
     for (const auto& [one, many] :
@@ -35,44 +63,57 @@ std::string in_plural(std::string rest) {
 }  // namespace
 
 /// Each refusal is told with its reason, and what has no channel left: the same words once, with
-/// all the channels that they are about.
+/// all the targets that they are about.
 void BundleText::add_breaker(const Bundle& bundle, Message& whole) const {
     std::vector<Told> all;
     for (const auto& item : bundle.items) {
+        const auto& sections = item.message.sections;
         const auto section =
-            std::ranges::find(item.message.sections, words_.breaker(), &Message::Section::heading);
-        if (section == item.message.sections.end() || section->lines.empty()) continue;
-        const auto tripped = channel_of(item.message);
-        auto channel = tripped ? words_.channel(tripped->id, tripped->name) : std::string{};
-        Told told{section->lines.front(), {section->lines.begin() + 1, section->lines.end()}, {}};
-        if (tripped && told.rest.starts_with(channel))
-            told.rest.erase(0, channel.size());
-        else
-            channel.clear();
-        const auto same = std::ranges::find_if(all, [&](const Told& other) {
-            return other.rest == told.rest && other.more == told.more;
-        });
-        auto& place = same == all.end() ? all.emplace_back(std::move(told)) : *same;
-        if (std::ranges::count(place.channels, channel) == 0) place.channels.push_back(channel);
+            std::ranges::find(sections, words_.breaker(), &Message::Section::heading);
+        if (section == sections.end() || item.message.alerts.empty()) continue;
+        std::vector<Named> targets;
+        for (const auto& one : read_alert_object(item.message.alerts.front()).tripped)
+            targets.push_back({one.target.kind, words_.target(one.target, one.name)});
+        for (auto& told : read_section(section->lines, targets)) {
+            const auto same = std::ranges::find_if(all, [&](const Told& other) {
+                return other.rest == told.rest && other.more == told.more &&
+                       other.targets.empty() == told.targets.empty() &&
+                       (told.targets.empty() ||
+                        other.targets.front().kind == told.targets.front().kind);
+            });
+            auto& place =
+                same == all.end() ? all.emplace_back(Told{told.rest, told.more, {}}) : *same;
+            for (auto& target : told.targets) {
+                if (std::ranges::count(place.targets, target.text, &Named::text) == 0)
+                    place.targets.push_back(std::move(target));
+            }
+        }
     }
     if (all.empty()) return;
     Message::Section section{std::string{words_.breaker()}, {}};
     for (const auto& told : all) {
-        section.lines.push_back(breaker_line(told.channels, told.rest));
+        std::vector<std::string> names;
+        for (const auto& target : told.targets) names.push_back(target.text);
+        section.lines.push_back(
+            names.empty() ? told.rest : breaker_line(told.targets.front().kind, names, told.rest));
         section.lines.insert(section.lines.end(), told.more.begin(), told.more.end());
     }
     whole.sections.push_back(std::move(section));
 }
 
-/// `channels` as Wording::channel() says them.
-std::string BundleText::breaker_line(const std::vector<std::string>& channels,
+/// `names` as Wording::target() says them, all of one kind.
+std::string BundleText::breaker_line(Target::Kind kind, std::vector<std::string> names,
                                      const std::string& rest) const {
-    if (channels.size() == 1) return channels.front() + rest;
-    std::vector<std::string_view> names;
-    for (const auto& channel : channels)
-        names.push_back(std::string_view{channel}.substr(channel.find(' ') + 1));
-    return words_.chinese() ? fmt::format("渠道 {}{}", fmt::join(names, "、"), rest)
-                            : fmt::format("Channels {}{}", fmt::join(names, ", "), in_plural(rest));
+    if (names.size() == 1) return names.front() + rest;
+    const bool zh = words_.chinese();
+    // A Chinese model's name stands behind its channel's.
+    const bool repeats = zh && kind == Target::Kind::model;
+    const auto word = names.front().substr(0, names.front().find(' '));
+    if (!repeats) {
+        for (auto& name : names) name.erase(0, word.size() + 1);
+    }
+    if (zh) return fmt::format("{}{}{}", repeats ? "" : word + " ", fmt::join(names, "、"), rest);
+    return fmt::format("{}s {}{}", word, fmt::join(names, ", "), in_plural(rest));
 }
 
 }  // namespace quotafuse::daemon

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "circuit_breaker/target.h"
 #include "daemon/config.h"
 #include "daemon/messages_json.h"
 #include "daemon/wording.h"
@@ -56,7 +57,7 @@ private:
     std::string label_text(const AlertObject::Label& label) const;
     void shorten(const notifiers::Bundle& bundle, std::vector<std::string>& lines) const;
     void add_breaker(const notifiers::Bundle& bundle, notifiers::Message& whole) const;
-    std::string breaker_line(const std::vector<std::string>& channels,
+    std::string breaker_line(circuit_breaker::Target::Kind kind, std::vector<std::string> names,
                              const std::string& rest) const;
 
     Wording words_;

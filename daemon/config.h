@@ -64,6 +64,7 @@ struct Config {
     base::TimeZone timezone;
     base::Seconds stale_after{60};  // where it is not given at least twice the poll_interval
 
+    std::vector<std::string> notifier_names() const;
     /// Texts that no output may show.
     std::vector<std::string> secrets() const;
 };

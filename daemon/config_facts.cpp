@@ -63,6 +63,12 @@ bool trips_write_to_source(const Config& config) {
     });
 }
 
+std::vector<std::string> Config::notifier_names() const {
+    std::vector<std::string> names;
+    for (const auto& notifier : notifiers) names.push_back(notifier.name);
+    return names;
+}
+
 std::vector<std::string> Config::secrets() const {
     std::vector<std::string> secrets;
     add_secret(secrets, source.main);

@@ -19,12 +19,6 @@
 namespace quotafuse::daemon {
 namespace {
 
-std::vector<std::string> notifier_names(const Config& config) {
-    std::vector<std::string> names;
-    for (const auto& notifier : config.notifiers) names.push_back(notifier.name);
-    return names;
-}
-
 /// A person's own address of the console: the demo prints its notices there.
 notifiers::Console console() {
     return {std::cout, ::isatty(STDOUT_FILENO) == 1};
@@ -59,6 +53,7 @@ Daemon::Daemon(const Config& config, const base::Clock& clock, const base::Log& 
       gauges_(database_, store_),
       outbox_(make_outbox(database_, config)),
       audit_(database_),
+      pause_(database_),
       board_(config, clock),
       pacing_(clock, seed),
       dispatcher_(
@@ -70,18 +65,23 @@ Daemon::Daemon(const Config& config, const base::Clock& clock, const base::Log& 
       upkeep_(database_, store_, engine_, config.timezone, clock, log),
       file_({database_, engine_, self_alerts_, gauges_}, clock, log),
       silences_({database_, engine_, self_alerts_}, config.timezone, clock, log),
-      watch_({self_alerts_, intake_, upkeep_, outbox_, audit_}, config, clock),
+      watch_({self_alerts_, intake_, upkeep_, outbox_}, config, clock),
       errands_([this] { mailbox_.wake(); }),
-      announcer_({database_, store_, engine_, self_alerts_, outbox_, audit_, *breaker_, intake_},
+      messages_(config),
+      desk_(breaker_rooms(), config, clock, log),
+      recovery_(breaker_rooms(), desk_, self_alerts_, config, clock, log),
+      requests_(breaker_rooms(), desk_, recovery_, config, clock, log),
+      announcer_({database_, store_, engine_, self_alerts_, outbox_, audit_, messages_, desk_},
                  config, clock, log),
       reports_({{database_, audit_, engine_.names()}, outbox_, intake_}, config, clock, log),
-      courier_(outbox_, dispatcher_, pacing_, notifier_names(config), clock, log),
+      courier_(outbox_, dispatcher_, pacing_, config.notifier_names(), clock, log),
       server_(parse_listen_address(config.listen), board_, clock, log, {}, make_pages()),
       socket_(config.control_socket, make_commands(), clock, log),
       reader_(make_reader(seed)),
       pipeline_(
-          {store_, engine_, self_alerts_, gauges_, outbox_, audit_, file_, silences_, watch_,
-           errands_, intake_, announcer_, reports_, courier_, board_, upkeep_, database_},
+          {store_,    engine_,   self_alerts_, gauges_,  outbox_, audit_,     pause_,
+           file_,     silences_, watch_,       errands_, intake_, announcer_, desk_,
+           recovery_, reports_,  courier_,     board_,   upkeep_, database_},
           mailbox_, [this] { reader_->stored(); }, reloaded, clock, log),
       check_(make_check()),
       thread_([this](const std::stop_token& stop) { run(stop); }) {
@@ -122,7 +122,12 @@ std::unique_ptr<circuit_breaker::Breaker> Daemon::make_breaker(std::uint64_t see
     options.read_only = !config_.breaker.dsn;
     return std::make_unique<circuit_breaker::Breaker>(
         sync::make_session(dsn, options), dsn.database, clock_, seed,
-        [this](circuit_breaker::TripResult result) { mailbox_.post(std::move(result)); });
+        [this](circuit_breaker::BreakerNews news) { mailbox_.post(std::move(news)); });
+}
+
+BreakerRooms Daemon::breaker_rooms() {
+    return {database_, store_,    engine_, outbox_,   audit_,
+            pause_,    *breaker_, intake_, messages_, answers_};
 }
 
 std::unique_ptr<SourceReader> Daemon::make_reader(std::uint64_t seed) {
@@ -170,8 +175,21 @@ std::map<std::string, ControlCommand> Daemon::make_commands() {
         {"silence_list", errand([this](const std::string&) { return silences_.list(); })},
         {"silence_end",
          errand([this](const std::string& request) { return silences_.end(request); })},
+        {"breaker_list",
+         errand([this](const std::string& request) { return requests_.list(request); })},
+        {"breaker_trip",
+         errand([this](const std::string& request) { return requests_.trip(request); })},
+        {"breaker_restore",
+         errand([this](const std::string& request) { return requests_.restore(request); })},
+        {"breaker_undo",
+         errand([this](const std::string& request) { return requests_.undo(request); })},
+        {"breaker_result",
+         errand([this](const std::string& request) { return requests_.result(request); })},
+        {"breaker_pause",
+         errand([this](const std::string& request) { return requests_.pause(request); })},
+        {"breaker_resume", errand([this](const std::string&) { return requests_.resume(); })},
         {"notify_retry", errand([this](const std::string& request) {
-             auto answer = retry_letters(outbox_, notifier_names(config_), request);
+             auto answer = retry_letters(outbox_, config_.notifier_names(), request);
              log_.info(fmt::format("outbox: dead letters wait again: {}", answer));
              return answer;
          })},

@@ -8,6 +8,7 @@
 #include "base/database.h"
 #include "base/lock_file.h"
 #include "base/log.h"
+#include "daemon/breaker_requests.h"
 #include "daemon/config.h"
 #include "daemon/control_socket.h"
 #include "daemon/pipeline.h"
@@ -39,6 +40,7 @@ public:
 private:
     std::vector<notifiers::Dispatcher::Entry> make_providers();
     std::unique_ptr<circuit_breaker::Breaker> make_breaker(std::uint64_t seed);
+    BreakerRooms breaker_rooms();
     std::unique_ptr<SourceReader> make_reader(std::uint64_t seed);
     std::unique_ptr<StoreCheck> make_check();
     std::map<std::string, ControlCommand> make_commands();
@@ -57,6 +59,7 @@ private:
     sync::Gauges gauges_;
     notifiers::Outbox outbox_;
     circuit_breaker::Audit audit_;
+    circuit_breaker::PauseBook pause_;
     StatusBoard board_;
     Mailbox<Letter> mailbox_;
     notifiers::Pacing pacing_;
@@ -68,6 +71,11 @@ private:
     SilenceBook silences_;
     SelfWatch watch_;
     Errands errands_;
+    Messages messages_;
+    BreakerAnswers answers_;
+    BreakerDesk desk_;
+    BreakerRecovery recovery_;
+    BreakerRequests requests_;
     Announcer announcer_;
     PeriodicReports reports_;
     Courier courier_;

@@ -1,6 +1,7 @@
 #include "daemon/info_needs.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "alerts/gauge_meter.h"
 
@@ -30,6 +31,27 @@ void add(sync::InfoNeeds& needs, const Rule& rule) {
     if (groups_by(rule, Dimension::user)) needs.users = true;
 }
 
+bool looks_at(const Rule& rule, Dimension dimension) {
+    return groups_by(rule, dimension) ||
+           std::ranges::count(rule.where, dimension, &alerts::Condition::dimension) > 0;
+}
+
+void add(circuit_breaker::RuleGrants& grants, const alerts::RuleAction& action) {
+    switch (action.what) {
+        case alerts::RuleAction::What::channel:
+            grants.channels = true;
+            if (action.recover.kind == base::Recovery::Kind::half_open) grants.half_open = true;
+            return;
+        case alerts::RuleAction::What::model:
+            grants.channels = grants.models = true;
+            return;
+        case alerts::RuleAction::What::token:
+            grants.tokens = true;
+            return;
+    }
+    std::abort();
+}
+
 }  // namespace
 
 sync::InfoNeeds needs_of(const std::vector<Rule>& rules) {
@@ -38,6 +60,16 @@ sync::InfoNeeds needs_of(const std::vector<Rule>& rules) {
         if (rule.enabled) add(needs, rule);
     }
     return needs;
+}
+
+circuit_breaker::RuleGrants grants_of(const std::vector<Rule>& rules) {
+    circuit_breaker::RuleGrants grants;
+    for (const auto& rule : rules) {
+        if (!rule.enabled) continue;
+        if (looks_at(rule, Dimension::tag)) grants.tags = true;
+        if (rule.action) add(grants, *rule.action);
+    }
+    return grants;
 }
 
 }  // namespace quotafuse::daemon

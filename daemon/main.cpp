@@ -34,6 +34,8 @@ int dispatch(const Arguments& arguments) {
             return demo_command(arguments);
         case Arguments::Command::silence:
             return silence_command(arguments);
+        case Arguments::Command::breaker:
+            return breaker_command(arguments);
         case Arguments::Command::replay:
             return replay_command(arguments);
         case Arguments::Command::test_rules:

@@ -14,7 +14,6 @@ namespace {
 
 using alerts::Notice;
 using alerts::Reason;
-using circuit_breaker::TripResult;
 using notifiers::Message;
 
 /// Lines that fit into a message of whichever service.
@@ -74,8 +73,7 @@ std::string Messages::title(const Notice& notice) const {
     return text;
 }
 
-Message Messages::alert(const Notice& notice, const TripResult* trip,
-                        const Spending* spending) const {
+Message Messages::alert(const Notice& notice, const Trips& trips, const Spending* spending) const {
     Message message;
     message.kind = kind_of(notice.reason);
     message.severity = notice.severity;
@@ -84,19 +82,18 @@ Message Messages::alert(const Notice& notice, const TripResult* trip,
     if (spending != nullptr) add_spending(*spending, notice.zone, message);
     add_times(notice, message);
     add_summary(notice, message);
-    if (trip != nullptr) add_trip(*trip, message);
-    if (trip != nullptr && spending != nullptr) add_saving(*trip, *spending, message);
+    add_trips(trips, {&notice, spending}, notice.zone, message);
     add_remarks(notice, message);
     add_series(notice, message);
     add_contributors(notice, message);
     frame_.close(message, notice.event_id, notice.zone, notice.at);
-    message.brief = brief(notice, trip);
+    message.brief = brief(notice, trips);
     message.recovered = !notice.ended || *notice.ended == alerts::Ending::recovered;
-    message.alerts = alert_objects(notice, message.kind, {trip, spending}, site_);
+    message.alerts = alert_objects(notice, message.kind, {&trips, spending}, site_);
     return message;
 }
 
-std::string Messages::brief(const Notice& notice, const TripResult* trip) const {
+std::string Messages::brief(const Notice& notice, const Trips& trips) const {
     if (!words_.self_alert(notice.rule).empty()) {
         const auto summary = summary_of(notice);
         const auto colon = summary.empty() ? std::string_view{} : words_.say("：", ": ");
@@ -104,8 +101,7 @@ std::string Messages::brief(const Notice& notice, const TripResult* trip) const 
     }
     std::string tail;
     if (notice.series.empty()) tail = " " + words_.value_and_limit(notice, currency_, false);
-    if (trip != nullptr) tail += words_.short_outcome(*trip);
-    return brief_of(title(notice), tail);
+    return brief_of(title(notice), tail + outcomes(trips));
 }
 
 /// A built-in alert's says what is wrong, which is no longer so when it is over.
@@ -251,7 +247,7 @@ Message Messages::late(const std::vector<Notice>& notices, base::Second now) con
     std::vector<Listed> all;
     for (const auto& notice : notices) {
         message.severity = std::max(message.severity, notice.severity);
-        all.push_back({notice.at, brief(notice, nullptr), notice.rule,
+        all.push_back({notice.at, brief(notice, {}), notice.rule,
                        std::string{kind_word(kind_of(notice.reason))}});
         for (auto& object : alert_objects(notice, kind_of(notice.reason), {}, site_))
             message.alerts.push_back(std::move(object));

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "alerts/self_alerts.h"
 #include "base/time_zone.h"
+#include "daemon/breaker_json.h"
 
 namespace quotafuse::daemon {
 namespace {
@@ -71,14 +73,69 @@ ordered_json contributions_of(const Notice& notice) {
     return all;
 }
 
-ordered_json trip_of(const TripResult& trip) {
+ordered_json text_or_null(const std::string& text) {
+    return text.empty() ? ordered_json(nullptr) : ordered_json(text);
+}
+ordered_json number_or_null(std::int64_t number) {
+    return number == 0 ? ordered_json(nullptr) : ordered_json(number);
+}
+
+/// What the breaker's objects have in common; a channel's members are older than the others.
+struct OfBreaker {
+    std::string kind;
+    const circuit_breaker::Target& target;
+    const std::string& name;
+    std::string_view mode;
+    std::string why;
+    const std::string& trip_id;
+    const base::Recovery& recover;
+    base::Second back_at;
+};
+ordered_json breaker_of(const OfBreaker& one) {
+    const bool key = one.target.kind == circuit_breaker::Target::Kind::token;
     ordered_json object = ordered_json::object();
-    object["kind"] = circuit_breaker::kind_name(trip.kind);
-    object["channel"] = trip.request.channel;
-    object["channel_name"] = trip.channel_name;
-    object["mode"] = circuit_breaker::mode_name(trip.request.mode);
-    object["why"] = trip.why;
+    object["kind"] = one.kind;
+    object["target"] = circuit_breaker::kind_name(one.target.kind);
+    object["channel"] = key ? ordered_json(nullptr) : ordered_json(one.target.channel);
+    object["channel_name"] = key ? ordered_json(nullptr) : ordered_json(one.name);
+    object["model"] = text_or_null(one.target.model);
+    object["token"] = number_or_null(one.target.token);
+    object["token_name"] = key ? ordered_json(one.name.empty() ? one.target.token_name : one.name)
+                               : ordered_json(nullptr);
+    object["user"] = number_or_null(one.target.user);
+    object["mode"] = one.mode;
+    object["why"] = one.why;
+    object["trip_id"] = one.trip_id;
+    object["recover"] = recover_text(one.recover);
+    object["back_at"] =
+        one.back_at == base::Second{} ? ordered_json(nullptr) : ordered_json(rfc3339(one.back_at));
+    object["change"] = nullptr;
     return object;
+}
+
+ordered_json trip_of(const TripResult& trip) {
+    const auto& request = trip.request;
+    return breaker_of({std::string{circuit_breaker::kind_name(trip.kind)}, request.target,
+                       trip.name, circuit_breaker::mode_name(request.mode), trip.why,
+                       request.trip_id, request.recover, request.back_at});
+}
+
+ordered_json circuit_of(const circuit_breaker::Circuit& circuit, std::string kind,
+                        const std::string& why, circuit_breaker::Change change) {
+    auto object = breaker_of({std::move(kind), circuit.target, circuit.name, "live", why,
+                              circuit.trip_id, circuit.recover, circuit.back_at});
+    object["change"] = text_or_null(circuit_breaker::change_name(change));
+    return object;
+}
+
+/// As the audit names its steps: "whole", "trial_refused", "released".
+std::string step_of(const circuit_breaker::ReturnResult& result) {
+    using ReturnKind = circuit_breaker::ReturnResult::Kind;
+    if (result.kind == ReturnKind::theirs) return "released";
+    const std::string way = circuit_breaker::way_name(result.request.way);
+    return result.kind == ReturnKind::done
+               ? way
+               : fmt::format("{}_{}", way, circuit_breaker::kind_name(result.kind));
 }
 
 ordered_json spend_of(const Spending& spending) {
@@ -110,6 +167,7 @@ ordered_json blank(Kind kind, base::Severity severity, std::string_view event_id
                            {"contributions", ordered_json::array()},
                            {"spend", nullptr},
                            {"breaker", nullptr},
+                           {"breakers", ordered_json::array()},
                            {"site", site},
                            {"event_id", event_id}};
     return object;
@@ -117,6 +175,12 @@ ordered_json blank(Kind kind, base::Severity severity, std::string_view event_id
 
 std::string text_of(const ordered_json& object) {
     return object.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+}
+
+std::string with_breaker(ordered_json object, ordered_json breaker) {
+    object["breakers"].push_back(breaker);
+    object["breaker"] = std::move(breaker);
+    return text_of(object);
 }
 
 ordered_json object_of(const Notice& notice, Kind kind, std::string_view site) {
@@ -173,7 +237,10 @@ std::string_view kind_word(Kind kind) {
 std::vector<std::string> alert_objects(const Notice& notice, Kind kind, const AlertMore& more,
                                        std::string_view site) {
     auto object = object_of(notice, kind, site);
-    if (more.trip != nullptr) object["breaker"] = trip_of(*more.trip);
+    if (more.trips != nullptr) {
+        for (const auto& trip : *more.trips) object["breakers"].push_back(trip_of(trip));
+        if (!more.trips->empty()) object["breaker"] = object["breakers"].front();
+    }
     if (more.spending != nullptr) object["spend"] = spend_of(*more.spending);
     if (notice.series.empty()) return {text_of(object)};
     std::vector<std::string> objects;
@@ -187,28 +254,76 @@ std::vector<std::string> alert_objects(const Notice& notice, Kind kind, const Al
 
 std::string breaker_object(const TripResult& trip, base::Second at, std::string_view site) {
     auto object = blank(Kind::breaker, base::Severity::critical, trip.request.trip_id, at, site);
-    object["breaker"] = trip_of(trip);
-    return text_of(object);
+    return with_breaker(std::move(object), trip_of(trip));
 }
+
+std::string return_object(const circuit_breaker::ReturnResult& result, base::Severity severity,
+                          base::Second at, std::string_view site) {
+    const auto& circuit = result.request.circuit;
+    auto object = blank(Kind::breaker, severity, circuit.trip_id, at, site);
+    return with_breaker(std::move(object),
+                        circuit_of(circuit, step_of(result), result.why, result.change));
+}
+
+std::string release_object(const circuit_breaker::Circuit& circuit, circuit_breaker::Change change,
+                           base::Second at, std::string_view site) {
+    auto object = blank(Kind::breaker, released_severity(circuit.target.kind, change),
+                        circuit.trip_id, at, site);
+    return with_breaker(std::move(object),
+                        circuit_of(circuit, "released", circuit_breaker::sentence(change), change));
+}
+
+base::Severity released_severity(circuit_breaker::Target::Kind kind,
+                                 circuit_breaker::Change change) {
+    const bool key_is_on =
+        kind == circuit_breaker::Target::Kind::token && change == circuit_breaker::Change::enabled;
+    return key_is_on ? base::Severity::critical : base::Severity::warning;
+}
+
+namespace {
+
+std::string text_in(const ordered_json& object, const char* key) {
+    const auto at = object.is_object() ? object.find(key) : object.end();
+    return at != object.end() && at->is_string() ? at->get<std::string>() : std::string{};
+}
+std::int64_t number_in(const ordered_json& object, const char* key) {
+    const auto at = object.is_object() ? object.find(key) : object.end();
+    return at != object.end() && at->is_number_integer() ? at->get<std::int64_t>() : 0;
+}
+
+/// Also of messages from before there were models and keys, which name channels only.
+AlertObject::Tripped read_tripped(const ordered_json& breaker) {
+    using circuit_breaker::Target;
+    Target target;
+    const auto kind = text_in(breaker, "target");
+    if (kind == circuit_breaker::kind_name(Target::Kind::model)) target.kind = Target::Kind::model;
+    if (kind == circuit_breaker::kind_name(Target::Kind::token)) target.kind = Target::Kind::token;
+    target.channel = number_in(breaker, "channel");
+    target.model = text_in(breaker, "model");
+    target.token = number_in(breaker, "token");
+    target.user = number_in(breaker, "user");
+    const bool key = target.kind == Target::Kind::token;
+    auto name = text_in(breaker, key ? "token_name" : "channel_name");
+    if (key && target.token == 0) target.token_name = name;
+    return {std::move(target), std::move(name)};
+}
+
+}  // namespace
 
 AlertObject read_alert_object(std::string_view json) {
     const auto stored = ordered_json::parse(json, nullptr, false);
-    const auto text = [](const ordered_json& object, const char* key) {
-        const auto at = object.is_object() ? object.find(key) : object.end();
-        return at != object.end() && at->is_string() ? at->get<std::string>() : std::string{};
-    };
-    AlertObject object{text(stored, "rule"), text(stored, "kind"), {}, {}};
+    AlertObject object{text_in(stored, "rule"), text_in(stored, "kind"), {}, {}};
     if (!stored.is_object()) return object;
     const auto labels = stored.find("labels");
     if (labels != stored.end() && labels->is_array()) {
         for (const auto& label : *labels)
-            object.labels.push_back({text(label, "dimension"), text(label, "name")});
+            object.labels.push_back({text_in(label, "dimension"), text_in(label, "name")});
     }
-    const auto breaker = stored.find("breaker");
-    if (breaker != stored.end() && breaker->is_object()) {
-        const auto channel = breaker->find("channel");
-        if (channel != breaker->end() && channel->is_number_integer())
-            object.tripped = {channel->get<std::int64_t>(), text(*breaker, "channel_name")};
+    const auto all = stored.find("breakers");
+    if (all != stored.end() && all->is_array()) {
+        for (const auto& one : *all) object.tripped.push_back(read_tripped(one));
+    } else if (const auto one = stored.find("breaker"); one != stored.end() && one->is_object()) {
+        object.tripped.push_back(read_tripped(*one));
     }
     return object;
 }

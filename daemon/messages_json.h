@@ -10,6 +10,8 @@
 #include "base/clock.h"
 #include "base/severity.h"
 #include "circuit_breaker/action.h"
+#include "circuit_breaker/circuit.h"
+#include "circuit_breaker/target.h"
 #include "daemon/money.h"
 #include "notifiers/message.h"
 
@@ -19,7 +21,7 @@ namespace quotafuse::daemon {
 /// look at several series has one for each. All have the same members, null where they do not
 /// apply; docs/notifiers.md describes them. Invalid UTF-8 becomes U+FFFD.
 struct AlertMore {  // null where it is not known
-    const circuit_breaker::TripResult* trip = nullptr;
+    const std::vector<circuit_breaker::TripResult>* trips = nullptr;
     const Spending* spending = nullptr;
 };
 std::vector<std::string> alert_objects(const alerts::Notice& notice, notifiers::Message::Kind kind,
@@ -27,6 +29,14 @@ std::vector<std::string> alert_objects(const alerts::Notice& notice, notifiers::
 /// The same for what the breaker did when its alert had gone out already.
 std::string breaker_object(const circuit_breaker::TripResult& trip, base::Second at,
                            std::string_view site);
+/// For what became of a return, and for what a person made of a target.
+std::string return_object(const circuit_breaker::ReturnResult& result, base::Severity severity,
+                          base::Second at, std::string_view site);
+std::string release_object(const circuit_breaker::Circuit& circuit, circuit_breaker::Change change,
+                           base::Second at, std::string_view site);
+/// A key that is on again may be a leaked one.
+base::Severity released_severity(circuit_breaker::Target::Kind kind,
+                                 circuit_breaker::Change change);
 
 /// "firing", …: as the objects, the webhook and the outbox name kinds.
 std::string_view kind_word(notifiers::Message::Kind kind);
@@ -40,14 +50,14 @@ struct AlertObject {
         std::string name;
         bool operator==(const Label&) const = default;
     };
-    struct Channel {
-        std::int64_t id = 0;
-        std::string name;
+    struct Tripped {
+        circuit_breaker::Target target;
+        std::string name;  // of the channel or key
     };
     std::string rule;  // empty: of none
     std::string kind;  // "firing", …
     std::vector<Label> labels;
-    std::optional<Channel> tripped;  // of which the breaker has something to say
+    std::vector<Tripped> tripped;  // of which the breaker has something to say
 };
 /// Nothing when the text is none of the above.
 AlertObject read_alert_object(std::string_view json);

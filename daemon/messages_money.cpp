@@ -45,20 +45,18 @@ void Messages::add_spending(const Spending& spending, const base::TimeZone& zone
 }
 
 /// An estimate, and it says so: of a channel that is off nobody knows what it would have cost.
-void Messages::add_saving(const TripResult& trip, const Spending& spending,
-                          Message& message) const {
+std::string Messages::saving(const TripResult& trip, const Spending& spending) const {
     const bool tripped = trip.kind == TripResult::Kind::tripped;
     const bool would_trip = trip.kind == TripResult::Kind::would_trip;
-    if ((!tripped && !would_trip) || spending.channel != trip.request.channel) return;
+    const auto& target = trip.request.target;
+    if (!tripped && !would_trip) return {};
+    if (target.kind != circuit_breaker::Target::Kind::channel || spending.channel != target.channel)
+        return {};
     const auto amount = format_amount(spending.an_hour(), currency_);
-    std::string line;
-    if (words_.chinese()) {
-        line = fmt::format("按最近的速度，每小时{}约 {}", tripped ? "可止损" : "本可止损", amount);
-    } else {
-        line = fmt::format("At the latest pace, that {} about {} an hour",
-                           tripped ? "stops" : "would have stopped", amount);
-    }
-    message.sections.back().lines.push_back(std::move(line));
+    return words_.chinese()
+               ? fmt::format("按最近的速度，每小时{}约 {}", tripped ? "可止损" : "本可止损", amount)
+               : fmt::format("At the latest pace, that {} about {} an hour",
+                             tripped ? "stops" : "would have stopped", amount);
 }
 
 }  // namespace quotafuse::daemon

@@ -111,6 +111,8 @@ void Pipeline::look_at_itself() {
     add_unreadable(overview, rooms_.engine.rules(), source.kind_troubles);
     rooms_.silences.expire();
     rooms_.watch.look(overview);
+    rooms_.recovery.tick();
+    rooms_.desk.hand_over();
     rooms_.announcer.advance_self();
     // Nobody can mend that: it is in the log and in the status, and no news to people.
     add_unlogged(overview, rooms_.engine.rules(), source.gateway);
@@ -143,8 +145,8 @@ void Pipeline::publish() {
     add_unlogged(overview, rooms_.engine.rules(), rooms_.intake.state().gateway);
     try {
         rooms_.board.publish({rooms_.store, overview, rooms_.self_alerts, rooms_.silences,
-                              rooms_.outbox, rooms_.audit, rooms_.intake, rooms_.upkeep,
-                              rooms_.database});
+                              rooms_.outbox, rooms_.audit, rooms_.pause, rooms_.intake,
+                              rooms_.upkeep, rooms_.database});
     } catch (const SQLite::Exception& e) {
         rooms_.board.note_error(fmt::format("store: cannot be read: {}", e.what()));
     }
@@ -154,7 +156,8 @@ void Pipeline::publish() {
 void Pipeline::start() {
     if (!restored_) {
         if (!rooms_.file.restore()) rooms_.intake.expect_backfill();
-        rooms_.announcer.resume();
+        rooms_.desk.resume();
+        rooms_.recovery.resume();
         restored_ = true;
     }
     rooms_.file.expect_objects();
@@ -170,14 +173,23 @@ void Pipeline::handle(const Letter& letter) {
         Overloaded{
             [&](const SourceNews& news) { handle_news(news); },
             [&](const notifiers::Dispatcher::Result& result) { rooms_.courier.take(result); },
-            [&](const circuit_breaker::TripResult& result) { rooms_.announcer.take(result); },
+            [&](const circuit_breaker::BreakerNews& of_breaker) { handle_breaker(of_breaker); },
             [&](const StoreVerdict& verdict) { rooms_.board.note(verdict); }},
         letter);
 }
 
+void Pipeline::handle_breaker(const circuit_breaker::BreakerNews& news) {
+    std::visit(
+        Overloaded{
+            [&](const circuit_breaker::TripResult& result) { rooms_.desk.take(result); },
+            [&](const circuit_breaker::ReturnResult& result) { rooms_.recovery.take(result); },
+            [&](const circuit_breaker::Looked& looked) { rooms_.recovery.take(looked); }},
+        news);
+}
+
 void Pipeline::handle_news(const SourceNews& news) {
     std::visit(Overloaded{[&](const sync::Poll& poll) {
-                              rooms_.watch.note_rows(rooms_.intake.take(poll));
+                              rooms_.recovery.note_rows(rooms_.intake.take(poll));
                               stored_();
                           },
                           [&](const SourceTrouble& trouble) {

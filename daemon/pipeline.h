@@ -12,6 +12,8 @@
 #include "circuit_breaker/audit.h"
 #include "circuit_breaker/breaker.h"
 #include "daemon/announcer.h"
+#include "daemon/breaker_desk.h"
+#include "daemon/breaker_recovery.h"
 #include "daemon/courier.h"
 #include "daemon/engine_file.h"
 #include "daemon/errands.h"
@@ -29,7 +31,7 @@
 namespace quotafuse::daemon {
 
 /// What other threads hand to the pipeline.
-using Letter = std::variant<SourceNews, notifiers::Dispatcher::Result, circuit_breaker::TripResult,
+using Letter = std::variant<SourceNews, notifiers::Dispatcher::Result, circuit_breaker::BreakerNews,
                             StoreVerdict>;
 
 /// The one thread that writes the store: takes what was read, evaluates, puts on record, starts
@@ -44,12 +46,15 @@ public:
         sync::Gauges& gauges;
         notifiers::Outbox& outbox;
         circuit_breaker::Audit& audit;
+        circuit_breaker::PauseBook& pause;
         EngineFile& file;
         SilenceBook& silences;
         SelfWatch& watch;
         Errands& errands;
         Intake& intake;
         Announcer& announcer;
+        BreakerDesk& desk;
+        BreakerRecovery& recovery;
         PeriodicReports& reports;
         Courier& courier;
         StatusBoard& board;
@@ -69,6 +74,7 @@ private:
     void start();
     void handle(const Letter& letter);
     void handle_news(const SourceNews& news);
+    void handle_breaker(const circuit_breaker::BreakerNews& news);
     void handle_info(const sync::GatewayInfo& info);
     void handle_info_trouble(const InfoTrouble& trouble);
     void evaluate();

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/duration.h"
+#include "daemon/notice_trip.h"
 #include "daemon/number_format.h"
 
 namespace quotafuse::daemon {
@@ -30,7 +31,15 @@ std::size_t width_of(const std::vector<std::vector<std::string>>& rows, std::siz
 }
 
 Json trip_json(const Episode::Trip& trip, double dollars) {
-    return {{"channel", trip.channel}, {"at", base::unix_seconds(trip.at)}, {"cost_usd", dollars}};
+    const auto target = target_of(trip.action);
+    Json json{{"kind", circuit_breaker::kind_name(target.kind)}};
+    if (target.channel != 0) json["channel"] = target.channel;
+    if (!target.model.empty()) json["model"] = target.model;
+    if (target.token != 0) json["token"] = target.token;
+    if (!target.token_name.empty()) json["token_name"] = target.token_name;
+    json["at"] = base::unix_seconds(trip.at);
+    json["cost_usd"] = dollars;
+    return json;
 }
 
 /// Of a key as it is stored: the id or the text of each part.
@@ -157,15 +166,16 @@ double ReplayReport::dollars(std::int64_t quota) const {
 ReplayReport::Line ReplayReport::line_of(const alerts::Rule& rule) const {
     Line line;
     line.rule = &rule;
-    std::set<std::int64_t> channels;
+    std::set<std::string> known;
     for (const auto& episode : result_.episodes) {
         if (episode.rule != rule.name) continue;
         const bool worse = rule.below ? episode.peak < line.worst : episode.peak > line.worst;
         if (line.episodes.empty() || worse) line.worst = episode.peak;
         line.episodes.push_back(&episode);
         line.longest = std::max(line.longest, length(episode));
-        if (episode.trip && channels.insert(episode.trip->channel).second) {
-            line.trips.push_back(&episode);
+        for (const auto& trip : episode.trips) {
+            if (known.insert(circuit_breaker::stored_key(target_of(trip.action))).second)
+                line.trips.push_back(&trip);
         }
     }
     const auto notices = result_.notices.find(rule.name);
@@ -185,10 +195,15 @@ std::string ReplayReport::head(double seconds) const {
 std::string ReplayReport::disabled_text(const Line& line, double dollars) {
     if (line.trips.empty()) return {};
     if (line.trips.size() > 1) {
-        return fmt::format("{} channels, {} from then on", line.trips.size(),
+        const auto what = line.rule->action->what;
+        const auto* const several = what == alerts::RuleAction::What::channel ? "channels"
+                                    : what == alerts::RuleAction::What::model ? "models"
+                                                                              : "keys";
+        return fmt::format("{} {}, {} from then on", line.trips.size(), several,
                            format_value(alerts::Metric::cost, dollars));
     }
-    return fmt::format("channel {}, {} from then on", line.trips.front()->trip->channel,
+    return fmt::format("{}, {} from then on",
+                       circuit_breaker::describe(target_of(line.trips.front()->action)),
                        format_value(alerts::Metric::cost, dollars));
 }
 
@@ -203,7 +218,7 @@ std::string ReplayReport::table() const {
             continue;
         }
         std::int64_t quota = 0;
-        for (const auto* const episode : line.trips) quota += episode->trip->quota;
+        for (const auto* const trip : line.trips) quota += trip->quota;
         rows.push_back({line.rule->name,
                         group_digits(static_cast<std::int64_t>(line.episodes.size())),
                         base::format_duration(line.longest), limit_text(*line.rule, line.worst),
@@ -231,10 +246,10 @@ std::string ReplayReport::episode_text(const alerts::Rule& rule, const Episode& 
     text += fmt::format(": {}", limit_text(rule, episode.peak));
     if (episode.fired < result_.from) text += ", had fired before";
     if (!episode.over) text += ", still firing at the end";
-    if (episode.trip) {
-        text += fmt::format("; would have disabled channel {}, which cost {} from then on",
-                            episode.trip->channel,
-                            format_value(alerts::Metric::cost, dollars(episode.trip->quota)));
+    for (const auto& trip : episode.trips) {
+        text += fmt::format("; would have disabled {}, which cost {} from then on",
+                            circuit_breaker::describe(target_of(trip.action)),
+                            format_value(alerts::Metric::cost, dollars(trip.quota)));
     }
     return text;
 }
@@ -272,7 +287,7 @@ std::string ReplayReport::json(double seconds) const {
     for (const auto& line : lines_) {
         Json disabled = Json::array();
         for (const auto* const one : line.trips) {
-            disabled.push_back(trip_json(*one->trip, dollars(one->trip->quota)));
+            disabled.push_back(trip_json(*one, dollars(one->quota)));
         }
         rules.push_back({{"rule", line.rule->name},
                          {"episodes", line.episodes.size()},
@@ -286,16 +301,18 @@ std::string ReplayReport::json(double seconds) const {
             for (const auto& part : one->key) {
                 key[std::string{alerts::dimension_name(part.dimension)}] = part.display;
             }
-            episodes.push_back(
-                {{"rule", one->rule},
-                 {"key", std::move(key)},
-                 {"began", base::unix_seconds(one->began)},
-                 {"fired", base::unix_seconds(one->fired)},
-                 {"over", one->over ? Json(base::unix_seconds(*one->over)) : Json()},
-                 {"ending", one->ending},
-                 {"worst", one->peak},
-                 {"notices", one->notices},
-                 {"trip", one->trip ? trip_json(*one->trip, dollars(one->trip->quota)) : Json()}});
+            Json trips = Json::array();
+            for (const auto& trip : one->trips)
+                trips.push_back(trip_json(trip, dollars(trip.quota)));
+            episodes.push_back({{"rule", one->rule},
+                                {"key", std::move(key)},
+                                {"began", base::unix_seconds(one->began)},
+                                {"fired", base::unix_seconds(one->fired)},
+                                {"over", one->over ? Json(base::unix_seconds(*one->over)) : Json()},
+                                {"ending", one->ending},
+                                {"worst", one->peak},
+                                {"notices", one->notices},
+                                {"trips", std::move(trips)}});
         }
     }
     const Json all{{"from", base::unix_seconds(result_.from)},

@@ -46,8 +46,9 @@ private:
         std::chrono::seconds longest{0};
         double worst = 0;
         int notices = 0;
-        /// The first trip of each channel: without a hand it would have been the only one.
-        std::vector<const alerts::Episode*> trips;
+        /// The first trip of each channel (model, key): without a hand it would have been the only
+        /// one.
+        std::vector<const alerts::Episode::Trip*> trips;
     };
     Line line_of(const alerts::Rule& rule) const;
     /// Within the time that was replayed.

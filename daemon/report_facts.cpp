@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "daemon/off_spans.h"
+
 namespace quotafuse::daemon {
 namespace {
 
@@ -15,8 +17,6 @@ constexpr std::size_t kMostEntries = 5000;  // of the audit
 constexpr std::size_t kMostTrips = 100;
 /// The pace of before a trip says little about a later time.
 constexpr base::Seconds kPaceHolds{7 * 86400};
-/// Whoever enables a channel so soon after says that it should not have been disabled.
-constexpr base::Seconds kSoon{3600};
 
 alerts::KeyPart part_of(const sync::ObjectTraffic& object) {
     if (object.id != 0) return {object.id, 0};
@@ -44,24 +44,54 @@ std::vector<ReportFacts::Object> largest(const sync::RollupReader& reader,
     return objects;
 }
 
-/// When the channel was on again. What somebody else switched off or deleted stays off.
-std::optional<base::Second> enabled_at(const std::vector<Audit::Entry>& entries,
-                                       const Audit::Entry& trip) {
-    const auto found = std::ranges::find_if(entries, [&](const Audit::Entry& entry) {
-        return entry.trip_id == trip.trip_id && entry.cause == Audit::Cause::enabled;
-    });
-    return found == entries.end() ? std::nullopt : std::optional{found->at};
+std::string name_of(const circuit_breaker::Target& target, const std::string& known,
+                    const alerts::Names& names) {
+    using Kind = circuit_breaker::Target::Kind;
+    if (target.kind != Kind::token) {
+        const auto former =
+            known.empty() ? std::string{} : fmt::format("{} ({})", target.channel, known);
+        return names.name(alerts::Dimension::channel, {target.channel, 0}, former).display;
+    }
+    const auto former = known.empty() ? target.token_name : known;
+    if (target.token != 0)
+        return names.name(alerts::Dimension::token, {target.token, 0}, former).display;
+    const auto text = names.texts().find(target.token_name);
+    if (text < 0) return former;
+    return names.name(alerts::Dimension::token, {-target.user, text}, former).display;
 }
 
-/// At the pace before the trip, for as long as it kept the channel off in the period.
-std::optional<double> saved_by(const Audit::Entry& trip, std::optional<base::Second> enabled,
-                               const ReportSources& sources, const DueReport& due) {
+/// Whose traffic; empty where rollups do not tell it, as of a key that goes by its name only.
+std::optional<sync::TrafficOf> traffic_of(const circuit_breaker::Target& target,
+                                          const sync::Texts& texts) {
+    using Kind = circuit_breaker::Target::Kind;
     sync::TrafficOf of;
-    of.channel = trip.channel;
-    const auto spent = sync::RollupReader{sources.database}.lately(of, trip.at);
+    switch (target.kind) {
+        case Kind::channel:
+            of.channel = target.channel;
+            return of;
+        case Kind::model: {
+            const auto model = texts.find(target.model);
+            if (model < 0) return std::nullopt;
+            of.channel = target.channel;
+            of.model = model;
+            return of;
+        }
+        case Kind::token:
+            if (target.token == 0) return std::nullopt;
+            of.token = target.token;
+            return of;
+    }
+    return std::nullopt;
+}
+
+/// At the pace before the trip, for as long as it kept its target off in the period.
+std::optional<double> saved_by(const Audit::Entry& trip, const std::vector<Audit::Entry>& entries,
+                               const ReportSources& sources, const DueReport& due) {
+    const auto of = traffic_of(trip.target, sources.names.texts());
+    if (!of) return std::nullopt;
+    const auto spent = sync::RollupReader{sources.database}.lately(*of, trip.at);
     if (!spent || spent->quota <= 0) return std::nullopt;
-    const auto off = std::min(enabled.value_or(due.period.until), due.period.until) -
-                     std::max(trip.at, due.period.from);
+    const auto off = off_time(off_spans(entries, trip), due.period.from, due.period.until);
     return dollars_of(spent->quota, sources.names) * static_cast<double>(off.count()) /
            static_cast<double>((spent->until - spent->from).count());
 }
@@ -70,23 +100,21 @@ ReportFacts::Trip trip_of(const Audit::Entry& entry, const std::vector<Audit::En
                           const ReportSources& sources, const DueReport& due) {
     ReportFacts::Trip trip;
     trip.at = entry.at;
+    trip.target = entry.target;
+    trip.name = name_of(entry.target, entry.name, sources.names);
     trip.live = entry.step == "tripped";
     trip.earlier = entry.at < due.period.from;
-    const auto former = entry.channel_name.empty()
-                            ? std::string{}
-                            : fmt::format("{} ({})", entry.channel, entry.channel_name);
-    trip.channel =
-        sources.names.name(alerts::Dimension::channel, {entry.channel, 0}, former).display;
     if (!trip.live) {
+        if (entry.target.kind != circuit_breaker::Target::Kind::channel) return trip;
         const auto after = entry.at + base::Seconds{3600};
-        const auto quota =
-            sync::RollupReader{sources.database}.of_channel(entry.channel, after, due.period.until);
+        const auto quota = sync::RollupReader{sources.database}.of_channel(entry.target.channel,
+                                                                           after, due.period.until);
         if (quota > 0) trip.dollars = dollars_of(quota, sources.names);
         return trip;
     }
-    const auto enabled = enabled_at(entries, entry);
+    const auto enabled = enabled_by_somebody(entries, entry);
     trip.taken_back = enabled && *enabled - entry.at <= kSoon;
-    if (!trip.taken_back) trip.dollars = saved_by(entry, enabled, sources, due);
+    if (!trip.taken_back) trip.dollars = saved_by(entry, entries, sources, due);
     return trip;
 }
 
@@ -101,17 +129,18 @@ void read_trips(const ReportSources& sources, const DueReport& due, ReportFacts&
             ++facts.more_trips;
         }
     };
-    std::set<std::int64_t> would_have;  // a channel in shadow mode trips again and again
+    std::set<std::string> would_have;  // in shadow mode a target trips again and again
     for (const auto& entry : entries) {
         if (entry.at >= due.period.until) break;
         facts.refused += entry.step == "refused" ? 1 : 0;
         facts.failed += entry.step == "failed" || entry.step == "unknown" ? 1 : 0;
-        const bool first = entry.step == "would_trip" && would_have.insert(entry.channel).second;
+        const bool first = entry.step == "would_trip" &&
+                           would_have.insert(circuit_breaker::stored_key(entry.target)).second;
         if (entry.step == "tripped" || first) add(entry);
     }
     for (const auto& trip : sources.audit.off_at(from, from - kPaceHolds, kMostTrips)) {
         // A false trip was told with its own day, if it was known to be one by then.
-        const auto enabled = enabled_at(entries, trip);
+        const auto enabled = enabled_by_somebody(entries, trip);
         const auto told_at = from + (due.at - due.period.until);
         if (!enabled || *enabled - trip.at > kSoon || *enabled > told_at) add(trip);
     }

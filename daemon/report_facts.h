@@ -22,16 +22,18 @@ struct ReportFacts {
         sync::Traffic now;
         std::optional<sync::Traffic> before;
     };
-    /// A channel that the breaker disabled, or would have.
+    /// What the breaker disabled, or would have.
     struct Trip {
         base::Second at{};
-        std::string channel;  // "3 (azure-eu)"
+        circuit_breaker::Target target;
+        std::string name;  // of its channel or key: "3 (azure-eu)", "k1 (alice)"
         bool live = false;
-        /// A person enabled it soon after: the trip was false, as far as anybody can tell.
+        /// A person enabled it soon after at the gateway: the trip was false, as far as anybody can
+        /// tell.
         bool taken_back = false;
-        bool earlier = false;  // before the period, of which the channel was off at the beginning
+        bool earlier = false;  // before the period, at whose beginning it was off
         /// Of a live one: what it would have cost at its pace for as long as it was off in the
-        /// period. Else what it went on to cost in whole hours until the end.
+        /// period. Of a channel else what it went on to cost in whole hours until the end.
         std::optional<double> dollars;
     };
     double dollars = 0;
@@ -41,7 +43,7 @@ struct ReportFacts {
     std::vector<Object> models;
     std::vector<Object> keys;
     std::vector<alerts::RuleEpisodes> alerts;
-    /// In order, but those of before the period last; in shadow mode the first of each channel.
+    /// In order, but those of before the period last; in shadow mode the first of each target.
     std::vector<Trip> trips;
     std::int64_t more_trips = 0;  // that had no room in `trips`
     bool counted_all = true;      // of the breaker; else only the newest of a great many

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 
 #include <fmt/format.h>
 
@@ -29,6 +30,22 @@ double error_rate_of(const sync::Traffic& traffic) {
 /// Of a gateway without prices requests say what is large.
 std::int64_t weight_of(const sync::Traffic& traffic, const ReportFacts& facts) {
     return facts.now.quota > 0 ? traffic.quota : requests_of(traffic);
+}
+
+/// "channel 3 (azure)", "model gpt-4o of channel 3 (azure)", "key k1 (alice)".
+std::string object_of(const ReportFacts::Trip& trip, const Wording& words) {
+    using Kind = circuit_breaker::Target::Kind;
+    const bool zh = words.chinese();
+    switch (trip.target.kind) {
+        case Kind::channel:
+            return fmt::format("{} {}", zh ? "渠道" : "channel", trip.name);
+        case Kind::model:
+            return zh ? fmt::format("渠道 {} 的模型 {}", trip.name, trip.target.model)
+                      : fmt::format("model {} of channel {}", trip.target.model, trip.name);
+        case Kind::token:
+            return fmt::format("{} {}", zh ? "令牌" : "key", trip.name);
+    }
+    std::abort();
 }
 
 }  // namespace
@@ -145,16 +162,16 @@ std::string ReportText::trip_line(const ReportFacts::Trip& trip, bool with_date,
     const auto at = zone_.format(trip.at);
     const auto when =
         at.substr(with_date || trip.earlier ? 5 : 11, with_date || trip.earlier ? 11 : 5);
+    const auto object = object_of(trip, words_);
     auto line = trip.earlier ? std::string{} : when + " ";
     if (trip.earlier) {
-        line += zh ? fmt::format("渠道 {} 自 {} 起被禁用", trip.channel, when)
-                   : fmt::format("channel {} disabled since {}", trip.channel, when);
+        line += zh ? fmt::format("{} 自 {} 起被禁用", object, when)
+                   : fmt::format("{} disabled since {}", object, when);
     } else if (trip.live) {
-        line += zh ? fmt::format("禁用渠道 {}", trip.channel)
-                   : fmt::format("channel {} disabled", trip.channel);
+        line += zh ? fmt::format("禁用{}", object) : fmt::format("{} disabled", object);
     } else {
-        line += zh ? fmt::format("影子模式：本应禁用渠道 {}", trip.channel)
-                   : fmt::format("shadow: channel {} would have been disabled", trip.channel);
+        line += zh ? fmt::format("影子模式：本应禁用{}", object)
+                   : fmt::format("shadow: {} would have been disabled", object);
     }
     if (trip.taken_back)
         line += words_.say("，很快被人重新启用（可能是误熔断）",

@@ -12,26 +12,10 @@ namespace {
 
 using alerts::SelfAlert;
 
-/// How long a gateway may go on using a channel that its database says is off: its cache.
-base::Seconds cache_lag(std::optional<sync::Gateway> gateway) {
-    return gateway == sync::Gateway::one_api ? base::Seconds{660} : base::Seconds{90};
-}
-
-/// Of somebody's request, not of a test, a refund or a task that is settled later.
-bool serves(const sync::Row& row) {
-    return (row.kind == sync::Kind::consume || row.kind == sync::Kind::error) &&
-           !row.channel_test && !row.task;
-}
-
 /// What the service said last, and what to do about it.
 std::string last_error(const notifiers::NotifierHealth& health) {
     return health.advice.empty() ? health.last_error
                                  : fmt::format("{} ({})", health.last_error, health.advice);
-}
-
-base::Second begin_of(const sync::Row& row) {
-    const auto took = std::max<std::int64_t>(row.latency_ms, 0) / 1000;
-    return base::from_unix(row.created_at - took);
 }
 
 }  // namespace
@@ -53,7 +37,6 @@ void SelfWatch::look(const alerts::Overview& overview) {
     look_at_clock();
     look_at_store();
     look_at_notifiers();
-    look_at_trips();
     look_at_rules(overview);
 }
 
@@ -178,58 +161,6 @@ void SelfWatch::look_at_notifiers() {
                           fault.told);
     }
     rooms_.alerts.keep_only(SelfAlert::notifier_dead, known);
-}
-
-void SelfWatch::note_rows(const std::vector<sync::Row>& rows) {
-    if (trips_.empty()) return;
-    const auto patience = 2 * cache_lag(rooms_.intake.state().gateway);
-    for (const auto& row : rows) {
-        const auto at = trips_.find(row.channel);
-        if (at == trips_.end() || !serves(row) || begin_of(row) <= at->second.at + patience)
-            continue;
-        ++at->second.rows;
-        at->second.last = std::max(at->second.last, base::from_unix(row.created_at));
-    }
-}
-
-void SelfWatch::look_at_trips() {
-    std::map<std::int64_t, Trip> open;
-    for (const auto& trip : rooms_.audit.open_trips()) {
-        auto& one = open[trip.channel];
-        if (const auto known = trips_.find(trip.channel);
-            known != trips_.end() && known->second.at == trip.at)
-            one = known->second;
-        one.name = trip.channel_name;
-        one.at = trip.at;
-    }
-    trips_ = std::move(open);
-    std::vector<std::string> about;
-    for (const auto& [channel, trip] : trips_) {
-        about.push_back(std::to_string(channel));
-        const bool holds = trip.rows > 0 && clock_.now() - trip.last < kStillServing;
-        // After a restart nothing is known of it before its next row.
-        if (trip.rows == 0) continue;
-        rooms_.alerts.set(SelfAlert::still_serving, about.back(), holds,
-                          still_serving(channel, trip, false), still_serving(channel, trip, true));
-    }
-    rooms_.alerts.keep_only(SelfAlert::still_serving, about);
-}
-
-std::string SelfWatch::still_serving(std::int64_t channel, const Trip& trip, bool told) const {
-    const auto tripped = config_.timezone.format(trip.at);
-    const auto last = config_.timezone.format(trip.last);
-    const auto rows = group_digits(trip.rows);
-    if (told && words_.chinese()) {
-        return fmt::format(
-            "{} 已于 {} 被 quotafuse 禁用，但此后很久才开始的 {} 次请求仍由它服务，最近一次在 "
-            "{}：网关的渠道缓存是否没有刷新，或使用了另一个数据库？",
-            words_.channel(channel, trip.name), tripped, rows, last);
-    }
-    return fmt::format(
-        "channel {} ({}) was disabled by quotafuse at {}, yet {} requests that "
-        "began long after were served, the last at {}: does the gateway keep its "
-        "channels in a cache that is not refreshed, or another database?",
-        channel, trip.name, tripped, rows, last);
 }
 
 void SelfWatch::look_at_rules(const alerts::Overview& overview) {

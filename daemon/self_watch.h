@@ -10,13 +10,11 @@
 #include "alerts/engine.h"
 #include "alerts/self_alerts.h"
 #include "base/clock.h"
-#include "circuit_breaker/audit.h"
 #include "daemon/config.h"
 #include "daemon/intake.h"
 #include "daemon/upkeep.h"
 #include "daemon/wording.h"
 #include "notifiers/outbox.h"
-#include "sync/row.h"
 
 namespace quotafuse::daemon {
 
@@ -29,12 +27,9 @@ public:
         const Intake& intake;
         const Upkeep& upkeep;
         const notifiers::Outbox& outbox;
-        circuit_breaker::Audit& audit;
     };
     SelfWatch(Rooms rooms, const Config& config, const base::Clock& clock);
 
-    /// Rows as they came in: whether a channel that is off by our hand still answers.
-    void note_rows(const std::vector<sync::Row>& rows);
     /// The store cannot be written; empty when it can again.
     void note_store_trouble(const std::string& text);
     /// Once a second. Throws SQLite::Exception.
@@ -45,16 +40,8 @@ public:
     static constexpr base::Seconds kStoreTrouble{60};  // of which nobody need know
     /// Seconds; a clock that is behind has the poll_interval in addition: rows are as old.
     static constexpr std::int64_t kMostSkew = 30;
-    static constexpr base::Seconds kStillServing{600};  // after the last such row
 
 private:
-    /// An open trip, and the rows that should not have come.
-    struct Trip {
-        std::string name;
-        base::Second at{};
-        std::int64_t rows = 0;
-        base::Second last{};
-    };
     struct NotifierState {
         std::optional<base::MonoTime> failing_since{};
         std::optional<std::int64_t> failed{};  // dead letters, when last looked at
@@ -65,7 +52,6 @@ private:
     void look_at_clock();
     void look_at_store();
     void look_at_notifiers();
-    void look_at_trips();
     void look_at_rules(const alerts::Overview& overview);
     /// For the log, and for messages.
     struct Texts {
@@ -74,14 +60,12 @@ private:
     };
     Texts fault_of(const std::string& notifier, NotifierState& state, bool told);
     Texts standstill(base::Seconds behind) const;
-    std::string still_serving(std::int64_t channel, const Trip& trip, bool told) const;
     std::set<std::string> firing(alerts::SelfAlert alert) const;
 
     Rooms rooms_;
     const Config& config_;
     const base::Clock& clock_;
     const Wording words_;
-    std::map<std::int64_t, Trip> trips_;  // open ones, by channel
     std::map<std::string, NotifierState> notifiers_;
     std::string store_trouble_;
     std::optional<base::MonoTime> store_trouble_since_;

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/duration.h"
+#include "daemon/breaker_json.h"
 #include "daemon/messages_json.h"
 #include "daemon/number_format.h"
 #include "daemon/version.h"
@@ -21,6 +22,7 @@ constexpr base::Seconds kLongestTurn{20};
 /// Before its first turn it reads states and the windows as they were saved; filling the others
 /// comes later, in slices.
 constexpr base::Seconds kLongestStart{60};
+constexpr std::size_t kEntriesShown = 10;  // of the breaker
 constexpr std::size_t kMostDead = 3;
 
 Json optional_seconds(const std::optional<base::Second>& t) {
@@ -158,30 +160,6 @@ Json outbox_json(const StatusBoard::Rooms& rooms, const Config& config) {
             {"dead", dead_json(rooms)}};
 }
 
-Json breaker_json(circuit_breaker::Audit& audit, const Config& config) {
-    auto open = Json::array();
-    for (const auto& trip : audit.open_trips()) {
-        open.push_back({{"channel", trip.channel},
-                        {"name", trip.channel_name},
-                        {"since", base::unix_seconds(trip.at)},
-                        {"mode", "live"},
-                        {"reason", trip.reason}});
-    }
-    auto recent = Json::array();
-    for (const auto& entry : audit.last(10)) {
-        recent.push_back({{"at", base::unix_seconds(entry.at)},
-                          {"channel", entry.channel},
-                          {"name", entry.channel_name},
-                          {"mode", entry.mode},
-                          {"result", entry.step},
-                          {"reason", entry.reason},
-                          {"why", entry.why}});
-    }
-    return {{"mode", circuit_breaker::mode_name(config.breaker.mode)},
-            {"open", open},
-            {"recent", recent}};
-}
-
 }  // namespace
 
 StatusBoard::StatusBoard(const Config& config, const base::Clock& clock)
@@ -300,7 +278,8 @@ void StatusBoard::publish(const Rooms& rooms) {
         {"more_alerts", more_json(overview)},
         {"silences", Json::parse(silences_json(rooms.silences.silences()))},
         {"outbox", outbox_json(rooms, config_)},
-        {"breaker", breaker_json(rooms.audit, config_)},
+        {"breaker",
+         breaker_json(rooms.audit, rooms.pause.at(clock_.now()), config_, kEntriesShown)},
         {"last_error", last_error_ ? Json{{"at", base::unix_seconds(last_error_->at)},
                                           {"text", last_error_->text}}
                                    : Json(nullptr)},

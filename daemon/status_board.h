@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/guarded.h"
 #include "circuit_breaker/audit.h"
+#include "circuit_breaker/pause.h"
 #include "daemon/config.h"
 #include "daemon/intake.h"
 #include "daemon/silence_book.h"
@@ -33,6 +34,7 @@ public:
         const SilenceBook& silences;
         const notifiers::Outbox& outbox;
         circuit_breaker::Audit& audit;
+        const circuit_breaker::PauseBook& pause;
         const Intake& intake;
         const Upkeep& upkeep;
         base::Database& database;  // for what the rooms do not count

@@ -207,7 +207,7 @@ std::string_view Wording::self_alert(std::string_view rule) const {
             case alerts::SelfAlert::notifier_dead:
                 return say("通知渠道失效", "a notifier fails");
             case alerts::SelfAlert::still_serving:
-                return say("已禁用的渠道仍在服务", "a disabled channel still serves");
+                return say("已禁用但仍在服务", "disabled but still serving");
             case alerts::SelfAlert::rule_error:
                 return say("规则无法评估", "a rule is not evaluated");
         }

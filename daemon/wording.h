@@ -9,7 +9,11 @@
 
 #include "alerts/notice.h"
 #include "alerts/rule.h"
+#include "base/recovery.h"
+#include "base/time_zone.h"
 #include "circuit_breaker/action.h"
+#include "circuit_breaker/circuit.h"
+#include "circuit_breaker/target.h"
 #include "daemon/config.h"
 #include "daemon/number_format.h"
 
@@ -17,6 +21,9 @@ namespace quotafuse::daemon {
 
 /// A message is read on a telephone, at night.
 inline constexpr std::size_t kMostDimensionsTold = 5;
+
+/// circuit_breaker::ReturnRequest::asked_by of what a person commanded.
+inline constexpr std::string_view kAskedByPerson = "a person";
 
 /// The words of messages in one of the two languages.
 class Wording {
@@ -69,20 +76,50 @@ public:
     std::string_view breaker() const { return say("熔断", "Breaker"); }
     /// "渠道 3 (azure-eu)", "Channel 3".
     std::string channel(std::int64_t id, std::string_view name) const;
-    /// channel() with what became of it: "Channel 3 (azure-eu) not tripped".
+    /// The same of whatever the breaker switches off: "渠道 3 (azure-eu) 的模型 gpt-4o", "Key 17
+    /// (ci)". `name` is that of the channel or key.
+    std::string target(const circuit_breaker::Target& target, std::string_view name) const;
+    /// target() with what became of it: "Channel 3 (azure-eu) not tripped".
     std::string outcome(const circuit_breaker::TripResult& trip) const;
     /// The same behind an alert: ", not tripped".
     std::string_view short_outcome(const circuit_breaker::TripResult& trip) const;
-    /// The same as a sentence with its reason. Begins with channel().
-    std::string outcome_and_cause(const circuit_breaker::TripResult& trip) const;
-    /// Why a trip ended as it did, without naming its channel; empty for no cause. What a server
-    /// or a library said is left as it is.
-    std::string cause(const circuit_breaker::TripCause& cause) const;
+    /// The same as a sentence with its reason, its times in `zone`. Begins with target().
+    std::string outcome_and_cause(const circuit_breaker::TripResult& trip,
+                                  const base::TimeZone& zone) const;
+    /// Why a trip ended as it did, without naming its target (of which `kind` tells the words);
+    /// empty for no cause. What a server or a library said is left as it is.
+    std::string cause(const circuit_breaker::TripCause& cause, circuit_breaker::Target::Kind kind,
+                      const base::TimeZone& zone) const;
+    /// How what was just switched off comes back: "Recovery: by hand (quotafuse breaker …)".
+    /// `waits`: by itself only when its alert is over, too.
+    std::string recovery(const circuit_breaker::TripRequest& trip, bool waits,
+                         const base::TimeZone& zone) const;
+    /// "Key ci (alice) makes 94 % of it. To disable the key alone: …"; the command only where the
+    /// key's id is known, and nothing else where the rest `is_said`.
+    std::string leading_key(const circuit_breaker::LeadingKey& key, std::string_view rule,
+                            bool is_said) const;
+    /// What became of a return, as a title: "Channel 3 (azure-eu) on trial".
+    std::string outcome(const circuit_breaker::ReturnResult& result) const;
+    /// What that means, and what to do: sentences, one a line.
+    std::vector<std::string> consequences(const circuit_breaker::ReturnResult& result,
+                                          const base::TimeZone& zone) const;
+    /// What a person or the gateway made of a target: "Key 17 (ci) was switched on again".
+    std::string released(const circuit_breaker::Circuit& circuit,
+                         circuit_breaker::Change change) const;
+    /// What that means, and what to do: sentences, one a line.
+    std::vector<std::string> consequences(const circuit_breaker::Circuit& circuit,
+                                          circuit_breaker::Change change) const;
 
 private:
     std::string parts(const alerts::Contribution& contribution) const;
     std::string former_period(const alerts::Frame& frame) const;
     std::string sentence(const circuit_breaker::TripResult& trip) const;
+    std::string status(std::int64_t status, circuit_breaker::Target::Kind kind) const;
+    std::string not_done(const circuit_breaker::ReturnResult& result) const;
+    std::string trial_terms(const base::Recovery& recover) const;
+    std::string next_trial(const circuit_breaker::Circuit& circuit,
+                           const base::TimeZone& zone) const;
+    std::string_view returned_how(const circuit_breaker::ReturnResult& result) const;
     std::string pairs(const std::vector<circuit_breaker::UsedPair>& pairs) const;
     Language language_;
 };

@@ -1,73 +1,41 @@
-#include <algorithm>
-#include <array>
+#include <charconv>
 #include <cstdlib>
 
 #include <fmt/format.h>
 
-#include "circuit_breaker/channel_tables.h"
+#include "base/text.h"
 #include "daemon/wording.h"
 
-// The breaker in words.
+// Trips in words.
 namespace quotafuse::daemon {
 namespace {
 
-using circuit_breaker::TripCause;
+using circuit_breaker::Target;
 using circuit_breaker::TripResult;
-using Texts = std::array<std::string_view, 21>;
-
-constexpr std::size_t kMostPairs = 5;
-
-/// Both in the order of TripCause::Kind.
-constexpr Texts kChinese{
-    "",
-    "熔断功能已关闭",
-    "受保护（breaker.protect.channels）",
-    "quotafuse 已禁用 {count} 个渠道（breaker.max_open 为 {limit}）",
-    "最近 1 小时已熔断 {count} 次（breaker.max_per_hour 为 {limit}）",
-    "网关中没有这个渠道",
-    "网关中未开启该渠道的自动禁用（auto_ban）",
-    "是 {pairs}的最后一个可用渠道",
-    "另一个渠道同时被禁用，使它成为 {pairs}的最后一个可用渠道，已撤销",
-    "已是 {pairs}的最后一个可用渠道，但撤销失败：{detail}",
-    "是 {pairs}的最后一个可用渠道，撤销之前已被他人修改",
-    "{status}",
-    "本次熔断后又被启用",
-    "在网关中不断被修改",
-    "已过 {limit} 秒仍未执行，作废",
-    "One API 开启了自动启用：下次测试可能重新启用该渠道",
-    "未能再次确认是否还有其他可用渠道：{detail}",
-    "网关数据库报错：{detail}",
-    "网关数据库报错：{detail}；请按 `quotafuse grants` 的输出为熔断账号授权",
-    "禁用时连接中断（{detail}），再次查询失败：{unread}",
-    "熔断模块无法继续：{detail}",
-};
-constexpr Texts kEnglish{
-    "",
-    "the breaker is off",
-    "protected (breaker.protect.channels)",
-    "already off by quotafuse: {count} (breaker.max_open is {limit})",
-    "trips in the last hour: {count} (breaker.max_per_hour is {limit})",
-    "not found at the gateway",
-    "automatic disabling is off for it at the gateway (auto_ban)",
-    "the last usable one for {pairs}",
-    "another one was disabled at the same moment, which left no other for {pairs}; undone",
-    "no other is left for {pairs}, and the trip could not be undone: {detail}",
-    "the last usable one for {pairs}, but somebody changed it before the trip was undone",
-    "{status}",
-    "enabled again after this trip",
-    "it kept changing at the gateway",
-    "asked for more than {limit} s ago",
-    "One API's automatic enabling is on: its next test may enable the channel again",
-    "whether other channels are left could not be checked again: {detail}",
-    "{detail}",
-    "{detail}; give the breaker's account what `quotafuse grants` prints",
-    "the connection broke ({detail}), and asking again failed: {unread}",
-    "the breaker could not go on: {detail}",
-};
+constexpr std::size_t kMostName = 80;  // of a model or key, in bytes: clients may write any length
 
 /// Nothing was to be disabled.
 bool is_shadow(const TripResult& trip) {
     return trip.request.mode == circuit_breaker::Mode::shadow;
+}
+
+/// As stored_key() writes the key of a gateway that logs ids: "t17". 0: the id is not known.
+std::int64_t id_of(const circuit_breaker::LeadingKey& key) {
+    std::int64_t id = 0;
+    const auto* const end = key.id.data() + key.id.size();
+    if (!key.id.starts_with('t')) return 0;
+    const auto [stop, error] = std::from_chars(key.id.data() + 1, end, id);
+    return error == std::errc{} && stop == end && id > 0 ? id : 0;
+}
+
+/// A command to be pasted into a shell holds numbers and our own ids only, never a name: a stranger
+/// may have chosen it.
+std::string restore_command(const Target& target, const std::string& trip_id) {
+    if (target.kind == Target::Kind::channel)
+        return fmt::format("quotafuse breaker restore --channel {}", target.channel);
+    if (target.kind == Target::Kind::token && target.token != 0)
+        return fmt::format("quotafuse breaker restore --token {}", target.token);
+    return "quotafuse breaker restore " + trip_id;
 }
 
 }  // namespace
@@ -75,11 +43,39 @@ bool is_shadow(const TripResult& trip) {
 std::string Wording::channel(std::int64_t id, std::string_view name) const {
     const auto word = say("渠道", "Channel");
     return name.empty() ? fmt::format("{} {}", word, id)
-                        : fmt::format("{} {} ({})", word, id, name);
+                        : fmt::format("{} {} ({})", word, id, base::valid_utf8(name));
+}
+
+std::string Wording::target(const Target& target, std::string_view name) const {
+    // Valid, so that it is the same when it is read back from a letter.
+    const auto cut = [](std::string_view text) {
+        return base::cut_bytes(base::valid_utf8(text), kMostName);
+    };
+    switch (target.kind) {
+        case Target::Kind::channel:
+            return channel(target.channel, name);
+        case Target::Kind::model: {
+            const auto model = cut(target.model);
+            if (chinese()) return fmt::format("{} 的模型 {}", channel(target.channel, name), model);
+            auto of = channel(target.channel, name);
+            of.front() = 'c';
+            return fmt::format("Model {} of {}", model, of);
+        }
+        case Target::Kind::token: {
+            const auto word = dimension(alerts::Dimension::token);
+            if (target.token == 0) {
+                return fmt::format(fmt::runtime(say("{} {} (用户 {})", "{} {} (user {})")), word,
+                                   cut(target.token_name), target.user);
+            }
+            return name.empty() ? fmt::format("{} {}", word, target.token)
+                                : fmt::format("{} {} ({})", word, target.token, cut(name));
+        }
+    }
+    std::abort();
 }
 
 std::string Wording::outcome(const TripResult& trip) const {
-    const auto subject = channel(trip.request.channel, trip.channel_name);
+    const auto subject = target(trip.request.target, trip.name);
     switch (trip.kind) {
         case TripResult::Kind::tripped:
             return subject + std::string{say(" 已禁用", " disabled")};
@@ -130,6 +126,8 @@ std::string Wording::sentence(const TripResult& trip) const {
     const auto status = trip.status_written;
     switch (trip.kind) {
         case TripResult::Kind::tripped:
+            if (status == 0)  // a model has none
+                return std::string{say(" 已在网关禁用", " is disabled at the gateway")};
             return chinese() ? fmt::format(" 已在网关禁用（status={}）", status)
                              : fmt::format(" is disabled at the gateway (status {})", status);
         case TripResult::Kind::would_trip:
@@ -153,50 +151,52 @@ std::string Wording::sentence(const TripResult& trip) const {
     std::abort();
 }
 
-std::string Wording::outcome_and_cause(const TripResult& trip) const {
-    auto text = channel(trip.request.channel, trip.channel_name) + sentence(trip);
-    const auto why = cause(trip.cause);
+std::string Wording::outcome_and_cause(const TripResult& trip, const base::TimeZone& zone) const {
+    auto text = target(trip.request.target, trip.name) + sentence(trip);
+    const auto why = cause(trip.cause, trip.request.target.kind, zone);
     if (why.empty()) return text;
     if (text.ends_with(say("：", ": "))) return text + why;
     if (text.ends_with(say("）", ")"))) return fmt::format("{}{}{}", text, say("；", "; "), why);
     return text + (chinese() ? fmt::format("（{}）", why) : fmt::format(" ({})", why));
 }
 
-std::string Wording::pairs(const std::vector<circuit_breaker::UsedPair>& pairs) const {
-    std::string text;
-    const auto named = std::min(pairs.size(), kMostPairs);
-    for (std::size_t i = 0; i < named; ++i) {
-        const auto requests = group_digits(pairs[i].requests);
-        if (i > 0) text += say("、", ", ");
-        text += chinese() ? fmt::format("{}（24 小时内 {} 次请求）", pairs[i].pair, requests)
-                          : fmt::format("{} ({} request{} in 24 h)", pairs[i].pair, requests,
-                                        pairs[i].requests == 1 ? "" : "s");
+std::string Wording::recovery(const circuit_breaker::TripRequest& trip, bool waits,
+                              const base::TimeZone& zone) const {
+    using Kind = base::Recovery::Kind;
+    if (trip.recover.kind == Kind::manual || trip.back_at == base::Second{}) {
+        return fmt::format(fmt::runtime(say("恢复：手动（{}）", "Recovery: by hand ({})")),
+                           restore_command(trip.target, trip.trip_id));
     }
-    if (named == pairs.size()) return text;
-    const auto more = pairs.size() - named;
-    return text +
-           (chinese() ? fmt::format("等 {} 项", pairs.size()) : fmt::format(" and {} more", more));
+    const auto at = zone.format(trip.back_at);
+    const auto alert =
+        waits ? say("，且告警须已结束", ", once the alert is over") : std::string_view{};
+    if (trip.recover.kind == Kind::half_open) {
+        return fmt::format(fmt::runtime(say("恢复：最早 {} 以少量流量试用{}",
+                                            "Recovery: first trial, with little "
+                                            "traffic, at {} at the earliest{}")),
+                           at, alert);
+    }
+    return fmt::format(fmt::runtime(say("恢复：最早 {} 自动恢复{}",
+                                        "Recovery: by itself at {} at the earliest{}")),
+                       at, alert);
 }
 
-std::string Wording::cause(const TripCause& cause) const {
-    const auto status = cause.count == circuit_breaker::kDisabledByHand
-                            ? std::string{say("手动禁用", "by hand")}
-                        : cause.count == circuit_breaker::kDisabledAutomatically
-                            ? std::string{say("自动禁用", "automatically")}
-                            : fmt::format("status {}", cause.count);
-    const auto text = (chinese() ? kChinese : kEnglish).at(static_cast<std::size_t>(cause.kind));
-    auto why = fmt::format(fmt::runtime(text), fmt::arg("count", group_digits(cause.count)),
-                           fmt::arg("limit", group_digits(cause.limit)),
-                           fmt::arg("pairs", pairs(cause.pairs)), fmt::arg("status", status),
-                           fmt::arg("detail", cause.detail), fmt::arg("unread", cause.unread));
-    if (!cause.unread.empty() && cause.kind != TripCause::Kind::lost_commit) {
-        why +=
-            fmt::format("{}{}",
-                        say("；重启前是否已执行也无法查询：",
-                            "; whether it was carried out before the restart could not be read: "),
-                        cause.unread);
+std::string Wording::leading_key(const circuit_breaker::LeadingKey& key, std::string_view rule,
+                                 bool is_said) const {
+    std::string text;
+    if (!is_said) {
+        text = fmt::format(fmt::runtime(say("{} {} 占其中 {}", "{} {} makes {} of it")),
+                           dimension(alerts::Dimension::token),
+                           base::cut_bytes(key.name, kMostName), percent(key.share));
     }
-    return why;
+    const auto id = id_of(key);
+    if (id == 0) return text;
+    if (!is_said) text += say("。", ". ");
+    const auto reason = fmt::format(" --reason {}", rule.empty() ? "leaked" : rule);
+    return text + fmt::format(fmt::runtime(say("只禁用该令牌：quotafuse breaker trip --token {}{}",
+                                               "To disable the key alone: quotafuse breaker trip "
+                                               "--token {}{}")),
+                              id, reason);
 }
 
 }  // namespace quotafuse::daemon

@@ -241,16 +241,18 @@ bool Outbox::put(const Letter& letter, const std::string& notifier, base::Second
     return insert.exec() > 0;
 }
 
-std::vector<std::string> Outbox::replace_unsent(const std::string& event_id,
-                                                const Message& message) {
+std::vector<std::string> Outbox::replace_unsent(const std::string& event_id, const Message& message,
+                                                Then then) {
     SQLite::Statement update{db_.handle(),
-                             "UPDATE outbox SET message = ?1, part = ?2, not_before = 0, sent_as = "
+                             "UPDATE outbox SET message = ?1, part = ?2, "
+                             "not_before = CASE WHEN ?4 THEN 0 ELSE not_before END, sent_as = "
                              "CASE WHEN attempts > 0 THEN ifnull(sent_as, message) END "
                              "WHERE event_id = ?3 AND state = 0 AND arrival = 0 "
                              "RETURNING notifier"};
     update.bind(1, to_json(message));
     update.bind(2, static_cast<int>(part_of(message)));
     update.bind(3, event_id);
+    update.bind(4, then == Then::release ? 1 : 0);
     std::vector<std::string> amended;
     while (update.executeStep()) amended.push_back(update.getColumn(0).getString());
     return amended;

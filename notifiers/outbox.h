@@ -129,10 +129,12 @@ public:
     /// event was put for this notifier before.
     bool put(const Letter& letter, const std::string& notifier, base::Second now,
              base::Second not_before);
-    /// Says more in a letter that waits: replaces its message, and releases it at once, wherever it
-    /// cannot have arrived. The notifiers that this was done for, in no order; the others need a
-    /// letter of its own.
-    std::vector<std::string> replace_unsent(const std::string& event_id, const Message& message);
+    /// Says more in a letter that waits: replaces its message wherever it cannot have arrived, and
+    /// releases it at once, or leaves it until its not_before for what is still to be said. The
+    /// notifiers that this was done for, in no order; the others need a letter of its own.
+    enum class Then { release, wait };
+    std::vector<std::string> replace_unsent(const std::string& event_id, const Message& message,
+                                            Then then = Then::release);
 
     /// What is to be sent next to that notifier, if its head is due and no attempt of it is
     /// running: one letter, or a bundle where that is better to read (see Bundle::Why). A delivery

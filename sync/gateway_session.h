@@ -19,10 +19,11 @@ public:
     enum class Kind {
         unreachable,  // no connection, or it broke: try again later
         stalled,      // connected, but no answer within the read timeout
-        locked,       // somebody else holds a lock on the table, an ALTER TABLE perhaps
-        denied,       // account, password or grants: a person must act, trying again does no harm
-        schema,       // a table or column is missing: not this gateway, or one too old
-        rejected,     // any other error of a statement
+        locked,    // somebody else holds a lock (an ALTER TABLE perhaps), or a deadlock was lost:
+                   // the transaction, if one was open, must be begun again
+        denied,    // account, password or grants: a person must act, trying again does no harm
+        schema,    // a table or column is missing: not this gateway, or one too old
+        rejected,  // any other error of a statement
         interrupted,  // interrupt() ended it
     };
     GatewayError(Kind kind, const std::string& what) : std::runtime_error(what), kind_(kind) {}

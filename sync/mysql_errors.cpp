@@ -17,7 +17,6 @@ using Kind = GatewayError::Kind;
 constexpr int kTls = 2026;
 constexpr int kUnknownDatabase = 1049;
 constexpr int kNoAccessToDatabase = 1044;
-constexpr int kLockWait = 1205;
 constexpr int kQueryKilled = 1317;
 
 template <std::size_t N>
@@ -37,13 +36,16 @@ constexpr std::array kExpiredPassword{1820, 1862};
 constexpr std::array kWrongPlace{1129, 1130};
 constexpr std::array kNoGrant{1142, 1143, 1227, 1370};
 constexpr std::array kNotThisSchema{1046, 1051, 1054, 1109, 1146};
+// Waited for too long, lost a deadlock, or (MariaDB from 11.6) came upon a row that was changed
+// since the transaction's first look: the next try may pass.
+constexpr std::array kInTheWay{1205, 1213, 1020};
 constexpr std::array kTakesNoWrites{1290, 1792, 1836};
 
 Kind kind_of(const MysqlFailure& failure) {
     const int code = failure.code;
     if (failure.interrupted || code == kQueryKilled) return Kind::interrupted;
     if (is_one_of(code, kBroken) && failure.timed_out && !failure.connecting) return Kind::stalled;
-    if (code == kLockWait) return Kind::locked;
+    if (is_one_of(code, kInTheWay)) return Kind::locked;
     if (code == kTls) {
         // A certificate stays wrong until a person acts; a handshake that broke does not.
         static constexpr std::array kOfPeople{"does not support", "certificate"};

@@ -1,5 +1,5 @@
 quotafuse_test(alerts
-  SOURCES alerts_channels_test.cpp alerts_decide_muting_test.cpp alerts_decide_test.cpp
+  SOURCES alerts_actions_test.cpp alerts_channels_test.cpp alerts_decide_muting_test.cpp alerts_decide_test.cpp
           alerts_engine_rules_test.cpp alerts_engine_test.cpp alerts_engine_values_test.cpp
           alerts_restart_test.cpp
           alerts_silence_test.cpp alerts_self_alerts_test.cpp alerts_inhibition_test.cpp
@@ -7,12 +7,12 @@ quotafuse_test(alerts
   LINK quotafuse_alerts quotafuse_sync quotafuse_base)
 
 quotafuse_test(alerts_replay
-  SOURCES alerts_gaps_test.cpp alerts_history_tape_test.cpp alerts_live_replay_test.cpp alerts_replay_test.cpp alerts_rule_test_files_test.cpp alerts_rule_test_test.cpp alerts_weeks_test.cpp
+  SOURCES alerts_gaps_test.cpp alerts_replay_actions_test.cpp alerts_history_tape_test.cpp alerts_live_replay_test.cpp alerts_replay_test.cpp alerts_rule_test_files_test.cpp alerts_rule_test_test.cpp alerts_weeks_test.cpp
   LINK quotafuse_alerts quotafuse_sync quotafuse_base)
 
 # What operators write: rule files, their times, their documentation.
 quotafuse_test(alerts_rules
-  SOURCES alerts_frame_test.cpp alerts_hours_test.cpp alerts_loader_test.cpp alerts_rule_docs_test.cpp
+  SOURCES alerts_action_keys_test.cpp alerts_frame_test.cpp alerts_hours_test.cpp alerts_loader_test.cpp alerts_rule_docs_test.cpp
           alerts_rule_files_test.cpp alerts_rule_keys_test.cpp alerts_rule_test_loader_test.cpp
   LINK quotafuse_alerts quotafuse_base)
 target_compile_definitions(alerts_rules_test PRIVATE

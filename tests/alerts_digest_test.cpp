@@ -69,7 +69,7 @@ TEST_CASE("what came and went outside the hours is one notice at their beginning
     CHECK(digest.threshold == 1000);
     CHECK(digest.since == at(kMorning - 1799));
     CHECK(digest.duration == std::chrono::seconds{60});
-    CHECK_FALSE(digest.action);
+    CHECK(digest.actions.empty());
     REQUIRE(digest.series.size() == 1);
     CHECK(alerts::describe(digest.series.front().key) == "channel 4 (azure-us)");
     CHECK(digest.key.empty());

@@ -44,7 +44,7 @@ TEST_CASE(
     CHECK(notice.since == at(12));
     CHECK(notice.requests == 2);
     CHECK(notice.summary == "3 (azure-eu): 1,200 tokens in 5m, allowed 1,000 tokens");
-    CHECK(notice.action == alerts::Action{3, alerts::ActionMode::live, true});
+    CHECK(notice.actions == std::vector{disabling(3, true)});
 
     const auto view = watchman.engine().overview();
     CHECK(view.firing == 1);
@@ -59,7 +59,7 @@ TEST_CASE(
     CHECK(over.front().duration == std::chrono::seconds{299});
     CHECK(over.front().peak == 1200);
     CHECK(over.front().event_id != notice.event_id);
-    CHECK_FALSE(over.front().action);
+    CHECK(over.front().actions.empty());
     CHECK(watchman.engine().overview().inactive == 1);
 }
 
@@ -123,7 +123,7 @@ TEST_CASE(
     REQUIRE(notices.size() == 1);
     const auto& summary = notices.front();
     CHECK(summary.reason == Reason::first_look);
-    CHECK_FALSE(summary.action);
+    CHECK(summary.actions.empty());
     CHECK(summary.key.empty());
     REQUIRE(summary.series.size() == 2);
     CHECK(summary.series[0].key.front().display == "4 (azure-us)");
@@ -151,7 +151,7 @@ TEST_CASE(
         const auto next = watchman.run_to(301);
         REQUIRE(next.size() == 1);
         CHECK(next.front().reason == Reason::first);
-        CHECK(next.front().action == alerts::Action{3, alerts::ActionMode::live, false});
+        CHECK(next.front().actions == std::vector{disabling(3)});
     }
 }
 
@@ -176,18 +176,18 @@ TEST_CASE(
     REQUIRE(low.size() == 1);
     CHECK(low.front().reason == Reason::first_look);
     CHECK(low.front().key.front().id == 3);
-    CHECK_FALSE(low.front().action);
+    CHECK(low.front().actions.empty());
 
     const auto cleared_before = watchman.run_to(350);
     REQUIRE(cleared_before.size() == 1);
     CHECK(cleared_before.front().reason == Reason::first);
-    CHECK(cleared_before.front().action == alerts::Action{4, alerts::ActionMode::live, false});
+    CHECK(cleared_before.front().actions == std::vector{disabling(4)});
 
     watchman.add(requests(351, 5, 100, 3));
     CHECK(reasons(watchman.run_to(400)) == std::vector{Reason::resolved});
     const auto again = watchman.run_to(700);
     REQUIRE(again.size() == 1);
-    CHECK(again.front().action == alerts::Action{3, alerts::ActionMode::live, false});
+    CHECK(again.front().actions == std::vector{disabling(3)});
 }
 
 TEST_CASE("what is found late and still fires asks the breaker in its first second on time") {
@@ -199,12 +199,12 @@ TEST_CASE("what is found late and still fires asks the breaker in its first seco
     REQUIRE(late.notices.size() == 1);
     CHECK(late.notices.front().at == at(100));
     CHECK(late.notices.front().late);
-    CHECK_FALSE(late.notices.front().action);
+    CHECK(late.notices.front().actions.empty());
     const auto on_time = watchman.engine().advance(at(340), now);
     REQUIRE(on_time.notices.size() == 1);
     CHECK(on_time.notices.front().reason == Reason::action);
     CHECK_FALSE(on_time.notices.front().late);
-    CHECK(on_time.notices.front().action == alerts::Action{3, alerts::ActionMode::live, true});
+    CHECK(on_time.notices.front().actions == std::vector{disabling(3, true)});
     CHECK(watchman.engine().advance(at(350), now).notices.empty());
 }
 

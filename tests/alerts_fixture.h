@@ -70,6 +70,15 @@ inline std::vector<alerts::Reason> reasons(const std::vector<alerts::Notice>& no
     return all;
 }
 
+/// What a rule with `disable_channel: {mode: live}` asks for.
+inline alerts::Action disabling(std::int64_t channel, bool even_if_last = false) {
+    alerts::Action action;
+    action.channel = channel;
+    action.mode = alerts::ActionMode::live;
+    action.even_if_last = even_if_last;
+    return action;
+}
+
 inline std::vector<alerts::Rule> rules_from(const std::string& text) {
     alerts::LoadContext context;
     context.ceiling = alerts::ActionMode::live;

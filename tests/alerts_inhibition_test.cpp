@@ -49,7 +49,7 @@ TEST_CASE("what fires mutes series that are equal in the keys both rules have, a
     // In one second, so the inhibitor has to be evaluated first.
     const auto notices = watchman.run_to(6);
     CHECK(told(notices) == Lines{"failing 3 first", "burn 4 first"});
-    CHECK(notices.back().action);
+    CHECK_FALSE(notices.back().actions.empty());
     const auto view = watchman.engine().overview();
     REQUIRE(view.alerts.size() == 3);
     for (const auto& alert : view.alerts) {
@@ -70,7 +70,7 @@ TEST_CASE("what still fires when its inhibitor is over is told and acts then") {
     const auto notices = watchman.run_to(306);
     CHECK(told(notices) == Lines{"failing 3 resolved", "burn 3 first"});
     CHECK(notices.back().since == at(291));
-    CHECK(notices.back().action == alerts::Action{3, alerts::ActionMode::live, false});
+    CHECK(notices.back().actions == std::vector{disabling(3)});
 }
 
 TEST_CASE("what came and went while it was inhibited is never told") {
@@ -182,12 +182,12 @@ TEST_CASE("an inhibitor that cannot be judged yet holds what it may mute, but no
         warm_up();
         const auto notices = run_to(61);
         REQUIRE(told(notices) == Lines{"burn 3 first"});
-        CHECK(notices.front().action);
+        CHECK_FALSE(notices.front().actions.empty());
     }
     SUBCASE("it never gets what it needs") {
         CHECK(run_to(600).empty());
         const auto notices = run_to(601);
         REQUIRE(told(notices) == Lines{"burn 3 first"});
-        CHECK(notices.front().action);
+        CHECK_FALSE(notices.front().actions.empty());
     }
 }

@@ -71,7 +71,7 @@ rules:
     CHECK(rule.cooldown == std::chrono::hours{2});
     CHECK_FALSE(rule.resolved);
     CHECK(rule.notify == std::vector<std::string>{"ops-telegram", "ops-feishu"});
-    CHECK(rule.action == alerts::RuleAction{alerts::ActionMode::shadow, true, true});
+    CHECK(rule.action == alerts::RuleAction{.even_if_last = true, .always = true});
 }
 
 TEST_CASE("what a rule leaves out has its default") {
@@ -208,26 +208,6 @@ TEST_CASE("conditions that say nothing are refused") {
                 "a.yaml:7:22: channel is an empty list: name at least one, or leave it out"});
     CHECK(faults_with("    where: {chanel: 3}\n") ==
           Lines{"a.yaml:6:13: unknown key 'chanel' in where; did you mean 'channel'?"});
-}
-
-TEST_CASE("an action has to know its channel and needs enough requests behind a ratio") {
-    const Lines unclear{
-        "a.yaml:6:13: disable_channel needs to know which: channel in by, or one channel's id "
-        "in where.channel"};
-    CHECK(faults_with("    action: {disable_channel: {}}\n") == unclear);
-    CHECK(faults_with("    action: {disable_channel: {}}\n    where: {channel: [3, 4]}\n") ==
-          unclear);
-    CHECK(faults_with("    action: {disable_channel: {}}\n    where: {channel: \"!3\"}\n") ==
-          unclear);
-    CHECK(faults_with("    action: {disable_channel: {}}\n    where: {channel: 3}\n") == Lines{});
-    CHECK(faults_with("    by: channel\n    action: {always: true}\n") ==
-          Lines{"a.yaml:7:13: action needs the key 'disable_channel'"});
-    CHECK(faults_with("    by: channel\n    action: {disable_channel: {mode: live}}\n") ==
-          Lines{"a.yaml:7:38: warning: mode is live, but breaker.mode is shadow: nothing will be "
-                "disabled"});
-    CHECK(faults("rules:\n  - name: a\n    metric: error_rate\n    by: channel\n    window: 5m\n"
-                 "    above: 30\n    min_requests: 4\n    action: {disable_channel: {}}\n") ==
-          Lines{"a.yaml:7:19: min_requests must be at least 5 where a ratio has an action"});
 }
 
 TEST_CASE("a summary with a variable that there is not is refused") {

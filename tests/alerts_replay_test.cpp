@@ -203,20 +203,23 @@ TEST_CASE(
     CHECK(first.ending == "recovered");
     CHECK(first.peak == 6000);
     CHECK(first.notices == 2);
-    REQUIRE(first.trip);
-    CHECK(first.trip->channel == 3);
-    CHECK(first.trip->at == at(7241));
-    CHECK(first.trip->quota == 55 * 500'000);  // rows of 7250 … 7790
+    REQUIRE(first.trips.size() == 1);
+    alerts::Action disabled;
+    disabled.channel = 3;
+    disabled.mode = alerts::ActionMode::live;
+    CHECK(first.trips[0].action == disabled);
+    CHECK(first.trips[0].at == at(7241));
+    CHECK(first.trips[0].quota == 55 * 500'000);  // rows of 7250 … 7790
     CHECK(result.episodes[1].fired == at(18001));
     CHECK(result.episodes[1].peak == 5000);
-    CHECK(result.episodes[1].trip->quota == 0);
+    CHECK(result.episodes[1].trips.at(0).quota == 0);
 
     SUBCASE("what still fires at the end has no end") {
         const auto cut = alerts::replay(rules, history, span(0, 7300));
         REQUIRE(cut.episodes.size() == 1);
         CHECK_FALSE(cut.episodes[0].over);
         CHECK(cut.episodes[0].peak == 6000);
-        CHECK(cut.episodes[0].trip->quota == 5 * 500'000);
+        CHECK(cut.episodes[0].trips.at(0).quota == 5 * 500'000);
     }
     SUBCASE("what began before the beginning is in it while it lasts") {
         const auto late = alerts::replay(rules, history, span(7500, 8000));

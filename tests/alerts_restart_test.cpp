@@ -24,7 +24,7 @@ const std::string kRules = R"(rules:
     keep_firing_for: 10s
     cooldown: 3m
     action: {disable_channel: {mode: live}}
-  - {name: by-token, metric: requests, by: [token, model], window: 1m, above: 8, resolved: false, cooldown: 2m}
+  - {name: by-token, metric: requests, by: [token, model], window: 1m, above: 8, resolved: false, cooldown: 2m, action: {disable_token: {mode: live}}}
   - {name: failing, metric: error_rate, by: [channel], window: 2m, above: 30, min_requests: 5, for: 3s}
   - {name: quiet, metric: requests, by: [channel], window: 1m, below: 2, keep_firing_for: 5s}
   - name: hours
@@ -71,12 +71,15 @@ std::vector<std::vector<sync::LogEntry>> history(unsigned seed, bool late) {
 }
 
 std::string line_of(const alerts::Notice& notice) {
-    return fmt::format("{} {} {} {} [{}] {} peak {} for {} {} {} more {} series {}",
-                       base::unix_seconds(notice.at) - kMonday, notice.event_id, notice.rule,
-                       reason_name(notice.reason), alerts::describe(notice.key),
-                       notice.value.value_or(-1), notice.peak, notice.duration.count(),
-                       notice.ended ? ending_name(*notice.ended) : "", notice.action ? "acts" : "",
-                       notice.more, notice.series.size());
+    auto line = fmt::format("{} {} {} {} [{}] {} {} peak {} for {} {} more {} series {}",
+                            base::unix_seconds(notice.at) - kMonday, notice.event_id, notice.rule,
+                            reason_name(notice.reason), alerts::describe(notice.key),
+                            notice.stored_key, notice.value.value_or(-1), notice.peak,
+                            notice.duration.count(), notice.ended ? ending_name(*notice.ended) : "",
+                            notice.more, notice.series.size());
+    for (const auto& action : notice.actions)
+        line += fmt::format(" in {} disable {} {}", notice.episode, action.channel, action.token);
+    return line;
 }
 
 enum class Restart { killed, stopped };
@@ -138,6 +141,16 @@ TEST_CASE("restarts at random moments change no notice") {
             CHECK(disturbed.size() == undisturbed.size());
         }
     }
+}
+
+TEST_CASE("an episode asks the breaker once, whatever restarts come between") {
+    std::vector<std::string> asked;
+    for (const auto& line : play(3, 30)) {
+        const auto from = line.find(" in ");
+        if (from != std::string::npos) asked.push_back(line.substr(from));
+    }
+    CHECK(asked.size() > 10);
+    CHECK(std::set(asked.begin(), asked.end()).size() == asked.size());
 }
 
 TEST_CASE("every notice has an id of its own") {

@@ -120,6 +120,36 @@ TEST_CASE(
     }
 }
 
+TEST_CASE("the examples of docs/rules.md show every action and every way back") {
+    std::set<alerts::RuleAction::What> objects;
+    std::set<base::Recovery::Kind> ways;
+    for (const auto& block : yaml_blocks(content(QUOTAFUSE_DOCS "/rules.md"))) {
+        base::yaml::Diagnostics diagnostics;
+        const auto set = alerts::parse_rules("docs/rules.md", block, usual_host(), diagnostics);
+        for (const auto& rule : set.rules) {
+            if (!rule.action) continue;
+            objects.insert(rule.action->what);
+            ways.insert(rule.action->recover.kind);
+        }
+    }
+    CHECK(objects.size() == 3);
+    CHECK(ways.size() == 5);
+}
+
+TEST_CASE("the rules of the first day propose to try a channel again, and to stop a key") {
+    std::vector<std::string> paths;
+    for (const auto& path : files(QUOTAFUSE_RULES)) paths.push_back(path.string());
+    base::yaml::Diagnostics diagnostics;
+    const auto set = alerts::load_rules(paths, usual_host(), diagnostics);
+    const auto action_of = [&](std::string_view name) {
+        const auto rule = std::ranges::find(set.rules, name, &alerts::Rule::name);
+        REQUIRE(rule != set.rules.end());
+        return rule->action.value_or(alerts::RuleAction{});
+    };
+    CHECK(action_of("key-spend") == alerts::RuleAction{.what = alerts::RuleAction::What::token});
+    CHECK(action_of("channel-error-rate").recover.kind == base::Recovery::Kind::half_open);
+}
+
 TEST_CASE("docs/rules.md defines every metric and every key in a table") {
     const auto text = content(QUOTAFUSE_DOCS "/rules.md");
     std::string tables;
@@ -131,13 +161,45 @@ TEST_CASE("docs/rules.md defines every metric and every key in a table") {
         INFO(name);
         CHECK(tables.find(fmt::format("`{}`", name)) != std::string::npos);
     }
-    for (const auto* const key : {"name",         "enabled",    "summary",    "severity",
-                                  "metric",       "gateway",    "where",      "errors_when",
-                                  "by",           "window",     "compare_to", "above",
-                                  "below",        "clear",      "for",        "keep_firing_for",
-                                  "min_requests", "eval_delay", "max_series", "inhibited_by",
-                                  "active_hours", "timezone",   "cooldown",   "resolved",
-                                  "notify",       "action",     "tests"}) {
+    for (const auto* const key : {"name",
+                                  "enabled",
+                                  "summary",
+                                  "severity",
+                                  "metric",
+                                  "gateway",
+                                  "where",
+                                  "errors_when",
+                                  "by",
+                                  "window",
+                                  "compare_to",
+                                  "above",
+                                  "below",
+                                  "clear",
+                                  "for",
+                                  "keep_firing_for",
+                                  "min_requests",
+                                  "eval_delay",
+                                  "max_series",
+                                  "inhibited_by",
+                                  "active_hours",
+                                  "timezone",
+                                  "cooldown",
+                                  "resolved",
+                                  "notify",
+                                  "action",
+                                  "tests",
+                                  "disable_channel",
+                                  "disable_token",
+                                  "always",
+                                  "mode",
+                                  "even_if_last",
+                                  "scope",
+                                  "recover",
+                                  "wait",
+                                  "longest",
+                                  "attempts",
+                                  "max_errors",
+                                  "probe_time"}) {
         INFO(key);
         CHECK(tables.find(fmt::format("`{}`", key)) != std::string::npos);
     }

@@ -150,7 +150,7 @@ TEST_CASE(
         REQUIRE(told.size() == 1);
         CHECK(told.front().reason == Reason::first);
         CHECK(told.front().since == at(11));
-        CHECK(told.front().action == alerts::Action{3, alerts::ActionMode::live, false});
+        CHECK(told.front().actions == std::vector{disabling(3)});
     }
     SUBCASE("or when a person ends it, after a restart too") {
         watchman.restart(20);
@@ -169,7 +169,7 @@ TEST_CASE("a silence of notices only says that the breaker acts") {
     REQUIRE(acted.size() == 1);
     CHECK(acted.front().reason == Reason::action);
     CHECK(acted.front().action_goes_on);
-    CHECK(acted.front().action == alerts::Action{3, alerts::ActionMode::live, false});
+    CHECK(acted.front().actions == std::vector{disabling(3)});
     CHECK(watchman.run_to(80).empty());  // it came and went, and nobody was told of it
 }
 

@@ -1,7 +1,19 @@
 include(support/mariadb.cmake)
 
 quotafuse_test(circuit_breaker THREADS
-  SOURCES support/test_gateway.cpp circuit_breaker_audit_test.cpp circuit_breaker_breaker_test.cpp
-          circuit_breaker_fixture_test.cpp circuit_breaker_grants_test.cpp circuit_breaker_guard_test.cpp
-          circuit_breaker_settings_test.cpp circuit_breaker_trip_races_test.cpp circuit_breaker_trip_test.cpp
+  SOURCES support/gateway_routing.cpp support/test_gateway.cpp circuit_breaker_accounts_test.cpp circuit_breaker_breaker_test.cpp
+          circuit_breaker_crash_test.cpp circuit_breaker_fixture_test.cpp circuit_breaker_grant_list_test.cpp
+          circuit_breaker_grants_test.cpp circuit_breaker_grants_text_test.cpp circuit_breaker_guard_test.cpp
+          circuit_breaker_look_test.cpp circuit_breaker_orders_test.cpp circuit_breaker_person_races_test.cpp
+          circuit_breaker_return_races_test.cpp circuit_breaker_return_test.cpp circuit_breaker_routing_test.cpp
+          circuit_breaker_targets_test.cpp circuit_breaker_trial_test.cpp circuit_breaker_trip_races_test.cpp
+          circuit_breaker_trip_test.cpp
   LINK quotafuse_circuit_breaker quotafuse_mariadb)
+
+# What the breaker remembers and decides by itself: no gateway is needed.
+quotafuse_test(circuit_breaker_memory
+  SOURCES circuit_breaker_audit_test.cpp circuit_breaker_audit_returns_test.cpp circuit_breaker_circuits_test.cpp
+          circuit_breaker_pause_test.cpp circuit_breaker_policy_test.cpp circuit_breaker_recovery_plan_test.cpp
+          circuit_breaker_settings_test.cpp circuit_breaker_upgrade_test.cpp
+  LINK quotafuse_circuit_breaker)
+target_compile_definitions(circuit_breaker_memory_test PRIVATE QUOTAFUSE_STORES="${CMAKE_CURRENT_SOURCE_DIR}/data/stores")

@@ -5,6 +5,7 @@
 
 using namespace quotafuse;
 using namespace quotafuse::circuit_breaker;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -25,13 +26,6 @@ std::string joined(const Texts& lines) {
     return text;
 }
 
-std::optional<std::string> refusal_of(const Settings& settings, const Counts& counts,
-                                      const TripRequest& request) {
-    const auto cause = guard_policy(settings, counts, request);
-    if (!cause) return std::nullopt;
-    return describe(*cause, request.channel);
-}
-
 }  // namespace
 
 TEST_CASE("the breaker's section is read, and careful where it says nothing") {
@@ -41,11 +35,20 @@ TEST_CASE("the breaker's section is read, and careful where it says nothing") {
     CHECK(careful.mode == Mode::shadow);
     CHECK(careful.max_open == 3);
     CHECK(careful.max_per_hour == 6);
+    CHECK(careful.max_keys_per_hour == 5);
+    CHECK(careful.protected_tokens.empty());
+    CHECK(careful.protected_users.empty());
+    CHECK(careful.settle == 5min);
+    CHECK(careful.max_lag == 60s);
+    CHECK(careful.guard_traffic == 24h);
+    CHECK(careful.cache == GatewayCache::unknown);
+    CHECK_FALSE(careful.cache_lag);
     CHECK_FALSE(careful.dsn);
 
     const auto full = read(
         "{dsn: 'fuse:pw@tcp(db:3306)/new-api', mode: live, max_open: 1, max_per_hour: 2,\n"
-        " protect: {channels: [1, 7]}}",
+        " max_keys_per_hour: 1000, protect: {channels: [1, 7], tokens: [17], users: [4, 5]},\n"
+        " settle: 0s, max_lag: 5s, guard_traffic: 7d, gateway_cache: on, cache_lag: 1500ms}",
         faults);
     CHECK(faults == Texts{});
     REQUIRE(full.dsn);
@@ -53,7 +56,15 @@ TEST_CASE("the breaker's section is read, and careful where it says nothing") {
     CHECK(full.mode == Mode::live);
     CHECK(full.max_open == 1);
     CHECK(full.max_per_hour == 2);
+    CHECK(full.max_keys_per_hour == 1000);
     CHECK(full.protected_channels == std::set<std::int64_t>{1, 7});
+    CHECK(full.protected_tokens == std::set<std::int64_t>{17});
+    CHECK(full.protected_users == std::set<std::int64_t>{4, 5});
+    CHECK(full.settle == 0s);
+    CHECK(full.max_lag == 5s);
+    CHECK(full.guard_traffic == 7 * 24h);
+    CHECK(full.cache == GatewayCache::on);
+    CHECK(full.cache_lag == 2s);
 
     CHECK_FALSE(read("{dsn: '', mode: 'off'}", faults).dsn);
     CHECK(faults == Texts{});
@@ -86,51 +97,55 @@ TEST_CASE("every fault of the breaker's section is told with its place") {
           "q.yaml:1:67: channels must be a list of channel ids, not '3'\n");
 }
 
-TEST_CASE("protected channels and the limits hold back a trip, in shadow mode as well") {
-    Settings settings;
-    settings.mode = Mode::live;
-    settings.protected_channels = {7};
-    for (const auto mode : {Mode::shadow, Mode::live}) {
-        const TripRequest request{.trip_id = "t", .channel = 3, .reason = "", .mode = mode};
-        CHECK(refusal_of(settings, {.open = 2, .live_last_hour = 5}, request) == std::nullopt);
-        CHECK(refusal_of(settings, {.open = 3, .live_last_hour = 0}, request) ==
-              "3 channels are already off by quotafuse (breaker.max_open is 3)");
-        CHECK(refusal_of(settings, {.open = 0, .live_last_hour = 6}, request) ==
-              "6 trips in the last hour (breaker.max_per_hour is 6)");
-        auto guarded = request;
-        guarded.channel = 7;
-        CHECK(refusal_of(settings, {.open = 0, .live_last_hour = 0}, guarded) ==
-              "channel 7 is protected (breaker.protect.channels)");
+TEST_CASE("limits, times and lists out of their range are told with their place") {
+    Texts faults;
+    read(
+        "max_keys_per_hour: 1001\n"
+        "settle: 61m\n"
+        "max_lag: 4s\n"
+        "guard_traffic: 59m\n"
+        "cache_lag: 90\n"
+        "gateway_cache: perhaps\n"
+        "protect: {tokens: sk-abc, users: [0, [1]]}\n",
+        faults);
+    CHECK(joined(faults) ==
+          "q.yaml:1:20: max_keys_per_hour must be a whole number from 1 to 1000, not '1001'\n"
+          "q.yaml:2:9: settle must be from 0s to 1h, not '61m'\n"
+          "q.yaml:3:10: max_lag must be from 5s to 1h, not '4s'\n"
+          "q.yaml:4:16: guard_traffic must be from 1h to 7d, not '59m'\n"
+          "q.yaml:5:12: cache_lag must be a duration with its unit, such as 90s, 5m or 1h30m, not "
+          "'90'\n"
+          "q.yaml:6:16: gateway_cache must be one of off, on, not 'perhaps'\n"
+          "q.yaml:7:19: tokens must be a list of key ids, not 'sk-abc'\n"
+          "q.yaml:7:35: a user id is a whole number above 0\n"
+          "q.yaml:7:38: a user id is a whole number above 0\n");
+}
+
+TEST_CASE("the gateway's cache may be said in the words of YAML, quoted or not") {
+    Texts faults;
+    for (const auto* const text : {"on", "true", "'on'"}) {
+        CHECK(read(fmt::format("gateway_cache: {}", text), faults).cache == GatewayCache::on);
+        CHECK(faults == Texts{});
     }
-    settings.max_open = settings.max_per_hour = 1;
-    const TripRequest request{.trip_id = "t", .channel = 3, .reason = "", .mode = Mode::live};
-    CHECK(refusal_of(settings, {.open = 1, .live_last_hour = 0}, request) ==
-          "1 channel is already off by quotafuse (breaker.max_open is 1)");
-    CHECK(refusal_of(settings, {.open = 0, .live_last_hour = 1}, request) ==
-          "1 trip in the last hour (breaker.max_per_hour is 1)");
-    settings.mode = Mode::off;
-    CHECK(refusal_of(settings, {.open = 0, .live_last_hour = 0}, request) == "the breaker is off");
+    for (const auto* const text : {"off", "false", "\"off\""}) {
+        CHECK(read(fmt::format("gateway_cache: {}", text), faults).cache == GatewayCache::off);
+        CHECK(faults == Texts{});
+    }
 }
 
-TEST_CASE("shadow trips use up nothing of what a live one may, and all of what a shadow one may") {
+TEST_CASE("how long a change at the gateway may take goes by its cache") {
     Settings settings;
-    settings.mode = Mode::live;
-    TripRequest request{.trip_id = "t", .channel = 3, .reason = "", .mode = Mode::live};
-    const Counts counts{.live_last_hour = 2, .shadow_last_hour = 4};
-    CHECK(refusal_of(settings, counts, request) == std::nullopt);
-    CHECK(refusal_of(settings, {.live_last_hour = 6}, request) ==
-          "6 trips in the last hour (breaker.max_per_hour is 6)");
-    request.mode = Mode::shadow;
-    CHECK(refusal_of(settings, counts, request) ==
-          "6 trips in the last hour (breaker.max_per_hour is 6)");
-    request.mode = Mode::live;
-    settings.mode = Mode::shadow;  // the ceiling makes it a shadow one
-    CHECK(refusal_of(settings, counts, request) ==
-          "6 trips in the last hour (breaker.max_per_hour is 6)");
-}
-
-TEST_CASE("of two modes the stricter holds") {
-    CHECK(stricter(Mode::live, Mode::shadow) == Mode::shadow);
-    CHECK(stricter(Mode::off, Mode::live) == Mode::off);
-    CHECK(stricter(Mode::live, Mode::live) == Mode::live);
+    const auto lags = [&] {
+        return std::vector{cache_lag(settings, sync::Gateway::new_api),
+                           cache_lag(settings, sync::Gateway::one_api)};
+    };
+    CHECK(lags() == std::vector<base::Seconds>{90s, 660s});
+    settings.cache = GatewayCache::on;
+    CHECK(lags() == std::vector<base::Seconds>{90s, 660s});
+    settings.cache = GatewayCache::off;
+    CHECK(lags() == std::vector<base::Seconds>{0s, 0s});
+    settings.cache_lag = 7s;
+    CHECK(lags() == std::vector<base::Seconds>{7s, 7s});
+    settings.cache = GatewayCache::unknown;
+    CHECK(lags() == std::vector<base::Seconds>{7s, 7s});
 }

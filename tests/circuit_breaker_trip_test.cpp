@@ -14,7 +14,7 @@ TEST_CASE("a tripped channel gets no traffic, whether the gateway's cache is on 
         const auto result = trip(*gateway, live(2));
         CHECK(kind_name(result.kind) == "tripped");
         CHECK(result.why == "");
-        CHECK(result.channel_name == "channel-2");
+        CHECK(result.name == "channel-2");
         CHECK(result.status_written == 3);
         CHECK(result.dark_models == Texts{});
         CHECK(result.unused_dark == Texts{});
@@ -49,11 +49,12 @@ TEST_CASE("shadow mode judges and writes nothing") {
         AccidentSession session{gateway->session("root", "", true)};
         auto request = live(2, "t1", gateway->gateway());
         request.mode = Mode::shadow;
-        auto result = trip_channel(session, gateway->database(), request, {}, kNow);
+        auto result = circuit_breaker::trip(session, gateway->database(), request, {}, kNow);
         CHECK(kind_name(result.kind) == "would_trip");
         CHECK(result.status_written == 3);
-        request.channel = 1;
-        result = trip_channel(session, gateway->database(), request, o1_has_traffic(), kNow);
+        request.target.channel = 1;
+        result =
+            circuit_breaker::trip(session, gateway->database(), request, o1_has_traffic(), kNow);
         CHECK(kind_name(result.kind) == "refused");
         CHECK(result.why == kO1IsLast);
         CHECK(session.writes == 0);
@@ -67,7 +68,7 @@ TEST_CASE("a breaker that is off does not even ask the gateway") {
     session.before = [](const std::string& sql) { FAIL(sql); };
     auto request = live(2);
     request.mode = Mode::off;
-    CHECK(trip_channel(session, "", request, {}, kNow).why == "the breaker is off");
+    CHECK(circuit_breaker::trip(session, "", request, {}, kNow).why == "the breaker is off");
 }
 
 TEST_CASE(
@@ -208,7 +209,7 @@ TEST_CASE("a repeated request finds its mark and counts as tripped, once") {
     const auto before = gateway->contents();
     const auto again = trip(*gateway, live(2));
     CHECK(kind_name(again.kind) == "tripped");
-    CHECK(again.channel_name == "channel-2");
+    CHECK(again.name == "channel-2");
     CHECK(gateway->contents() == before);
     CHECK(kind_name(trip(*gateway, live(2, "t2")).kind) == "already_off");
     // The gateway itself wrote its own reason over ours: still our trip.

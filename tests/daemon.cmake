@@ -6,10 +6,10 @@ include(support/program.cmake)
 include(support/writers_site.cmake)
 
 quotafuse_test(daemon THREADS
-  SOURCES daemon_announcer_state_test.cpp daemon_announcer_test.cpp daemon_blind_spots_test.cpp daemon_bundle_text_test.cpp daemon_catch_up_pace_test.cpp daemon_config_test.cpp
-          daemon_errands_test.cpp daemon_intake_test.cpp daemon_messages_test.cpp daemon_messages_words_test.cpp daemon_money_test.cpp daemon_number_format_test.cpp daemon_outbox_page_test.cpp daemon_report_breaker_test.cpp daemon_report_test.cpp daemon_rule_report_test.cpp
+  SOURCES daemon_accounts_test.cpp daemon_announcer_state_test.cpp daemon_announcer_test.cpp daemon_blind_spots_test.cpp daemon_breaker_desk_test.cpp daemon_breaker_guards_test.cpp daemon_breaker_recovery_test.cpp daemon_bundle_text_test.cpp daemon_catch_up_pace_test.cpp daemon_config_test.cpp
+          daemon_errands_test.cpp daemon_intake_test.cpp daemon_messages_breaker_test.cpp daemon_messages_test.cpp daemon_messages_words_test.cpp daemon_money_test.cpp daemon_number_format_test.cpp daemon_outbox_page_test.cpp daemon_report_breaker_test.cpp daemon_report_test.cpp daemon_rule_report_test.cpp
           daemon_self_watch_test.cpp daemon_silence_test.cpp daemon_source_reader_test.cpp
-          daemon_status_board_test.cpp daemon_store_copy_test.cpp daemon_upkeep_test.cpp support/simulated_source.cpp
+          daemon_status_board_test.cpp daemon_store_copy_test.cpp daemon_upkeep_test.cpp support/simulated_source.cpp support/test_gateway.cpp
   LINK quotafuse_daemon quotafuse_program quotafuse_mariadb)
 target_compile_definitions(daemon_test PRIVATE
   QUOTAFUSE_ETC="${CMAKE_SOURCE_DIR}/etc" QUOTAFUSE_BAD_CONFIGS="${CMAKE_CURRENT_SOURCE_DIR}/bad_configs")
@@ -47,3 +47,9 @@ quotafuse_test(daemon_delivery THREADS
           support/mail_server.cpp support/tls_files.cpp
   LINK quotafuse_daemon quotafuse_mariadb quotafuse_program quotafuse_chat_services PkgConfig::HTTPLIB OpenSSL::SSL OpenSSL::Crypto)
 target_compile_definitions(daemon_delivery_test PRIVATE QUOTAFUSE_ETC="${CMAKE_SOURCE_DIR}/etc")
+
+# `quotafuse breaker …`: what is typed, what the report makes of a store, and, as processes, what is answered.
+quotafuse_test(breaker_command
+  SOURCES daemon_arguments_test.cpp daemon_breaker_command_test.cpp daemon_breaker_json_test.cpp daemon_breaker_report_test.cpp daemon_breaker_report_text_test.cpp
+          daemon_breaker_report_demo_test.cpp daemon_breaker_report_week_test.cpp
+  LINK quotafuse_daemon quotafuse_mariadb quotafuse_program)

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,6 +16,7 @@
 #include "alerts/state_store.h"
 #include "base/guarded.h"
 #include "daemon/announcer.h"
+#include "daemon/breaker_requests.h"
 #include "daemon/bundle_text.h"
 #include "daemon/engine_file.h"
 #include "daemon/replay_report.h"
@@ -62,6 +65,8 @@ public:
                             .rules;
         REQUIRE_MESSAGE(diagnostics.ok(), fmt::format("{}", fmt::join(diagnostics.lines(), "\n")));
         config_.breaker.mode = circuit_breaker::Mode::live;
+        config_.breaker.settle = 0s;      // all channels serve the same model
+        config_.breaker.max_lag = 60min;  // the gateway is not read unless a test does
         config_.language = Language::english;
         for (const auto* const name : {"a", "b"}) {
             notifiers::Settings settings;
@@ -90,18 +95,36 @@ public:
     }
 
     void row(int channel, int tokens, std::int64_t created_at, std::int64_t quota = 0) {
+        row(entry_of(channel, tokens, created_at, quota));
+    }
+    static sync::LogEntry entry_of(int channel, int tokens, std::int64_t created_at,
+                                   std::int64_t quota = 0) {
         sync::LogEntry entry;
-        entry.id = ++last_id_;
         entry.created_at = created_at;
         entry.kind = sync::Kind::consume;
         entry.channel = channel;
         entry.model = "m";
         entry.group = "default";
         entry.prompt_tokens = tokens;
+        entry.completion_tokens = 1;
         entry.quota = quota;
+        return entry;
+    }
+    void row(sync::LogEntry entry) {
+        entry.id = ++last_id_;
         sync::Batch batch{{entry}, {}};
         batch.position.cursor = last_id_;
-        parts_->engine.feed(parts_->store.append(batch, clock.now(), parts_->engine.time()));
+        const auto rows = parts_->store.append(batch, clock.now(), parts_->engine.time());
+        parts_->engine.feed(rows);
+        parts_->recovery.note_rows(rows);
+    }
+    /// A failed attempt, now.
+    void error(int channel) {
+        auto entry = entry_of(channel, 0, base::unix_seconds(clock.now()));
+        entry.kind = sync::Kind::error;
+        entry.completion_tokens = 0;
+        entry.status = 500;
+        row(entry);
     }
     /// A second of life: time passes and the rules look at it.
     void tick() {
@@ -109,15 +132,51 @@ public:
         announcer().advance(clock.now());
         announcer().advance_self();
     }
-    /// Takes results of the breaker until there are `count` of them.
-    void take_results(std::size_t count) {
-        REQUIRE(
-            eventually([&] { return results_.with([](auto& r) { return r.size(); }) >= count; }));
-        for (const auto& result : results_.with([](auto& r) { return std::exchange(r, {}); }))
-            announcer().take(result);
+    /// The same with the gateway read through, and what comes after a trip looked at.
+    void second() {
+        clock.advance(1s);
+        poll();
+        announcer().advance(clock.now());
+        recovery().tick();
+        desk().hand_over();
+        announcer().advance_self();
     }
-    std::size_t results_waiting() {
-        return results_.with([](auto& r) { return r.size(); });
+    /// The gateway has been read up to now.
+    void poll() {
+        sync::Poll poll;
+        poll.batch.position = parts_->store.position();
+        poll.sent = clock.now();
+        poll.drained = true;
+        parts_->intake.take(poll);
+    }
+    /// Seconds pass until the circuit's next return is asked for, at most `most` of them.
+    void until_pending(int most) {
+        for (int i = 0; i < most; ++i) {
+            if (const auto now = circuit(); now && now->pending) return;
+            second();
+        }
+        FAIL("nothing was asked for");
+    }
+    void seconds(int count) {
+        for (int i = 0; i < count; ++i) second();
+    }
+    /// Takes what the breaker's thread tells, in order, until `count` of it was no look at the
+    /// gateway.
+    void take_results(std::size_t count) {
+        for (std::size_t taken = 0; taken < count;) {
+            REQUIRE(eventually([&] { return news_waiting() > 0; }));
+            taken += take_one() ? 1 : 0;
+        }
+    }
+    /// Until a look at the gateway has come back, and what came before it.
+    void take_look() {
+        for (bool looked = false; !looked;) {
+            REQUIRE(eventually([&] { return news_waiting() > 0; }));
+            looked = !take_one();
+        }
+    }
+    std::size_t news_waiting() {
+        return news_.with([](auto& all) { return all.size(); });
     }
     std::vector<std::string> texts(const std::string& notifier) {
         std::vector<std::string> all;
@@ -128,7 +187,7 @@ public:
         return all;
     }
     std::string status_of(int channel) {
-        SQLite::Database gateway{folder_.file("one-api.db")};
+        SQLite::Database gateway{folder_.file("one-api.db"), SQLite::OPEN_READONLY, 5000};
         return gateway.execAndGet(fmt::format("SELECT status FROM channels WHERE id = {}", channel))
             .getString();
     }
@@ -142,7 +201,37 @@ public:
         db.exec(sql);
     }
 
+    std::string gateway_value(const std::string& sql) {
+        SQLite::Database db{folder_.file("one-api.db"), SQLite::OPEN_READONLY, 5000};
+        return db.execAndGet(sql).getString();
+    }
+    /// All that a breaker could touch.
+    std::string gateway_contents() {
+        SQLite::Database db{folder_.file("one-api.db"), SQLite::OPEN_READONLY, 5000};
+        std::string all;
+        for (const auto* const sql :
+             {"SELECT id, status, other_info, models, priority, weight FROM channels ORDER BY id",
+              "SELECT * FROM abilities ORDER BY 1, 2, 3", "SELECT id, status FROM tokens"}) {
+            SQLite::Statement query{db, sql};
+            while (query.executeStep()) {
+                for (int i = 0; i < query.getColumnCount(); ++i)
+                    all += query.getColumn(i).getString() + "|";
+                all += "\n";
+            }
+        }
+        return all;
+    }
+
     Announcer& announcer() { return parts_->announcer; }
+    BreakerDesk& desk() { return parts_->desk; }
+    BreakerRecovery& recovery() { return parts_->recovery; }
+    BreakerRequests& requests() { return parts_->requests; }
+    circuit_breaker::PauseBook& pause() { return parts_->pause; }
+    std::optional<circuit_breaker::Circuit> circuit() {
+        const auto all = audit().circuits().all();
+        REQUIRE(all.size() <= 1);
+        return all.empty() ? std::nullopt : std::optional{all.front()};
+    }
     notifiers::Outbox& outbox() { return parts_->outbox; }
     circuit_breaker::Audit& audit() { return parts_->audit; }
     alerts::SelfAlerts& self_alerts() { return parts_->self_alerts; }
@@ -174,27 +263,37 @@ public:
 
 private:
     struct Parts {
-        explicit Parts(Desk& desk)
-            : database(desk.folder_.file("s.db"), all_schemas()),
+        explicit Parts(Desk& owner)
+            : database(owner.folder_.file("s.db"), all_schemas()),
               store(database),
-              engine(desk.config_.rules, store),
+              engine(owner.config_.rules, store),
               gauges(database, store),
-              outbox(database, BundleText{desk.config_}),
+              outbox(database, BundleText{owner.config_}),
               audit(database),
-              breaker(make_session(desk), "", desk.clock, 1,
-                      [&desk](circuit_breaker::TripResult result) {
-                          desk.results_.with([&](auto& all) { all.push_back(std::move(result)); });
+              pause(database),
+              breaker(make_session(owner), "", owner.clock, 1,
+                      [&owner](circuit_breaker::BreakerNews news) {
+                          owner.news_.with([&](auto& all) { all.push_back(std::move(news)); });
                       }),
-              intake(database, store, engine, "a file", desk.clock, desk.log_),
-              file({database, engine, self_alerts, gauges}, desk.clock, desk.log_),
-              silences({database, engine, self_alerts}, {}, desk.clock, desk.log_),
-              announcer({database, store, engine, self_alerts, outbox, audit, breaker, intake},
-                        desk.config_, desk.clock, desk.log_) {}
+              intake(database, store, engine, "a file", owner.clock, owner.log_),
+              file({database, engine, self_alerts, gauges}, owner.clock, owner.log_),
+              silences({database, engine, self_alerts}, {}, owner.clock, owner.log_),
+              messages(owner.config_),
+              desk(rooms(), owner.config_, owner.clock, owner.log_),
+              recovery(rooms(), desk, self_alerts, owner.config_, owner.clock, owner.log_),
+              requests(rooms(), desk, recovery, owner.config_, owner.clock, owner.log_),
+              announcer({database, store, engine, self_alerts, outbox, audit, messages, desk},
+                        owner.config_, owner.clock, owner.log_) {}
 
-        static std::unique_ptr<sync::GatewaySession> make_session(Desk& desk) {
+        BreakerRooms rooms() {
+            return {database, store,   engine, outbox,   audit,
+                    pause,    breaker, intake, messages, answers};
+        }
+
+        static std::unique_ptr<sync::GatewaySession> make_session(Desk& owner) {
             sync::SessionOptions options;
             options.read_only = false;
-            return sync::make_session(*sync::parse_dsn(desk.folder_.file("one-api.db")).dsn,
+            return sync::make_session(*sync::parse_dsn(owner.folder_.file("one-api.db")).dsn,
                                       options);
         }
 
@@ -205,17 +304,41 @@ private:
         sync::Gauges gauges;
         notifiers::Outbox outbox;
         circuit_breaker::Audit audit;
+        circuit_breaker::PauseBook pause;
         circuit_breaker::Breaker breaker;
         Intake intake;
         EngineFile file;
         SilenceBook silences;
+        Messages messages;
+        BreakerAnswers answers;
+        BreakerDesk desk;
+        BreakerRecovery recovery;
+        BreakerRequests requests;
         Announcer announcer;
     };
+
+    /// False for a look at the gateway.
+    bool take_one() {
+        const auto news = news_.with([](auto& all) {
+            auto first = std::move(all.front());
+            all.pop_front();
+            return first;
+        });
+        if (const auto* const trip = std::get_if<circuit_breaker::TripResult>(&news)) {
+            desk().take(*trip);
+        } else if (const auto* const back = std::get_if<circuit_breaker::ReturnResult>(&news)) {
+            recovery().take(*back);
+        } else {
+            recovery().take(std::get<circuit_breaker::Looked>(news));
+            return false;
+        }
+        return true;
+    }
 
     TempDir folder_;
     base::Log log_{base::Level::error};
     Config config_;
-    base::Guarded<std::vector<circuit_breaker::TripResult>> results_;
+    base::Guarded<std::deque<circuit_breaker::BreakerNews>> news_;
     std::int64_t last_id_ = 0;
     std::unique_ptr<Parts> parts_;
 };

@@ -75,11 +75,11 @@ TEST_CASE("an order that a crash left behind is carried out after the restart, a
     desk.tick();
     circuit_breaker::TripRequest request;
     request.trip_id = "left-behind";
-    request.channel = 3;
+    request.target = circuit_breaker::Target::of_channel(3);
     request.mode = circuit_breaker::Mode::live;
     desk.audit().intend(request, {"b"}, desk.clock.now());
     desk.open();
-    desk.announcer().resume();
+    desk.desk().resume();
     desk.tick();
     desk.take_results(1);
     CHECK(desk.status_of(3) == "3");
@@ -100,7 +100,7 @@ TEST_CASE("a limit of the configuration refuses at once, and the alert says so w
     CHECK(contains(desk.texts("a").at(0), "stays enabled: "));
     CHECK(desk.outbox().next("a", desk.clock.now()).has_value());
     CHECK(desk.status_of(1) == "1");
-    CHECK(desk.results_waiting() == 0);
+    CHECK(desk.news_waiting() == 0);
 }
 
 TEST_CASE("an order that could not be put on record in time is decided anew") {
@@ -126,8 +126,8 @@ TEST_CASE("an order that could not be put on record in time is decided anew") {
     desk.take_results(1);
     CHECK(desk.status_of(1) == "3");
     CHECK(desk.status_of(2) == "1");
-    CHECK(desk.results_waiting() == 0);
-    CHECK(desk.audit().last(5).size() == 1);
+    CHECK(desk.news_waiting() == 0);
+    CHECK(desk.audit().last(5).size() == 2);  // asked for, and done
     const auto texts = desk.texts("a");
     CHECK(std::ranges::count_if(texts, [](const auto& text) {
               return contains(text, "is disabled at the gateway");

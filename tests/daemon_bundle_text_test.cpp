@@ -198,8 +198,8 @@ TEST_CASE("a batch tells each refusal with its reason, equal ones once with all 
         Bundle b{why, {}};
         for (int channel = 1; channel < 5; ++channel) {
             circuit_breaker::TripResult trip;
-            trip.request.channel = channel;
-            trip.channel_name = "azure";
+            trip.request.target = circuit_breaker::Target::of_channel(channel);
+            trip.name = "azure";
             trip.kind = channel < 4 ? circuit_breaker::TripResult::Kind::refused
                                     : circuit_breaker::TripResult::Kind::tripped;
             trip.status_written = 3;
@@ -208,17 +208,58 @@ TEST_CASE("a batch tells each refusal with its reason, equal ones once with all 
             else
                 trip.dark_models = {"default/o1"};
             b.items.push_back(
-                {Messages{c}.alert(notice(channel), &trip), base::from_unix(kElevenAtNight)});
+                {Messages{c}.alert(notice(channel), {trip}), base::from_unix(kElevenAtNight)});
         }
         const auto message = BundleText{c}(b);
         REQUIRE(message.sections.size() == 2);
         CHECK(message.sections.at(1).heading == "Breaker");
         CHECK(message.sections.at(1).lines ==
               Lines{"Channels 1 (azure), 2 (azure), 3 (azure) stay enabled: protected "
-                    "(breaker.protect.channels)",
+                    "(breaker.protect)",
                     "Channel 4 (azure) is disabled at the gateway (status 3)",
-                    "These now have no channel left: default/o1"});
+                    "These now have no channel left: default/o1",
+                    "Recovery: by hand (quotafuse breaker restore --channel 4)"});
     }
+}
+
+TEST_CASE("a batch keeps channels, models and keys apart, and each with its own lines") {
+    using circuit_breaker::Target;
+    using Kind = circuit_breaker::TripResult::Kind;
+    const auto of = [](Kind kind, Target target, const std::string& name) {
+        circuit_breaker::TripResult trip;
+        trip.kind = kind;
+        trip.request.target = std::move(target);
+        trip.name = name;
+        explain(trip, {.kind = circuit_breaker::TripCause::Kind::max_keys, .count = 5, .limit = 5});
+        if (kind == Kind::tripped) explain(trip, {});
+        return trip;
+    };
+    const Messages::Trips first{of(Kind::tripped, Target::of_channel(3), "azure"),
+                                of(Kind::tripped, Target::of_channel(30), {}),
+                                of(Kind::refused, Target::of_token(17), "ci")};
+    const Messages::Trips second{of(Kind::refused, Target::of_token(18), "web"),
+                                 of(Kind::refused, Target::of_model(3, "o1"), "azure"),
+                                 of(Kind::refused, Target::of_model(3, "o3"), "azure")};
+    const auto told = [&](Language language) {
+        const auto c = config(language);
+        const auto at = base::from_unix(kElevenAtNight);
+        const Bundle b{Bundle::Why::batch,
+                       {{Messages{c}.alert(notice(3), first), at},
+                        {Messages{c}.alert(notice(4), second), at}}};
+        return BundleText{c}(b).sections.at(1).lines;
+    };
+    CHECK(told(Language::english) ==
+          Lines{"Channel 3 (azure) is disabled at the gateway",
+                "Recovery: by hand (quotafuse breaker restore --channel 3)",
+                "Channel 30 is disabled at the gateway",
+                "Recovery: by hand (quotafuse breaker restore --channel 30)",
+                "Keys 17 (ci), 18 (web) stay enabled: keys in the last hour: 5 "
+                "(breaker.max_keys_per_hour is 5)",
+                "Models o1 of channel 3 (azure), o3 of channel 3 (azure) stay enabled: keys in "
+                "the last hour: 5 (breaker.max_keys_per_hour is 5)"});
+    const auto chinese = told(Language::chinese);
+    CHECK(chinese.at(4).starts_with("令牌 17 (ci)、18 (web) 保持启用："));
+    CHECK(chinese.at(5).starts_with("渠道 3 (azure) 的模型 o1、渠道 3 (azure) 的模型 o3 保持"));
 }
 
 TEST_CASE("two notifiers that are dead are told by name and reason, also as one message") {
@@ -239,9 +280,9 @@ TEST_CASE(
     const auto c = config(Language::english);
     circuit_breaker::TripResult trip;
     trip.kind = circuit_breaker::TripResult::Kind::tripped;
-    trip.request.channel = 3;
+    trip.request.target = circuit_breaker::Target::of_channel(3);
     const Bundle b{Bundle::Why::both,
-                   {{Messages{c}.alert(notice(3), &trip), base::from_unix(kElevenAtNight)},
+                   {{Messages{c}.alert(notice(3), {trip}), base::from_unix(kElevenAtNight)},
                     item(c, over(notice(3)), 3min)}};
     const auto message = BundleText{c}(b);
     CHECK(message.kind == Message::Kind::resolved);

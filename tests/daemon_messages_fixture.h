@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -43,12 +44,32 @@ inline alerts::Notice notice() {
 inline circuit_breaker::TripResult trip(circuit_breaker::TripResult::Kind kind) {
     circuit_breaker::TripResult result;
     result.kind = kind;
-    result.request.channel = 3;
+    result.request.target = circuit_breaker::Target::of_channel(3);
     result.request.mode = kind == circuit_breaker::TripResult::Kind::would_trip
                               ? circuit_breaker::Mode::shadow
                               : circuit_breaker::Mode::live;
-    result.channel_name = "azure-eu";
+    result.name = "azure-eu";
     result.status_written = 3;
+    return result;
+}
+
+inline circuit_breaker::Circuit circuit(circuit_breaker::Target target, std::string name) {
+    circuit_breaker::Circuit c;
+    c.trip_id = "t1";
+    c.target = std::move(target);
+    c.name = std::move(name);
+    c.reason = "token-burn: tokens over 2,000,000 in 1h";
+    c.rule = "token-burn";
+    c.opened_at = notice().at;
+    return c;
+}
+
+inline circuit_breaker::ReturnResult returned(circuit_breaker::Way way,
+                                              circuit_breaker::ReturnResult::Kind kind) {
+    circuit_breaker::ReturnResult result;
+    result.kind = kind;
+    result.request.way = way;
+    result.request.circuit = circuit(circuit_breaker::Target::of_channel(3), "azure-eu");
     return result;
 }
 

@@ -29,7 +29,7 @@ TEST_CASE("what the breaker did stands in the alert that asked for it") {
     using Kind = circuit_breaker::TripResult::Kind;
     const Messages messages{config(Language::english)};
     const auto line = [&](const circuit_breaker::TripResult& result) {
-        const auto sections = messages.alert(notice(), &result).sections;
+        const auto sections = messages.alert(notice(), {result}).sections;
         CHECK(sections.at(0).heading == "Breaker");
         return sections.at(0).lines.at(0);
     };
@@ -39,15 +39,15 @@ TEST_CASE("what the breaker did stands in the alert that asked for it") {
           "Channel 3 (azure-eu): shadow mode, would have been disabled; nothing was written");
     auto refused = trip(Kind::refused);
     explain(refused, {circuit_breaker::TripCause::Kind::is_protected});
-    CHECK(line(refused) ==
-          "Channel 3 (azure-eu) stays enabled: protected (breaker.protect.channels)");
+    CHECK(line(refused) == "Channel 3 (azure-eu) stays enabled: protected (breaker.protect)");
     auto dark = trip(Kind::tripped);
     dark.dark_models = {"default/gpt-4o", "vip/o1"};
     dark.unused_dark = {"vip/old"};
-    CHECK(lines_of(messages.alert(notice(), &dark)).at(1) ==
-          "These now have no channel left: default/gpt-4o, vip/o1");
-    CHECK(lines_of(messages.alert(notice(), &dark)).at(2) ==
-          "Nor have these, which nobody asked for in 24 h: vip/old");
+    CHECK(lines_of(messages.alert(notice(), {dark})) ==
+          std::vector<std::string>{"Channel 3 (azure-eu) is disabled at the gateway (status 3)",
+                                   "These now have no channel left: default/gpt-4o, vip/o1",
+                                   "Nor have these, which nobody asked for in 24 h: vip/old",
+                                   "Recovery: by hand (quotafuse breaker restore --channel 3)"});
 }
 
 TEST_CASE(
@@ -61,10 +61,12 @@ TEST_CASE(
     const auto done = trip(circuit_breaker::TripResult::Kind::tripped);
     auto c = config(Language::chinese);
     c.public_url = "https://fuse.example";
-    const auto message = Messages{c}.alert(n, &done);
+    const auto message = Messages{c}.alert(n, {done});
     CHECK(message.sections == std::vector<notifiers::Message::Section>{
                                   {"", {"by hand"}},
-                                  {"熔断", {"渠道 3 (azure-eu) 已在网关禁用（status=3）"}},
+                                  {"熔断",
+                                   {"渠道 3 (azure-eu) 已在网关禁用（status=3）",
+                                    "恢复：手动（quotafuse breaker restore --channel 3）"}},
                                   {"", {"在生效时段之外已开始，现在通知"}},
                                   {"构成", {"模型 gpt-4o 81%"}}});
     REQUIRE(message.link);
@@ -91,7 +93,7 @@ TEST_CASE("programs get an object an alert, with every member whether it applies
         {alerts::Dimension::model, {{{alerts::Dimension::model, {}, "<b>", "<b>"}, 81.5, {}}}, {}}};
     const auto done = trip(circuit_breaker::TripResult::Kind::would_trip);
     const Messages messages{config(Language::english)};
-    CHECK(only_object(messages.alert(n, &done)) == nlohmann::json::parse(R"js({
+    CHECK(only_object(messages.alert(n, {done})) == nlohmann::json::parse(R"js({
         "rule": "token-burn", "kind": "firing", "severity": "critical", "metric": "tokens",
         "value": 2500000.0, "threshold": 2000000.0, "unit": "tokens",
         "labels": [{"dimension": "channel", "id": 3, "name": "3 (azure-eu)"}],
@@ -100,8 +102,14 @@ TEST_CASE("programs get an object an alert, with every member whether it applies
         "contributions": [{"dimension": "model", "newest_rows": null, "parts":
             [{"id": null, "name": "<b>", "share": 81.5, "share_of_rise": null}]}],
         "spend": null,
-        "breaker": {"kind": "would_trip", "channel": 3, "channel_name": "azure-eu",
-                    "mode": "shadow", "why": ""},
+        "breaker": {"kind": "would_trip", "target": "channel", "channel": 3,
+                    "channel_name": "azure-eu", "model": null, "token": null, "token_name": null,
+                    "user": null, "mode": "shadow", "why": "", "trip_id": "", "recover": "manual",
+                    "back_at": null, "change": null},
+        "breakers": [{"kind": "would_trip", "target": "channel", "channel": 3,
+                    "channel_name": "azure-eu", "model": null, "token": null, "token_name": null,
+                    "user": null, "mode": "shadow", "why": "", "trip_id": "", "recover": "manual",
+                    "back_at": null, "change": null}],
         "site": "prod", "event_id": "abc"
 })js"));
     n.reason = alerts::Reason::resolved;

@@ -2,6 +2,7 @@
 
 #include "alerts/self_alerts.h"
 #include "circuit_breaker/last_channel_guard.h"
+#include "circuit_breaker/policy.h"
 #include "circuit_breaker/settings.h"
 #include "daemon_messages_fixture.h"
 
@@ -21,7 +22,7 @@ TEST_CASE("built-in alerts of one kind are told apart by what they are about, wi
     CHECK(dead.brief == "告警：通知渠道失效 · ops：无法送达：HTTP 502");
     CHECK(only_object(dead).at("labels").at(0).at("name") == "ops");
     const auto serving = Messages{config(Language::english)}.alert(step.notices.at(1));
-    CHECK(serving.title == "Firing: a disabled channel still serves · Channel 3");
+    CHECK(serving.title == "Firing: disabled but still serving · Channel 3");
     CHECK(only_object(serving).at("labels").at(0).at("dimension") == "channel");
     CHECK(own.alerts().at(0).text == "ops cannot be reached: HTTP 502");  // for the status
 }
@@ -47,7 +48,10 @@ TEST_CASE("what the real guards refuse is told in the language of messages, and 
     circuit_breaker::Settings settings;
     settings.mode = circuit_breaker::Mode::live;
     refused.request.mode = circuit_breaker::Mode::live;
-    explain(refused, *guard_policy(settings, {.open = 3}, refused.request));
+    circuit_breaker::Situation situation;
+    situation.counts.open = 3;
+    situation.rows_age = 1;
+    explain(refused, *guard_policy(settings, situation, refused.request));
     const auto n = notice();
     const auto told = [&](Language language) {
         return Messages{config(language)}.breaker(refused, n.at, &n);
@@ -100,15 +104,45 @@ TEST_CASE("every cause of the breaker has its own words in both languages") {
         {Kind::no_grant, "授权", "`quotafuse grants`"},
         {Kind::lost_commit, "连接中断（D），再次查询失败：U", "asking again failed: U"},
         {Kind::stuck, "熔断模块无法继续：D", "could not go on: D"},
+        {Kind::paused, "已暂停，直到 1970-01-01 08:00:30", "is paused until 1970-01-01 08:00:30"},
+        {Kind::same_key, "令牌 D 占 1,003%", "one key (D) makes 1,003 %"},
+        {Kind::settling, "渠道 1003 刚刚被熔断", "channel 1003, which serves the same models"},
+        {Kind::old_rows, "最新为 1,003 秒前", "newest rows are 1,003 s old"},
+        {Kind::max_keys, "max_keys_per_hour 为 30", "max_keys_per_hour is 30"},
+        {Kind::no_model, "没有这个名称的模型", "no model of this name"},
+        {Kind::only_model, "唯一的模型", "the only model"},
+        {Kind::no_key_id, "1,003 个同名令牌", "1,003 keys have its name"},
+        {Kind::held, "已将其禁用", "has it off already"},
+        {Kind::again_dark, "没有可用渠道", "leave no channel for default/o1"},
+        {Kind::rows_missing, "1,003 行已不存在", "1,003 of its abilities are gone"},
     };
-    REQUIRE(rows.size() == static_cast<std::size_t>(Kind::stuck));
+    REQUIRE(rows.size() == static_cast<std::size_t>(Kind::rows_missing));
+    const auto target = circuit_breaker::Target::of_channel(3);
     for (const auto& row : rows) {
         CAPTURE(row.english);
-        const circuit_breaker::TripCause cause{row.kind, 3, 30, {{"default/o1", 7}}, "D", "U"};
-        CHECK(Wording{Language::chinese}.cause(cause).find(row.chinese) != std::string::npos);
-        CHECK(Wording{Language::english}.cause(cause).find(row.english) != std::string::npos);
-        CHECK_FALSE(describe(cause, 3).empty());
+        const auto count = row.kind == Kind::was_off ? 3 : 1003;
+        const circuit_breaker::TripCause cause{row.kind, count, 30, {{"default/o1", 7}}, "D", "U"};
+        const auto told = [&](Language language) {
+            return Wording{language}.cause(cause, target.kind, config(language).timezone);
+        };
+        CHECK(told(Language::chinese).find(row.chinese) != std::string::npos);
+        CHECK(told(Language::english).find(row.english) != std::string::npos);
+        CHECK_FALSE(describe(cause, target).empty());
     }
+}
+
+TEST_CASE("what a key was is told in the words of keys") {
+    using circuit_breaker::Target;
+    using Kind = circuit_breaker::TripCause::Kind;
+    const auto told = [&](Language language, Kind kind, std::int64_t status) {
+        return Wording{language}.cause({.kind = kind, .count = status}, Target::Kind::token, {});
+    };
+    CHECK(told(Language::chinese, Kind::was_off, 2) == "手动禁用");
+    CHECK(told(Language::chinese, Kind::was_off, 3) == "已过期");
+    CHECK(told(Language::chinese, Kind::was_off, 4) == "额度已用尽");
+    CHECK(told(Language::english, Kind::was_off, 3) == "expired");
+    CHECK(told(Language::english, Kind::was_off, 4) == "used up");
+    CHECK(told(Language::chinese, Kind::no_channel, 0) == "网关中没有这个令牌");
 }
 
 TEST_CASE("in shadow mode a trip that failed is none, and is not told as one") {

@@ -71,7 +71,7 @@ Facts money_of(const Spending& spending, Language language, const Currency& curr
     config.language = language;
     Messages messages{config};
     messages.show_in(currency);
-    auto facts = messages.alert(notice(), nullptr, &spending).facts;
+    auto facts = messages.alert(notice(), {}, &spending).facts;
     REQUIRE(facts.size() == 4);
     return {facts[1], facts[2]};
 }
@@ -79,7 +79,7 @@ Facts money_of(const Spending& spending, Language language, const Currency& curr
 circuit_breaker::TripResult trip(circuit_breaker::TripResult::Kind kind) {
     circuit_breaker::TripResult result;
     result.kind = kind;
-    result.request.channel = 3;
+    result.request.target = circuit_breaker::Target::of_channel(3);
     return result;
 }
 
@@ -212,7 +212,7 @@ TEST_CASE("what a trip stops is an estimate by the latest pace, of that channel 
     using Kind = circuit_breaker::TripResult::Kind;
     const auto lines = [&](Kind kind, const Spending& s) {
         const auto result = trip(kind);
-        return messages.alert(notice(), &result, &s).sections.at(0).lines;
+        return messages.alert(notice(), {result}, &s).sections.at(0).lines;
     };
     CHECK(lines(Kind::tripped, spending).back() ==
           "At the latest pace, that stops about $51.80 an hour");
@@ -221,9 +221,9 @@ TEST_CASE("what a trip stops is an estimate by the latest pace, of that channel 
     CHECK(lines(Kind::refused, spending).size() == 1);
     auto of_a_model = spending;
     of_a_model.channel.reset();
-    CHECK(lines(Kind::tripped, of_a_model).size() == 1);
+    CHECK(lines(Kind::tripped, of_a_model).back().starts_with("Recovery"));
     const auto object =
-        nlohmann::json::parse(messages.alert(notice(), nullptr, &spending).alerts.front());
+        nlohmann::json::parse(messages.alert(notice(), {}, &spending).alerts.front());
     CHECK(object.at("spend").at("usd") == 51.8);
     CHECK(object.at("spend").at("usual_usd_per_hour").is_null());
 }

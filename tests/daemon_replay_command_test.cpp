@@ -109,7 +109,7 @@ TEST_CASE(
     CHECK(first.at("key").at("channel") == "3");
     CHECK(first.at("ending") == "recovered");
     // From then on: the sixth of 90,000 tokens, and one small one before it cleared.
-    CHECK(first.at("trip").at("cost_usd") == doctest::Approx(450'500 * 2e-6));
+    CHECK(first.at("trips").at(0).at("cost_usd") == doctest::Approx(450'500 * 2e-6));
 }
 
 TEST_CASE("replay takes a time span, other rules, and says what is wrong with them") {

@@ -51,7 +51,7 @@ TEST_CASE("a channel that somebody deleted or switched off by hand was no false 
     press.put();
     const auto lines = press.section("Breaker");
     REQUIRE(lines.size() == 1);
-    CHECK(lines[0].starts_with("12:00 channel 3 (azure) disabled, at its pace about $12"));
+    CHECK(lines[0] == "12:00 channel 3 (azure) disabled, at its pace about $0.85 saved");
 }
 
 TEST_CASE("a channel that stays off saves on the days after, too, until somebody enables it") {
@@ -116,4 +116,48 @@ TEST_CASE("a report that could not count all decisions of the breaker says so") 
     CHECK(press.section("Breaker") ==
           Lines{"Held back by a guard: 5,000",
                 "There were too many decisions: only the newest count here"});
+}
+
+TEST_CASE("models and keys are named, and what they saved is that of their own traffic") {
+    using Kind = circuit_breaker::TripResult::Kind;
+    Press press;
+    const auto noon = kMonday - kDay + 12 * kHour;
+    press.row(noon - 60, 3, 10 * kQuota);  // of gpt-4o and key 7
+    press.at(noon + 1);
+    press.read();
+    press.trip("t1", Kind::tripped, noon, circuit_breaker::Target::of_model(3, "gpt-4o"));
+    press.trip("t2", Kind::tripped, noon + 60, circuit_breaker::Target::of_model(3, "o3"));
+    press.trip("t3", Kind::tripped, noon + 120, circuit_breaker::Target::of_token(7));
+    press.trip("t4", Kind::would_trip, noon + 180, circuit_breaker::Target::of_token(17));
+    press.at(kMonday + 9 * kHour + 300);
+    press.read();
+    press.put();
+    const auto lines = press.section("Breaker");
+    REQUIRE(lines.size() == 4);
+    CHECK(
+        lines[0].starts_with("12:00 model gpt-4o of channel 3 (azure) disabled, at its pace "
+                             "about $12"));
+    CHECK(lines[1] == "12:01 model o3 of channel 3 (azure) disabled");
+    CHECK(lines[2].starts_with("12:02 key k1"));
+    CHECK(lines[2].find(" disabled, at its pace about $") != std::string::npos);
+    CHECK(lines[3] == "12:03 shadow: key ci would have been disabled");
+}
+
+TEST_CASE("what was given back saved for as long as it was off") {
+    using circuit_breaker::Way;
+    Press press;
+    const auto noon = kMonday - kDay + 12 * kHour;
+    press.row(noon - 60, 3, 10 * kQuota);
+    press.at(noon + 1);
+    press.read();
+    press.trip("t1", circuit_breaker::TripResult::Kind::tripped, noon);
+    press.given_back("t1", noon + kHour, Way::trial);
+    press.given_back("t1", noon + 2 * kHour, Way::again);
+    press.given_back("t1", noon + 4 * kHour, Way::whole);
+    press.at(kMonday + 9 * kHour + 300);
+    press.read();
+    press.put();
+    const auto lines = press.section("Breaker");
+    REQUIRE(lines.size() == 1);
+    CHECK(lines[0].starts_with("12:00 channel 3 (azure) disabled, at its pace about $3"));
 }

@@ -84,20 +84,38 @@ public:
         parts_->reports.put_due();
         return filed(100).size();
     }
-    void trip(const std::string& id, circuit_breaker::TripResult::Kind kind, std::int64_t t) {
+    void trip(const std::string& id, circuit_breaker::TripResult::Kind kind, std::int64_t t,
+              const circuit_breaker::Target& target = circuit_breaker::Target::of_channel(3)) {
         circuit_breaker::TripResult result;
         result.kind = kind;
         result.request.trip_id = id;
-        result.request.channel = 3;
-        result.channel_name = "azure";
+        result.request.target = target;
+        result.name = target.kind == circuit_breaker::Target::Kind::token ? "ci" : "azure";
         base::WriteTransaction transaction{parts_->database};
         parts_->audit.record(result, base::from_unix(t));
         transaction.commit();
     }
-    void enabled_by_somebody(std::int64_t t) {
-        parts_->audit.observe({{3, 1}}, base::from_unix(t));
+    void enabled_by_somebody(std::int64_t t) { seen(circuit_breaker::Change::enabled, t); }
+    void deleted(std::int64_t t) { seen(circuit_breaker::Change::deleted, t); }
+    /// Of all that is off.
+    void seen(circuit_breaker::Change change, std::int64_t t) {
+        std::vector<circuit_breaker::Sighting> sightings;
+        for (const auto& circuit : parts_->audit.circuits().all())
+            sightings.push_back({circuit.trip_id, change});
+        base::WriteTransaction transaction{parts_->database};
+        parts_->audit.observe(sightings, base::from_unix(t), base::from_unix(t));
+        transaction.commit();
     }
-    void deleted(std::int64_t t) { parts_->audit.observe({}, base::from_unix(t)); }
+    void given_back(const std::string& id, std::int64_t t, circuit_breaker::Way way) {
+        circuit_breaker::ReturnResult result;
+        result.kind = circuit_breaker::ReturnResult::Kind::done;
+        result.request.circuit = *parts_->audit.circuits().of_trip(id);
+        result.request.way = way;
+        base::WriteTransaction transaction{parts_->database};
+        parts_->audit.intend_return(result.request, base::from_unix(t));
+        parts_->audit.record(result, base::from_unix(t));
+        transaction.commit();
+    }
     void fired(const std::string& rule, std::int64_t t) {
         alerts::Step step;
         step.changes_state = true;

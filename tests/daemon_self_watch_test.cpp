@@ -58,17 +58,15 @@ public:
     void trouble(const std::string& text) {
         parts_->intake.take(SourceTrouble{Kind::unreachable, text});
     }
-    void row(std::int64_t created_at, int channel, bool test = false) {
+    void row(std::int64_t created_at, int channel) {
         auto poll = next_poll();
         sync::LogEntry entry;
         entry.id = ++poll.batch.position.cursor;
         entry.created_at = created_at;
         entry.kind = sync::Kind::consume;
         entry.channel = channel;
-        entry.latency_ms = 2000;
-        entry.channel_test = test;
         poll.batch.entries.push_back(entry);
-        parts_->watch.note_rows(parts_->intake.take(poll));
+        parts_->intake.take(poll);
     }
     void begin_epoch() {
         auto poll = next_poll();
@@ -90,24 +88,6 @@ public:
         outcome.why = "HTTP 502";
         outbox_.finish(delivery->id, outcome, clock.now());
     }
-    void trip(int channel) {
-        circuit_breaker::TripResult result;
-        result.kind = circuit_breaker::TripResult::Kind::tripped;
-        result.request.trip_id = fmt::format("t{}", channel);
-        result.request.channel = channel;
-        result.request.mode = circuit_breaker::Mode::live;
-        result.channel_name = "azure";
-        result.status_written = 3;
-        base::WriteTransaction transaction{database_};
-        audit_.record(result, clock.now());
-        transaction.commit();
-    }
-    void release(int channel) {
-        base::WriteTransaction transaction{database_};
-        audit_.observe({{channel, 1}}, clock.now());
-        transaction.commit();
-    }
-
     /// What stands in the status.
     std::vector<std::string> standing() const {
         std::vector<std::string> texts;
@@ -126,8 +106,7 @@ private:
               engine({}, store),
               intake(desk.database_, store, engine, "a test", desk.clock, desk.log_),
               upkeep(desk.database_, store, engine, {}, desk.clock, desk.log_),
-              watch({alerts, intake, upkeep, desk.outbox_, desk.audit_}, desk.config_, desk.clock) {
-        }
+              watch({alerts, intake, upkeep, desk.outbox_}, desk.config_, desk.clock) {}
         sync::Store store;
         alerts::Engine engine;
         alerts::SelfAlerts alerts{{}, {}};
@@ -149,7 +128,6 @@ private:
     base::Log log_{base::Level::error};
     base::Database database_{folder_.file("s.db"), all_schemas()};
     notifiers::Outbox outbox_{database_, BundleText{config_}};
-    circuit_breaker::Audit audit_{database_};
     alerts::Overview overview_;
     std::vector<std::string> told_;
     std::unique_ptr<Parts> parts_;
@@ -326,31 +304,6 @@ TEST_CASE("a store that could not be written for a minute is told once it can be
     REQUIRE(told.size() == 1);
     CHECK(contains(told[0], "store-full first: the store could not be written: disk is full"));
     desk.watch().note_store_trouble({});
-    desk.tick();
-    CHECK(desk.told().size() == 1);
-}
-
-TEST_CASE("requests that began long after a trip and are served all the same are told") {
-    Desk desk;
-    desk.poll();
-    desk.trip(3);
-    desk.tick();
-    const auto row_at = [&](std::int64_t seconds, bool test = false) {
-        while (base::unix_seconds(desk.clock.now()) < kStart + seconds) {
-            desk.poll();
-            desk.tick();
-        }
-        desk.row(kStart + seconds, 3, test);
-        desk.tick();
-        return desk.told();
-    };
-    CHECK(row_at(60).empty());
-    CHECK(row_at(181).empty());  // it took 2 s: it began within twice the gateway's cache time
-    CHECK(row_at(200, true).empty());
-    const auto told = row_at(210);
-    REQUIRE(told.size() == 1);
-    CHECK(contains(told[0], "channel 3 (azure) was disabled by quotafuse at 2025-12-29 09:20:00"));
-    desk.release(3);  // a person enabled it: that is theirs to know
     desk.tick();
     CHECK(desk.told().size() == 1);
 }

@@ -31,8 +31,8 @@ public:
     }
     std::vector<std::string> reasons() {
         board.beat();
-        board.publish({store_, engine_.overview(), self_alerts, silences, outbox_, audit_, intake,
-                       upkeep_, database_});
+        board.publish({store_, engine_.overview(), self_alerts, silences, outbox_, audit_, pause_,
+                       intake, upkeep_, database_});
         const auto readiness = board.readiness();
         CHECK(readiness.ready == readiness.reasons.empty());
         return readiness.reasons;
@@ -70,6 +70,7 @@ private:
     alerts::Engine engine_{config_.rules, store_};
     notifiers::Outbox outbox_{database_, BundleText{config_}};
     circuit_breaker::Audit audit_{database_};
+    circuit_breaker::PauseBook pause_{database_};
     Upkeep upkeep_{database_, store_, engine_, {}, clock, log_};
 
 public:

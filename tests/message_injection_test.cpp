@@ -59,9 +59,33 @@ notifiers::Message message_with(const std::string& name) {
     const auto notice = notice_with(name);
     circuit_breaker::TripResult trip;
     trip.kind = circuit_breaker::TripResult::Kind::refused;
-    trip.channel_name = name;
+    trip.name = name;
     explain(trip, {.kind = circuit_breaker::TripCause::Kind::last_usable, .pairs = {{name, 3}}});
-    return daemon::Messages{config_with(name)}.alert(notice, &trip);
+    auto model = trip;
+    model.request.target = circuit_breaker::Target::of_model(3, name);
+    auto key = trip;
+    key.request.target = circuit_breaker::Target::of_token(17);
+    explain(key, {.kind = circuit_breaker::TripCause::Kind::same_key, .count = 90, .detail = name});
+    auto nameless = key;  // One API tells keys by their names
+    nameless.request.target.token = 0;
+    nameless.request.target.token_name = name;
+    return daemon::Messages{config_with(name)}.alert(notice, {trip, model, key, nameless});
+}
+
+/// The same for what comes back and for what a person made of a model or key.
+std::vector<notifiers::Message> returns_with(const std::string& name) {
+    using circuit_breaker::Target;
+    const daemon::Messages messages{config_with(name)};
+    circuit_breaker::ReturnResult failed;
+    failed.request.circuit.target = Target::of_model(3, name);
+    failed.request.circuit.name = name;
+    failed.request.circuit.trip_id = "t1";
+    failed.request.circuit.reason = name;
+    failed.cause = {.kind = circuit_breaker::TripCause::Kind::gateway, .detail = name};
+    auto key = failed.request.circuit;
+    key.target = Target::of_token(17);
+    return {messages.returned(failed, {}, name),
+            messages.released(key, circuit_breaker::Change::enabled, {})};
 }
 
 /// The same for messages that are made of many: a batch, a late digest and a report.
@@ -77,7 +101,7 @@ std::vector<notifiers::Message> lists_with(const std::string& name) {
     object.dollars = 3;
     facts.channels = facts.models = facts.keys = {object};
     facts.alerts = {{name, 3}};
-    facts.trips = {{{}, name, true, false, false, 310.0}};
+    facts.trips = {{{}, circuit_breaker::Target::of_channel(3), name, true, false, false, 310.0}};
     const notifiers::ReportPlan plan{false, std::chrono::Tuesday, std::chrono::hours{9}};
     const auto due = daemon::last_due(plan, config.timezone, base::from_unix(1'767'625'260));
     return {daemon::BundleText{config}(bundle), messages.late({notice, notice}, {}),
@@ -135,6 +159,44 @@ TEST_CASE("no name calls anybody or adds a line to a list, a digest or a report"
             }
         }
     }
+}
+
+TEST_CASE("no name of what comes back calls anybody or adds a line") {
+    const auto harmless = returns_with("gpt-4o");
+    for (const auto& name : kHostile) {
+        CAPTURE(name);
+        const auto hostile = returns_with(name);
+        for (std::size_t i = 0; i < hostile.size(); ++i) {
+            const auto plain = render_everywhere(harmless[i]);
+            const auto all = render_everywhere(hostile[i]);
+            for (std::size_t j = 0; j < all.size(); ++j) {
+                CAPTURE(all[j].provider);
+                CHECK(all[j].mentioned.empty());
+                CHECK(base::valid_utf8(all[j].text) == all[j].text);
+                if (all[j].provider != "smtp")
+                    CHECK(lines_in(all[j].text) == lines_in(plain[j].text));
+            }
+        }
+    }
+}
+
+TEST_CASE("no command that a message offers to be pasted holds a name") {
+    circuit_breaker::TripResult trip;
+    trip.kind = circuit_breaker::TripResult::Kind::tripped;
+    trip.request.trip_id = "k3v9x2m7qa003";
+    trip.request.target = circuit_breaker::Target::of_model(3, "$(reboot)");
+    trip.request.leading = circuit_breaker::LeadingKey{"u4/$(reboot)", "`reboot`", 95};
+    const auto message = daemon::Messages{config_with("prod")}.alert(Samples::notice(), {trip});
+    int commands = 0;
+    for (const auto& section : message.sections) {
+        for (const auto& line : section.lines) {
+            const auto at = line.find("quotafuse breaker");
+            if (at == std::string::npos) continue;
+            ++commands;
+            CHECK(line.find_first_of("$`", at) == std::string::npos);
+        }
+    }
+    CHECK(commands == 1);  // of the key only its name is known: there is no command for it
 }
 
 TEST_CASE("Telegram and Feishu show a name letter by letter as it is") {

@@ -8,6 +8,7 @@
 
 #include "alerts/self_alerts.h"
 #include "circuit_breaker/last_channel_guard.h"
+#include "circuit_breaker/policy.h"
 #include "circuit_breaker/settings.h"
 #include "daemon/bundle_text.h"
 #include "daemon/messages.h"
@@ -31,6 +32,8 @@ public:
         auto samples = alert_samples();
         for (auto& sample : value_samples()) samples.push_back(std::move(sample));
         for (auto& sample : breaker_samples()) samples.push_back(std::move(sample));
+        for (auto& sample : target_samples()) samples.push_back(std::move(sample));
+        for (auto& sample : return_samples()) samples.push_back(std::move(sample));
         for (auto& sample : bundle_samples()) samples.push_back(std::move(sample));
         for (auto& sample : report_samples()) samples.push_back(std::move(sample));
         samples.push_back({"test", messages_.test("", at(0), "test-1767625260000")});
@@ -90,11 +93,13 @@ private:
     static circuit_breaker::TripResult trip(circuit_breaker::TripResult::Kind kind) {
         circuit_breaker::TripResult result;
         result.kind = kind;
-        result.request.channel = 3;
+        result.request.target = circuit_breaker::Target::of_channel(3);
+        result.request.rule = "channel-token-burn";
         result.request.trip_id = "k3v9x2m7qa003";
         result.request.mode = circuit_breaker::Mode::live;
         result.request.reason = "channel-token-burn: tokens over 2,000,000 in 1h";
-        result.channel_name = "azure-eu";
+        result.request.leading = circuit_breaker::LeadingKey{"t17", "batch-job (alice)", 94};
+        result.name = "azure-eu";
         result.status_written = 3;
         return result;
     }
@@ -132,9 +137,9 @@ private:
                      : "ops cannot be reached: 12 messages wait: HTTP 502");
         const auto own = self.evaluate(at(0)).notices.front();
         const std::vector<alerts::Notice> late{notice(3), notice(5)};
-        return {{"firing", messages_.alert(notice(), &tripped, &money)},
-                {"firing-shadow", messages_.alert(notice(), &would, &money)},
-                {"reminder", messages_.alert(reminder, nullptr, &money)},
+        return {{"firing", messages_.alert(notice(), {tripped}, &money)},
+                {"firing-shadow", messages_.alert(notice(), {would}, &money)},
+                {"reminder", messages_.alert(reminder, {}, &money)},
                 {"resolved", messages_.alert(over(notice(), Ending::recovered))},
                 {"no-traffic", messages_.alert(over(notice(), Ending::no_traffic))},
                 {"gone", messages_.alert(over(notice(), Ending::gone))},
@@ -184,11 +189,13 @@ private:
     }
     static circuit_breaker::TripResult guarded(std::int64_t channel) {
         auto refused = trip(circuit_breaker::TripResult::Kind::refused);
-        refused.request.channel = channel;
+        refused.request.target.channel = channel;
         circuit_breaker::Settings settings;
         settings.mode = circuit_breaker::Mode::live;
         settings.protected_channels = {3, 4, 5, 6};
-        explain(refused, *guard_policy(settings, {}, refused.request));
+        circuit_breaker::Situation situation;
+        situation.rows_age = 1;
+        explain(refused, *guard_policy(settings, situation, refused.request));
         return refused;
     }
     std::vector<Sample> breaker_samples() const {
@@ -212,6 +219,100 @@ private:
                 {"breaker-unknown", messages_.breaker(unknown, at(12))}};
     }
 
+    static circuit_breaker::TripResult trip_of(circuit_breaker::Target target, std::string name) {
+        auto result = trip(circuit_breaker::TripResult::Kind::tripped);
+        result.request.target = std::move(target);
+        result.name = std::move(name);
+        result.status_written = 2;
+        return result;
+    }
+    /// Models, keys, several channels, and the pause.
+    std::vector<Sample> target_samples() const {
+        using circuit_breaker::Target;
+        using Kind = circuit_breaker::TripResult::Kind;
+        using Cause = circuit_breaker::TripCause::Kind;
+        const auto asked = notice();
+        auto model = trip_of(Target::of_model(3, "gpt-4o"), "azure-eu");
+        model.status_written = 0;
+        model.request.recover = {.kind = base::Recovery::Kind::after, .wait = base::Seconds{1800}};
+        model.request.back_at = at(1812);
+        auto same_key = trip(Kind::refused);
+        same_key.request.leading = circuit_breaker::LeadingKey{"t17", "batch-job (alice)", 94};
+        explain(same_key, {.kind = Cause::same_key, .count = 94, .detail = "batch-job (alice)"});
+        auto first = trip(Kind::tripped);
+        first.request.recover.kind = base::Recovery::Kind::half_open;
+        first.request.back_at = at(300);
+        auto second = trip(Kind::refused);
+        second.request.target.channel = 5;
+        second.name = "openai";
+        explain(second, {.kind = Cause::settling, .count = 3});
+        auto paused = trip(Kind::refused);
+        explain(paused, {.kind = Cause::paused, .limit = base::unix_seconds(at(7200))});
+        auto spread = notice();
+        spread.key.clear();
+        spread.contributions.erase(spread.contributions.begin());
+        return {{"breaker-key",
+                 messages_.breaker(trip_of(Target::of_token(17), "batch-job"), at(12), &asked)},
+                {"breaker-model", messages_.breaker(model, at(12), &asked)},
+                {"same-key", messages_.alert(notice(), {same_key})},
+                {"several-channels", messages_.alert(spread, {first, second})},
+                {"paused", messages_.alert(spread, {paused})}};
+    }
+
+    static circuit_breaker::Circuit circuit(base::Recovery::Kind recover) {
+        circuit_breaker::Circuit circuit;
+        const auto tripped = trip(circuit_breaker::TripResult::Kind::tripped);
+        circuit.trip_id = tripped.request.trip_id;
+        circuit.target = tripped.request.target;
+        circuit.name = tripped.name;
+        circuit.reason = tripped.request.reason;
+        circuit.status_written = 3;
+        circuit.rule = tripped.request.rule;
+        circuit.opened_at = at(0);
+        circuit.recover.kind = recover;
+        return circuit;
+    }
+    static circuit_breaker::ReturnResult done(circuit_breaker::Way way,
+                                              const circuit_breaker::Circuit& circuit) {
+        circuit_breaker::ReturnResult result;
+        result.kind = circuit_breaker::ReturnResult::Kind::done;
+        result.request.circuit = circuit;
+        result.request.way = way;
+        return result;
+    }
+    /// What comes back, and what people change.
+    std::vector<Sample> return_samples() const {
+        using circuit_breaker::Change;
+        using circuit_breaker::Way;
+        using Recover = base::Recovery::Kind;
+        auto on_trial = circuit(Recover::half_open);
+        on_trial.state = circuit_breaker::Circuit::State::trial;
+        on_trial.trial_at = at(300);
+        auto off_again = on_trial;
+        off_again.state = circuit_breaker::Circuit::State::open;
+        off_again.failed_trials = 1;
+        off_again.back_at = at(960);
+        auto dark = done(Way::again, on_trial);
+        dark.kind = circuit_breaker::ReturnResult::Kind::refused;
+        dark.cause = {.kind = circuit_breaker::TripCause::Kind::again_dark,
+                      .pairs = {{"default/gpt-4o", 1204}}};
+        auto key = circuit(Recover::manual);
+        key.target = circuit_breaker::Target::of_token(17);
+        key.name = "batch-job";
+        const std::string_view errors = config_.language == daemon::Language::chinese
+                                            ? "5 次请求中 3 次错误"
+                                            : "errors: 3 of 5";
+        return {
+            {"trial-begun", messages_.returned(done(Way::trial, on_trial), at(300))},
+            {"trial-failed", messages_.returned(done(Way::again, off_again), at(360), errors)},
+            {"trial-dark", messages_.returned(dark, at(360), errors)},
+            {"restored-after-trial", messages_.returned(done(Way::settle, on_trial), at(420))},
+            {"restored-after-time",
+             messages_.returned(done(Way::whole, circuit(Recover::after)), at(1812))},
+            {"released", messages_.released(circuit(Recover::manual), Change::enabled, at(600))},
+            {"released-key", messages_.released(key, Change::enabled, at(600))}};
+    }
+
     std::vector<Sample> bundle_samples() const {
         using Why = notifiers::Bundle::Why;
         notifiers::Bundle many{Why::batch, {}};
@@ -219,7 +320,7 @@ private:
         for (int channel = 3; channel < 7; ++channel) {
             many.items.push_back({messages_.alert(notice(channel)), at(channel)});
             const auto held = guarded(channel);
-            refused.items.push_back({messages_.alert(notice(channel), &held), at(channel)});
+            refused.items.push_back({messages_.alert(notice(channel), {held}), at(channel)});
         }
         auto queue = many;
         queue.why = Why::queue;
@@ -253,9 +354,17 @@ private:
         facts.models = {object("gpt-4o", 90, 90), object("o1", 30, 0)};
         facts.keys = {object("batch-job (alice)", 70.5, 12), object("web (bob)", 49.5, 50)};
         facts.alerts = {{"channel-token-burn", 3}, {"source-stale", 1}};
-        facts.trips = {{at(-40'000), "3 (azure-eu)", true, false, false, 310.0},
-                       {at(-30'000), "5 (openai)", false, false, false, 12.5},
-                       {at(-20'000), "3 (azure-eu)", true, true, false, {}}};
+        facts.trips = {{at(-40'000), circuit_breaker::Target::of_channel(3), "3 (azure-eu)", true,
+                        false, false, 310.0},
+                       {at(-30'000), circuit_breaker::Target::of_channel(5), "5 (openai)", false,
+                        false, false, 12.5},
+                       {at(-20'000),
+                        circuit_breaker::Target::of_channel(3),
+                        "3 (azure-eu)",
+                        true,
+                        true,
+                        false,
+                        {}}};
         facts.refused = 1;
         return facts;
     }

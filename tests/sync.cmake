@@ -22,7 +22,7 @@ quotafuse_test(sync_read_ahead THREADS
 
 # The real sources against real servers, and what networks do to them.
 quotafuse_test(sync_gateway THREADS
-  SOURCES sync_dialects_test.cpp sync_epochs_test.cpp sync_gateway_test.cpp sync_refusals_test.cpp sync_tls_test.cpp sync_wire_test.cpp
+  SOURCES sync_dialects_test.cpp sync_epochs_test.cpp sync_gateway_test.cpp sync_locks_test.cpp sync_refusals_test.cpp sync_tls_test.cpp sync_wire_test.cpp
           support/tcp_gate.cpp support/tls_files.cpp
   LINK quotafuse_sync quotafuse_mariadb OpenSSL::Crypto)
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/failure.h"
+#include "daemon/accounts.h"
 #include "daemon/blind_spots.h"
 #include "daemon/commands/commands.h"
 #include "daemon/http_server.h"
@@ -153,13 +154,6 @@ std::string look_at_channels(const Config& config) {
                        info.read_only ? "; the server takes no writes" : "");
 }
 
-std::string look_at_breaker(const Config& config) {
-    const auto session = sync::make_session(*config.breaker.dsn, {});
-    session->query("SELECT `status` FROM `channels` LIMIT 1");
-    session->query("SELECT `enabled` FROM `abilities` LIMIT 1");
-    return "its account can read channels and abilities";
-}
-
 bool check_online(const Config& config) {
     require_source(config);
     bool ok = look("logs", [&] { return look_at_logs(config); });
@@ -171,7 +165,7 @@ bool check_online(const Config& config) {
             return look_at_objects(config, sight);
         });
     }
-    if (config.breaker.dsn) ok = look("breaker", [&] { return look_at_breaker(config); }) && ok;
+    ok = prove_accounts(config, sight.gateway, std::cout) && ok;
     print_spots(blind_spots(config, sight));
     print_spots(look_at_store(config));
     return ok;

@@ -14,6 +14,9 @@ namespace quotafuse::daemon {
 // One function a command, each in a file of its name. They print to stdout, explain to stderr,
 // return an exit code, and throw base::Failure where a command cannot go on.
 int backup_command(const Arguments& arguments);
+int breaker_command(const Arguments& arguments);
+/// `quotafuse breaker report`.
+int breaker_report(const Arguments& arguments);
 int check_command(const Arguments& arguments);
 int demo_command(const Arguments& arguments);
 int grants_command(const Arguments& arguments);

@@ -11,8 +11,8 @@
 #include "alerts/state_store.h"
 #include "base/duration.h"
 #include "base/failure.h"
-#include "base/local_time.h"
 #include "daemon/commands/commands.h"
+#include "daemon/commands/time_span.h"
 #include "daemon/engine_file.h"
 #include "daemon/number_format.h"
 #include "daemon/progress_line.h"
@@ -24,25 +24,6 @@ namespace quotafuse::daemon {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-base::Second parse_since(const std::string& text, base::Second now, const base::TimeZone& zone) {
-    if (const auto ago = base::parse_duration(text)) return now - *ago;
-    if (const auto time = base::parse_local_time(text, zone)) return *time;
-    throw base::Failure(
-        base::ExitCode::usage,
-        fmt::format("--since: '{}' is neither a duration (30d, 12h) nor a local time (2026-10-01, "
-                    "\"2026-10-01 08:00\")",
-                    text));
-}
-
-base::Second parse_until(const std::string& text, base::Second now, const base::TimeZone& zone) {
-    if (text.empty()) return now;
-    if (const auto time = base::parse_local_time(text, zone)) return std::min(*time, now);
-    throw base::Failure(base::ExitCode::usage,
-                        fmt::format("--until: '{}' is no local time; write it as 2026-10-31 or "
-                                    "\"2026-10-31 08:00\"",
-                                    text));
-}
 
 /// The rule, and what may inhibit it.
 std::vector<alerts::Rule> alone(const std::vector<alerts::Rule>& rules, const std::string& name) {

@@ -52,8 +52,10 @@ function when(time) {
   const date = toDate(time);
   if (date === null) return document.createTextNode(text("unknown"));
   const age = (receivedAt - date) / 1000;
-  const shown = new Intl.DateTimeFormat(locale(), { dateStyle: age > 86400 ? "medium" : undefined, timeStyle: "medium" }).format(date);
-  return el("time", { datetime: date.toISOString(), title: text("ago", { t: duration(age) }) }, shown);
+  const far = Math.abs(age) > 86400 || (age < 0 && date.toDateString() !== receivedAt.toDateString());
+  const shown = new Intl.DateTimeFormat(locale(), { dateStyle: far ? "medium" : undefined, timeStyle: "medium" }).format(date);
+  const title = age < 0 ? text("in", { t: duration(-age) }) : text("ago", { t: duration(age) });
+  return el("time", { datetime: date.toISOString(), title }, shown);
 }
 
 function measured(value, unit) {
@@ -82,7 +84,11 @@ function table(columns, rows) {
 const severityKind = { critical: "bad", warning: "warn" };
 const stateKind = { firing: "bad", error: "bad", pending: "warn", warming: "warn", inactive: "ok", ok: "ok", unreachable: "bad", stalled: "bad", locked: "bad", denied: "bad", schema: "bad", rejected: "bad",
   unproven: "bad", behind: "bad", lagging: "bad",
-  "catching-up": "warn", tripped: "bad", failed: "bad", refused: "warn", restored: "ok" };
+  "catching-up": "warn", tripped: "bad", failed: "bad", refused: "warn", whole: "ok", settle: "ok", trial: "warn", again: "bad",
+  unknown: "bad", released: "warn", still_serving: "bad", whole_failed: "bad", trial_failed: "bad", settle_failed: "bad", again_failed: "bad",
+  again_refused: "bad", whole_refused: "warn", trial_refused: "warn", settle_refused: "warn", whole_unknown: "bad", trial_unknown: "bad",
+  settle_unknown: "bad", again_unknown: "bad" };
+const circuitKind = { open: "bad", trial: "warn", unsure: "bad" };
 
 function paintReadiness() {
   const card = document.getElementById("readiness");
@@ -164,14 +170,52 @@ function paintOutbox() {
     ...notifiers.filter((n) => n.last_error).map((n) => problem(`${n.name}: ${n.last_error}`))]);
 }
 
+// The name is the channel's, or the key's.
+function targetText(one) {
+  const named = (id, name) => (name ? `${id} (${name})` : `${id}`);
+  if (one.kind === "token") {
+    return one.token ? text("keyTarget", { key: named(one.token, one.name) })
+      : text("keyOfUser", { key: one.token_name, user: one.user });
+  }
+  const channel = named(one.channel, one.name);
+  return one.kind === "model" ? text("modelTarget", { model: one.model, channel }) : text("channelTarget", { channel });
+}
+
+// How it comes back. A recovery in words is "manual", "after 30m", "until tomorrow" or "half_open".
+function recoveryText(one) {
+  if (one.pending) return text("returning");
+  if (one.state === "unsure") return text("unsureNote");
+  if (one.state === "trial") return [text("onTrialSince"), " ", when(one.trial_at)];
+  if (one.back_at == null) return text("byHand");
+  const failed = one.failed_trials > 0 ? ` ${text("failedTrials", { n: number(one.failed_trials) })}` : "";
+  return [text(one.recover === "half_open" ? "nextTrial" : "byItself"), " ", when(one.back_at), failed];
+}
+
+function paintPause() {
+  const banner = document.getElementById("paused");
+  const paused = status?.breaker?.paused ?? null;
+  banner.hidden = paused === null;
+  if (paused === null) return;
+  const ends = paused.until == null ? [text("pausedOpen")] : [text("pausedUntil"), " ", when(paused.until), text("stop")];
+  paint(banner, [text("paused"), " ", ...ends, paused.reason ? ` ${text("pausedReason", { reason: paused.reason })}` : null,
+    " ", el("code", {}, "quotafuse breaker resume")].filter((node) => node != null));
+}
+
 function paintBreaker() {
   const breaker = status.breaker ?? {};
   const open = breaker.open ?? [];
+  const columns = [{ name: text("target") }, { name: text("state") }, { name: text("back") }, { name: text("reason") },
+    { name: text("since"), kind: "number" }];
   paint(content("breaker"), [
-    big(counted("openChannels", breaker.open?.length), text("openNote")),
-    facts([[text("mode"), chip(breaker.mode, null)],
-      ...open.map((one) => [`#${one.channel} ${one.name ?? ""}`, [one.mode === "shadow" ? [chip("shadow"), " "] : null, when(one.since)]])]),
-    ...(breaker.open && open.length === 0 ? [el("p", { class: "empty" }, text("noOpen"))] : [])]);
+    big(counted("openTargets", breaker.open?.length), text("openNote")),
+    facts([[text("mode"), [chip(breaker.mode, null), breaker.paused ? [" ", chip("paused", "warn")] : null]]]),
+    ...(breaker.open && open.length === 0 ? [empty(text("noOpen"))] : [])]);
+  const card = document.getElementById("circuits");
+  card.hidden = open.length === 0;
+  if (open.length === 0) return;
+  paint(content("circuits"), [table(columns, open.map((one) => [
+    targetText(one), chip(one.state ?? "open", circuitKind[one.state ?? "open"]), recoveryText(one),
+    one.rule ? one.reason || one.rule : text("byPerson", { reason: one.reason ?? "" }), when(one.since)]))]);
 }
 
 function paintTrips() {
@@ -181,9 +225,11 @@ function paintTrips() {
     paint(content("trips"), [empty(text(!breaker.recent ? "unknown" : breaker.mode === "shadow" ? "noTripsShadow" : "noTrips"))]);
     return;
   }
-  const columns = [{ name: text("channel") }, { name: text("result") }, { name: text("why") }, { name: text("time"), kind: "number" }];
+  const columns = [{ name: text("target") }, { name: text("result") }, { name: text("why") }, { name: text("time"), kind: "number" }];
+  const change = (trip) => (trip.change ? stateText(trip.change) : null);
   paint(content("trips"), [table(columns, recent.map((trip) => [
-    `#${trip.channel} ${trip.name ?? ""}`, chip(trip.result, stateKind[trip.result]), trip.why || trip.reason || text("unknown"), when(trip.at)]))]);
+    targetText(trip), [chip(trip.result, stateKind[trip.result]), trip.mode === "shadow" && trip.result !== "would_trip" ? [" ", chip("shadow")] : null],
+    change(trip) ?? (trip.why || trip.reason || text("unknown")), when(trip.at)]))]);
 }
 
 function paintProcess() {
@@ -221,6 +267,7 @@ function paintAll() {
   paintFrame();
   paintConnection();
   paintReadiness();
+  paintPause();
   if (status === null) return;
   for (const part of [paintAlerts, paintSource, paintSync, paintRules, paintOutbox, paintBreaker, paintProcess, paintTrips]) part();
 }

@@ -117,9 +117,17 @@ void MariaDb::start() {
 }
 
 void MariaDb::install() {
-    std::vector<std::string> command = {
-        "mariadb-install-db", "--no-defaults", "--datadir=" + folder_.file("data"),
-        "--skip-test-db",     "--force",       "--auth-root-authentication-method=normal"};
+    // Servers that are installed at the same moment name their temporary tables alike.
+    const auto scratch = folder_.file("tmp");
+    std::filesystem::create_directory(scratch);
+    std::filesystem::permissions(scratch, std::filesystem::perms::all);
+    std::vector<std::string> command = {"mariadb-install-db",
+                                        "--no-defaults",
+                                        "--datadir=" + folder_.file("data"),
+                                        "--tmpdir=" + scratch,
+                                        "--skip-test-db",
+                                        "--force",
+                                        "--auth-root-authentication-method=normal"};
     if (::geteuid() == 0) command.push_back("--user=" + account());
     const auto log = folder_.file("install.log");
     const pid_t pid = start_program(command, log);

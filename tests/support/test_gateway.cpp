@@ -56,12 +56,15 @@ std::vector<std::vector<std::string>> TestGateway::sql(const std::string& text) 
 }
 
 std::string TestGateway::contents() {
-    const auto channels = new_api() ? "SELECT id, status, other_info FROM channels ORDER BY id"
-                                    : "SELECT id, status FROM channels ORDER BY id";
+    const auto channels = new_api()
+                              ? "SELECT id, status, models, other_info FROM channels ORDER BY id"
+                              : "SELECT id, status, models FROM channels ORDER BY id";
     auto rows = sql(channels);
     const auto abilities =
         sql("SELECT `group`, model, channel_id, enabled FROM abilities ORDER BY 1, 2, 3");
     rows.insert(rows.end(), abilities.begin(), abilities.end());
+    const auto tokens = sql("SELECT id, status FROM tokens ORDER BY id");
+    rows.insert(rows.end(), tokens.begin(), tokens.end());
     std::string text;
     for (const auto& row : rows) {
         for (const auto& cell : row) text += cell + "|";
@@ -90,6 +93,20 @@ void TestGateway::add_channel(std::int64_t id, const std::vector<std::string>& g
         }
     }
     sql(text);
+}
+
+void TestGateway::set_rank(std::int64_t channel, std::int64_t priority, std::int64_t weight) {
+    sql(fmt::format(
+        "UPDATE channels SET priority = {0}, weight = {1} WHERE id = {2}; "
+        "UPDATE abilities SET priority = {0}{3} WHERE channel_id = {2}",
+        priority, weight, channel, new_api() ? fmt::format(", weight = {}", weight) : ""));
+}
+
+void TestGateway::add_token(std::int64_t id, std::int64_t user, const std::string& name) {
+    sql(fmt::format(
+        "INSERT INTO tokens(id, user_id, `key`, status, name) VALUES({0}, {1}, 'secret-{0}', 1, "
+        "'{2}')",
+        id, user, name));
 }
 
 std::set<std::int64_t> TestGateway::candidates(Cache cache, const std::string& group,
@@ -152,7 +169,13 @@ std::int64_t AccidentSession::execute(const std::string& sql,
     return inner_->execute(sql, arguments);
 }
 
+void AccidentSession::begin() {
+    if (before) before("BEGIN");
+    inner_->begin();
+}
+
 void AccidentSession::commit() {
+    if (before) before("COMMIT");
     switch (lost_commit) {
         case Lost::no:
             inner_->commit();
@@ -162,6 +185,9 @@ void AccidentSession::commit() {
             break;
         case Lost::after_it_took_effect:
             inner_->commit();
+            break;
+        case Lost::still_on_its_way:
+            dying = std::exchange(inner_, reconnect());
             break;
     }
     if (after_commit) std::exchange(after_commit, nullptr)();

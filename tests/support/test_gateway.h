@@ -35,6 +35,10 @@ public:
     /// An enabled channel with one ability for each group × model.
     void add_channel(std::int64_t id, const std::vector<std::string>& groups,
                      const std::vector<std::string>& models);
+    /// Priority and weight, in both tables (One API's `abilities` have no weight).
+    void set_rank(std::int64_t channel, std::int64_t priority, std::int64_t weight);
+    /// An enabled API key.
+    void add_token(std::int64_t id, std::int64_t user, const std::string& name);
     /// The channels among which the gateway would choose: by abilities with its cache off, by
     /// channels on.
     enum class Cache { off, on };
@@ -63,10 +67,15 @@ public:
     explicit AccidentSession(std::unique_ptr<sync::GatewaySession> inner)
         : inner_(std::move(inner)) {}
 
-    std::function<void(const std::string& sql)> before;  // may throw GatewayError
+    /// Before each statement, also "BEGIN" and "COMMIT"; may throw GatewayError.
+    std::function<void(const std::string& sql)> before;
     std::function<void()> after_commit;
-    enum class Lost { no, before_it_took_effect, after_it_took_effect };
+    enum class Lost { no, before_it_took_effect, after_it_took_effect, still_on_its_way };
     Lost lost_commit = Lost::no;
+    /// still_on_its_way: the connection that holds the transaction goes here, to be ended by the
+    /// test, and `reconnect` makes the next one.
+    std::unique_ptr<sync::GatewaySession> dying;
+    std::function<std::unique_ptr<sync::GatewaySession>()> reconnect;
     int writes = 0;
 
     sync::Dsn::Kind kind() const override { return inner_->kind(); }
@@ -74,7 +83,7 @@ public:
                                    const std::vector<sync::Argument>& arguments) override;
     std::int64_t execute(const std::string& sql,
                          const std::vector<sync::Argument>& arguments) override;
-    void begin() override { inner_->begin(); }
+    void begin() override;
     void commit() override;
     void rollback() noexcept override { inner_->rollback(); }
     void interrupt() noexcept override { inner_->interrupt(); }

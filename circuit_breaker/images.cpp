@@ -1,0 +1,54 @@
+#include "circuit_breaker/images.h"
+
+#include <nlohmann/json.hpp>
+
+namespace quotafuse::circuit_breaker {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// Whatever bytes the gateway holds, it is valid JSON.
+std::string to_text(const Json& json) {
+    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+Json cell_json(const sync::Cell& cell) {
+    return cell ? Json(*cell) : Json();
+}
+
+Json channel_json(int status, const sync::Cell& other_info) {
+    return {{"status", status}, {"other_info", cell_json(other_info)}};
+}
+
+std::string with_abilities(Json json, const std::vector<Ability>& own) {
+    auto& rows = json["abilities"] = Json::array();
+    for (const auto& ability : own) {
+        rows.push_back(
+            {{"group", ability.group}, {"model", ability.model}, {"enabled", ability.enabled}});
+    }
+    return to_text(json);
+}
+
+}  // namespace
+
+std::string channel_image(int status, const sync::Cell& other_info) {
+    return to_text(channel_json(status, other_info));
+}
+
+std::string channel_image(const ChannelRow& row, const std::vector<Ability>& own) {
+    return with_abilities(channel_json(row.status, row.other_info), own);
+}
+
+std::string model_image(const sync::Cell& models) {
+    return to_text({{"models", cell_json(models)}});
+}
+
+std::string model_image(const sync::Cell& models, const std::vector<Ability>& own) {
+    return with_abilities({{"models", cell_json(models)}}, own);
+}
+
+std::string token_image(int status) {
+    return to_text({{"status", status}});
+}
+
+}  // namespace quotafuse::circuit_breaker

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "circuit_breaker/trial_rank.h"
+
+namespace quotafuse::circuit_breaker {
+
+/// A rank as the gateway's tables hold it: any of its columns may be NULL, which counts as 0 and
+/// yet comes back as NULL.
+struct StoredRank {
+    std::optional<std::int64_t> priority{};
+    std::optional<std::int64_t> weight{};  // always empty on One API, which does not route by it
+    bool operator==(const StoredRank&) const = default;
+    Rank rank() const { return {priority.value_or(0), weight.value_or(0)}; }
+};
+
+/// The ranks from before a trial, and that of the trial.
+struct KeptRanks {
+    struct Exception {
+        std::string group;
+        std::string model;
+        StoredRank rank;
+        bool operator==(const Exception&) const = default;
+    };
+    StoredRank channel;
+    std::vector<Exception> abilities{};  // only those whose rank is not that of the channel
+    Rank trial{};
+    bool operator==(const KeptRanks&) const = default;
+};
+
+/// ReturnResult::kept.
+std::string to_text(const KeptRanks& kept);
+/// Empty for anything that to_text() did not write.
+std::optional<KeptRanks> read_kept(const std::string& text);
+
+}  // namespace quotafuse::circuit_breaker

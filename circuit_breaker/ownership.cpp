@@ -1,0 +1,103 @@
+#include "circuit_breaker/ownership.h"
+
+#include <algorithm>
+
+#include <nlohmann/json.hpp>
+
+#include "base/text.h"
+
+namespace quotafuse::circuit_breaker {
+namespace {
+
+using Json = nlohmann::json;
+
+/// What tells nothing by itself: no mark where there is none to be had.
+bool has_mark(const Circuit& circuit) {
+    return circuit.gateway == sync::Gateway::new_api;
+}
+
+Change of_open(const Circuit& circuit, const ChannelStand& stand, const std::optional<Mark>& mark) {
+    if (stand.status == kEnabled) return Change::enabled;
+    // A second trip of ours would not have been possible with the channel off.
+    if (mark && mark->trip != circuit.trip_id) return Change::enabled;
+    const bool other_hand =
+        stand.status == kDisabledByHand && circuit.status_written == kDisabledAutomatically;
+    if (other_hand) return Change::disabled_by_hand;
+    // From 2 to 3 the gateway goes by itself, when a request fails that was on its way.
+    const bool off = stand.status == kDisabledByHand || stand.status == kDisabledAutomatically;
+    const bool ours = off && (mark || !has_mark(circuit));
+    return ours ? Change::none : Change::altered;
+}
+
+Change of_trial(const Circuit& circuit, const ChannelStand& stand,
+                const std::optional<Mark>& mark) {
+    if (stand.status == kDisabledByHand) return Change::disabled_by_hand;
+    const bool marked = !has_mark(circuit) || (mark && mark->trip == circuit.trip_id);
+    if (!marked) return Change::altered;
+    if (stand.status == kDisabledAutomatically) return Change::gateway_disabled;
+    const auto kept = kept_of(circuit, mark);
+    const bool on_trial = stand.status == kEnabled && (!has_mark(circuit) || mark->trial) && kept &&
+                          stand.rank.rank() == kept->trial;
+    return on_trial ? Change::none : Change::altered;
+}
+
+std::vector<Ability> read_abilities(const Json& json, std::int64_t channel) {
+    std::vector<Ability> abilities;
+    for (const auto& ability : json) {
+        abilities.push_back({.group = ability.at("group").get<std::string>(),
+                             .model = ability.at("model").get<std::string>(),
+                             .channel = channel,
+                             .enabled = ability.at("enabled").get<bool>()});
+    }
+    return abilities;
+}
+
+}  // namespace
+
+Change change_of_channel(const Circuit& circuit, const std::optional<ChannelStand>& stand) {
+    if (!stand) return Change::deleted;
+    const auto mark = has_mark(circuit) ? read_mark(stand->other_info) : std::nullopt;
+    return circuit.state == Circuit::State::trial ? of_trial(circuit, *stand, mark)
+                                                  : of_open(circuit, *stand, mark);
+}
+
+Change change_of_model(const Circuit& circuit, const std::optional<ModelStand>& stand) {
+    if (!stand) return Change::deleted;
+    const bool on = stand->served || lists(stand->models, circuit.target.model);
+    return on ? Change::enabled : Change::none;
+}
+
+Change change_of_token(const std::optional<int>& status) {
+    if (!status) return Change::deleted;
+    return *status == kEnabled ? Change::enabled : Change::none;
+}
+
+bool lists(const std::string& models, const std::string& model) {
+    return std::ranges::count(base::split(models, ','), std::string_view{model}) > 0;
+}
+
+BeforeImage read_before(const Circuit& circuit) {
+    BeforeImage image;
+    try {
+        const auto json = Json::parse(circuit.before);
+        if (const auto info = json.find("other_info"); info != json.end()) {
+            image.other_info.emplace();
+            if (info->is_string()) *image.other_info = info->get<std::string>();
+        }
+        if (const auto models = json.find("models"); models != json.end() && models->is_string())
+            image.models = models->get<std::string>();
+        if (const auto abilities = json.find("abilities"); abilities != json.end())
+            image.abilities = read_abilities(*abilities, circuit.target.channel);
+    } catch (const Json::exception&) {
+        // Nothing on record: a trip that was found after a crash has no image.
+        return {};
+    }
+    return image;
+}
+
+std::optional<KeptRanks> kept_of(const Circuit& circuit, const std::optional<Mark>& mark) {
+    if (auto kept = read_kept(circuit.kept)) return kept;
+    return mark && mark->trial ? read_kept(mark->kept) : std::nullopt;
+}
+
+}  // namespace quotafuse::circuit_breaker

@@ -1,0 +1,385 @@
+#include "daemon/breaker_desk.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "alerts/stable_hash.h"
+#include "daemon/breaker_json.h"
+#include "daemon/notice_trip.h"
+
+namespace quotafuse::daemon {
+namespace {
+
+using alerts::Action;
+using alerts::Notice;
+using circuit_breaker::Circuit;
+using circuit_breaker::Mode;
+using circuit_breaker::Target;
+using circuit_breaker::TripCause;
+using circuit_breaker::TripRequest;
+using circuit_breaker::TripResult;
+
+bool is_by_hand(const TripRequest& request) {
+    return request.rule.empty();
+}
+
+TripResult refusal_of(const TripRequest& request, TripCause cause) {
+    TripResult result;
+    result.kind = TripResult::Kind::refused;
+    result.request = request;
+    circuit_breaker::explain(result, std::move(cause));
+    return result;
+}
+
+/// So far back a person's change is looked for.
+constexpr base::Seconds kMemoryOfPersons{24 * 3600};
+constexpr std::size_t kMostEntries = 2000;
+
+}  // namespace
+
+BreakerDesk::BreakerDesk(BreakerRooms rooms, const Config& config, const base::Clock& clock,
+                         const base::Log& log)
+    : rooms_(rooms), config_(config), clock_(clock), log_(log) {}
+
+const alerts::Rule* BreakerDesk::rule_of(const std::string& name) const {
+    const auto rule = std::ranges::find(config_.rules, name, &alerts::Rule::name);
+    return rule == config_.rules.end() ? nullptr : &*rule;
+}
+
+sync::Gateway BreakerDesk::gateway() const {
+    return rooms_.intake.state().gateway.value_or(sync::Gateway::new_api);
+}
+
+TripRequest BreakerDesk::request_of(const Notice& notice, const Action& action,
+                                    std::size_t place) const {
+    TripRequest request;
+    request.trip_id =
+        place == 0 ? notice.event_id : fmt::format("{}-{}", notice.event_id, place + 1);
+    request.target = target_of(action);
+    request.reason = reason_text(notice);
+    request.gateway = gateway();
+    request.mode = effective_mode(action.mode, config_);
+    request.even_if_last = action.even_if_last;
+    request.recover = action.recover;
+    request.back_at = back_at(action.recover, notice.zone, clock_.now());
+    request.rule = notice.rule;
+    request.series = notice.stored_key;
+    request.leading = leading_key(notice, rule_of(notice.rule));
+    return request;
+}
+
+std::int64_t BreakerDesk::owner_of(const Target& target) const {
+    if (target.kind != Target::Kind::token) return 0;
+    if (target.user != 0) return target.user;
+    const auto& tokens = rooms_.engine.names().directory().tokens;
+    const auto found = tokens.find(target.token);
+    return found == tokens.end() ? 0 : found->second.user;
+}
+
+/// What does not change while an order waits for its turn.
+circuit_breaker::Situation BreakerDesk::lasting_situation(const Target& target,
+                                                          base::Second now) const {
+    return {{}, {}, {}, rooms_.pause.at(now), rooms_.intake.lag(), owner_of(target)};
+}
+
+circuit_breaker::Situation BreakerDesk::situation(const Target& target, base::Second now) const {
+    auto all = lasting_situation(target, now);
+    all.counts = rooms_.audit.counts(now);
+    all.recent = rooms_.audit.recent(now);
+    all.circuits = rooms_.audit.circuits().all();
+    return all;
+}
+
+std::optional<TripResult> BreakerDesk::refused(const TripRequest& request,
+                                               const circuit_breaker::Situation& situation) const {
+    auto cause = circuit_breaker::guard_policy(config_.breaker, situation, request);
+    if (!cause) return std::nullopt;
+    return refusal_of(request, std::move(*cause));
+}
+
+/// Off it goes, but as the end of its trial, with its own rank. While the end of the trial is under
+/// way already, what comes of that decides.
+std::optional<TripResult> BreakerDesk::ends_trial(const TripRequest& request) {
+    auto circuit = rooms_.audit.circuits().of_target(request.target);
+    const bool on_trial = circuit && circuit->state == Circuit::State::trial &&
+                          circuit->pending != circuit_breaker::Way::settle;
+    if (!on_trial || request.mode != Mode::live) return std::nullopt;
+    circuit->asked_again = true;
+    rooms_.audit.circuits().put(*circuit);
+    auto result = refusal_of(request, {TripCause::Kind::on_trial});
+    result.name = circuit->name;
+    return result;
+}
+
+/// A person switched it on again after a trip that this rule asked for: what holds since then is
+/// left to them, whichever series of the rule asks, until that alert is over.
+std::optional<TripResult> BreakerDesk::left_to_person(const TripRequest& request,
+                                                      base::Second now) const {
+    if (is_by_hand(request)) return std::nullopt;
+    const auto entries =
+        rooms_.audit.between(now - kMemoryOfPersons, now + base::Seconds{1}, kMostEntries);
+    const auto newest = std::find_if(entries.rbegin(), entries.rend(), [&](const auto& entry) {
+        return entry.target == request.target &&
+               (entry.step == "released" || entry.step == "tripped");
+    });
+    if (newest == entries.rend() || newest->step != "released") return std::nullopt;
+    const bool holds = newest->rule == request.rule && newest->series != request.series &&
+                       rooms_.engine.is_firing(newest->rule, newest->series);
+    if (!holds) return std::nullopt;
+    return refusal_of(request, {TripCause::Kind::enabled_again});
+}
+
+/// Within the caller's transaction.
+std::optional<TripResult> BreakerDesk::judge(const TripRequest& request, base::Second now) {
+    if (auto refusal = refused(request, lasting_situation(request.target, now))) return refusal;
+    if (auto refusal = ends_trial(request)) return refusal;
+    if (auto refusal = left_to_person(request, now)) return refusal;
+    return refused(request, situation(request.target, now));
+}
+
+void BreakerDesk::ask(Asking& asking) {
+    const auto now = clock_.now();
+    asking.asked_at = now;
+    for (std::size_t place = 0; place < asking.notice.actions.size(); ++place) {
+        auto request = request_of(asking.notice, asking.notice.actions[place], place);
+        if (request.mode == Mode::off) continue;
+        auto refusal = judge(request, now);
+        rooms_.audit.intend(request, asking.notifiers, now);
+        if (refusal) {
+            rooms_.audit.record(*refusal, now);
+            asking.results.push_back(std::move(*refusal));
+        } else {
+            asking.requests.push_back(std::move(request));
+        }
+    }
+}
+
+/// Of a batch the worst comes first: it is the one that the others wait for.
+void BreakerDesk::accept(std::vector<Asking> askings) {
+    std::map<std::string, std::size_t> places;
+    for (const auto& asking : askings) places.emplace(asking.batch, places.size());
+    std::ranges::stable_sort(askings, {}, [&](const Asking& asking) {
+        const auto value = asking.notice.value.value_or(0);
+        return std::pair{places.at(asking.batch), asking.notice.below ? value : -value};
+    });
+    for (auto& asking : askings) {
+        for (const auto& request : asking.requests)
+            orders_.push_back({request, asking.asked_at, asking.notifiers, asking.notice.event_id});
+        askings_.insert_or_assign(asking.notice.event_id, std::move(asking));
+    }
+}
+
+/// Unique for ever, and different for the same wish a second later.
+std::string BreakerDesk::new_id(const Target& target) {
+    for (;;) {
+        auto id = alerts::base32(
+            alerts::stable_hash(fmt::format("{}\n{}\n{}", circuit_breaker::stored_key(target),
+                                            base::unix_seconds(clock_.now()), ++asked_by_hand_)));
+        if (rooms_.audit.of_trip(id).empty()) return id;
+    }
+}
+
+std::string BreakerDesk::ask_by_hand(TripRequest request, bool dry_run) {
+    const auto now = clock_.now();
+    request.trip_id = new_id(request.target);
+    request.gateway = gateway();
+    request.mode = dry_run ? Mode::shadow : config_.breaker.mode;
+    rooms_.answers.expect(request.trip_id);
+    std::optional<TripResult> refusal;
+    if (dry_run) {
+        auto judged = request;  // as the order itself would be
+        judged.mode = config_.breaker.mode;
+        refusal = refused(judged, situation(request.target, now));
+    } else {
+        base::WriteTransaction transaction{rooms_.database};
+        refusal = judge(request, now);
+        rooms_.audit.intend(request, everybody(), now);
+        if (refusal) rooms_.audit.record(*refusal, now);
+        transaction.commit();
+    }
+    if (refusal) {
+        answer(*refusal);
+        return request.trip_id;
+    }
+    if (dry_run) dry_runs_.insert(request.trip_id);
+    orders_.push_back({request, now, everybody()});
+    hand_over();
+    return request.trip_id;
+}
+
+/// The configuration may have become stricter since: then the order is only looked for, because it
+/// may have been carried out.
+Mode BreakerDesk::present_mode(const TripRequest& request) const {
+    auto mode = stricter(request.mode, config_.breaker.mode);
+    const auto lasting = lasting_situation(request.target, clock_.now());
+    auto judged = request;
+    judged.mode = mode;
+    if (refused(judged, {{}, {}, {}, {}, {}, lasting.owner})) return Mode::off;
+    if (is_by_hand(request)) return mode;
+    const auto* const rule = rule_of(request.rule);
+    if (rule == nullptr || !rule->enabled || !rule->action) return Mode::off;
+    return stricter(mode, effective_mode(rule->action->mode, config_));
+}
+
+void BreakerDesk::resume() {
+    for (auto& pending : rooms_.audit.pending_intents()) {
+        pending.request.mode = present_mode(pending.request);
+        orders_.push_back({pending.request, pending.asked_at, pending.notifiers});
+    }
+}
+
+/// The breaker has an order that it may still answer soon. One that takes long (a lock at the
+/// gateway) does not hold up the others.
+bool BreakerDesk::waits_for_breaker() const {
+    return !in_hand_.empty() && clock_.mono() - in_hand_.back().handed_at < kSlow;
+}
+
+/// What the breaker has no room for waits here; it is worth its 30 s from when it was asked for.
+/// Each is judged again when it is its turn, by what those before it did.
+void BreakerDesk::hand_over() {
+    for (;;) {
+        if (refusal_) {
+            const auto refused_now = in_hand_.back();
+            finish(*refusal_, refused_now);
+            refusal_.reset();
+            in_hand_.pop_back();
+        }
+        if (waits_for_breaker()) return;
+        const auto now = clock_.mono();
+        const auto due = std::ranges::find_if(
+            orders_, [&](const Order& order) { return order.not_before <= now; });
+        if (due == orders_.end()) return;
+        const auto& request = due->request;
+        const bool judged = request.resumed || dry_runs_.contains(request.trip_id);
+        if (!judged) refusal_ = refused(request, situation(request.target, clock_.now()));
+        const bool handed =
+            refusal_ || rooms_.breaker.submit(circuit_breaker::TripOrder{
+                            request, guard_of(request, clock_.now()), due->asked_at});
+        if (!handed) return;
+        due->handed_at = now;
+        in_hand_.push_back(std::move(*due));
+        orders_.erase(due);
+    }
+}
+
+circuit_breaker::Guard BreakerDesk::guard_of(const TripRequest& request, base::Second now) const {
+    const auto& target = request.target;
+    circuit_breaker::Guard guard;
+    const auto& settings = config_.breaker;
+    guard.protected_tokens.assign(settings.protected_tokens.begin(),
+                                  settings.protected_tokens.end());
+    guard.protected_users.assign(settings.protected_users.begin(), settings.protected_users.end());
+    if (target.kind == Target::Kind::token) return guard;  // it takes no channel from anybody
+    const auto after = base::unix_seconds(now - config_.breaker.guard_traffic);
+    for (auto& pair : rooms_.store.served(after))
+        guard.served.push_back({std::move(pair.group), std::move(pair.model), pair.requests});
+    auto firing = rooms_.engine.firing_channels();
+    for (const auto& circuit : rooms_.audit.circuits().all()) {
+        if (circuit.state == Circuit::State::trial) firing.insert(circuit.target.channel);
+    }
+    firing.erase(target.channel);
+    guard.firing.assign(firing.begin(), firing.end());
+    guard.settling =
+        circuit_breaker::settling(config_.breaker, rooms_.audit.recent(now), request, now);
+    return guard;
+}
+
+void BreakerDesk::take(const TripResult& result) {
+    const auto& id = result.request.trip_id;
+    const auto ours = std::ranges::find_if(
+        in_hand_, [&](const Order& order) { return order.request.trip_id == id; });
+    if (ours == in_hand_.end()) {
+        finish(result, Order{result.request, {}, everybody()});
+    } else {
+        const auto order = *ours;
+        finish(result, order);
+        in_hand_.erase(ours);
+    }
+    hand_over();
+}
+
+void BreakerDesk::finish(const TripResult& result, const Order& order) {
+    if (dry_runs_.erase(result.request.trip_id) > 0) return answer(result);
+    const auto now = clock_.now();
+    base::WriteTransaction transaction{rooms_.database};
+    rooms_.audit.record(result, now);
+    tell(result, order, now);
+    transaction.commit();
+    note_answered(result, order);
+    answer(result);
+    log_.info(fmt::format(
+        "breaker: {} ({}): {}{}{}", circuit_breaker::describe(result.request.target),
+        circuit_breaker::mode_name(result.request.mode), circuit_breaker::kind_name(result.kind),
+        result.why.empty() ? "" : ": ", result.why));
+    if (result.kind != TripResult::Kind::unknown) return;
+    auto again = order;
+    again.request.resumed = true;
+    again.event_id.clear();
+    again.not_before = clock_.mono() + kAskAgain;
+    orders_.push_back(std::move(again));
+}
+
+/// In the message of the alert that asked, where that still waits; else as news of its own.
+void BreakerDesk::tell(const TripResult& result, const Order& order, base::Second now) {
+    std::vector<std::string> told;
+    const auto asking = askings_.find(order.event_id);
+    if (asking != askings_.end()) told = amend(asking->second, &result);
+    const auto* const asked = asking == askings_.end() ? nullptr : &asking->second.notice;
+    const notifiers::Letter letter{
+        fmt::format("trip-{}{}", result.request.trip_id, result.request.resumed ? "-known" : ""),
+        {},
+        {},
+        rooms_.messages.breaker(result, now, asked),
+        true};
+    for (const auto& name : order.notifiers) {
+        if (std::ranges::count(told, name) == 0) rooms_.outbox.put(letter, name, now, now);
+    }
+}
+
+/// Many alerts of one rule and second go out as one message, with all that became of them: they
+/// wait for each other.
+std::vector<std::string> BreakerDesk::amend(const Asking& asking, const TripResult* result) {
+    using Then = notifiers::Outbox::Then;
+    auto all = asking.results;
+    if (result != nullptr) all.push_back(*result);
+    // Without a result it is one of a batch that is answered.
+    const bool done = result == nullptr || batch_is_answered(asking.batch, result->request.trip_id);
+    const auto* const spending = asking.spending ? &*asking.spending : nullptr;
+    auto told = rooms_.outbox.replace_unsent(asking.notice.event_id,
+                                             rooms_.messages.alert(asking.notice, all, spending),
+                                             done ? Then::release : Then::wait);
+    if (!done || result == nullptr) return told;
+    for (const auto& [id, other] : askings_) {
+        if (other.batch == asking.batch && id != asking.notice.event_id) amend(other, nullptr);
+    }
+    return told;
+}
+
+/// No order of these alerts waits any more but the one that is being answered.
+bool BreakerDesk::batch_is_answered(const std::string& batch, const std::string& trip_id) const {
+    const auto waits = [&](const Order& order) {
+        const auto asking = askings_.find(order.event_id);
+        return order.request.trip_id != trip_id && asking != askings_.end() &&
+               asking->second.batch == batch;
+    };
+    return std::ranges::none_of(orders_, waits) && std::ranges::none_of(in_hand_, waits);
+}
+
+void BreakerDesk::note_answered(const TripResult& result, const Order& order) {
+    const auto asking = askings_.find(order.event_id);
+    if (asking == askings_.end()) return;
+    asking->second.results.push_back(result);
+    const auto batch = asking->second.batch;
+    if (!batch_is_answered(batch, result.request.trip_id)) return;
+    std::erase_if(askings_, [&](const auto& one) { return one.second.batch == batch; });
+}
+
+void BreakerDesk::answer(const TripResult& result) {
+    if (!is_by_hand(result.request)) return;
+    rooms_.answers.answer(result.request.trip_id, answer_json(result));
+}
+
+}  // namespace quotafuse::daemon

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+#include "base/recovery.h"
+#include "circuit_breaker/audit.h"
+#include "circuit_breaker/circuit.h"
+#include "circuit_breaker/pause.h"
+#include "circuit_breaker/target.h"
+#include "daemon/config.h"
+
+namespace quotafuse::daemon {
+
+// What the breaker has in hand and on record, for the status, the control socket and commands.
+// Times are unix seconds; ids that a target does not have are 0, texts empty.
+
+/// {trip_id, kind, channel, model, token, user, token_name, name, mode ("live"), state, since,
+/// reason, rule, recover, back_at (null: by hand only), failed_trials, trial_at (null), pending (a
+/// way, or null), leading (null, or {id, name, share})}.
+nlohmann::json circuit_json(const circuit_breaker::Circuit& circuit);
+/// {at, trip_id, kind, channel, model, token, user, token_name, name, mode, result, rule, reason,
+/// why, change, cause}; `result` is the step.
+nlohmann::json entry_json(const circuit_breaker::Audit::Entry& entry);
+/// {mode, paused (null, or {since, until (null: until resumed), reason}), open: [circuit], recent:
+/// [entry], newest first}. Throws SQLite::Exception.
+nlohmann::json breaker_json(circuit_breaker::Audit& audit,
+                            const std::optional<circuit_breaker::Pause>& pause,
+                            const Config& config, std::size_t entries);
+
+/// What became of an order: {done: true, ok, outcome (a kind_name()), text (a sentence), dark,
+/// unused_dark}. ok: it is as asked, or would be (shadow, a dry run). Invalid UTF-8 becomes U+FFFD.
+std::string answer_json(const circuit_breaker::TripResult& result);
+std::string answer_json(const circuit_breaker::ReturnResult& result);
+
+/// As rule files have it: "manual", "after 30m", "until tomorrow", "until next_month", "half_open".
+std::string recover_text(const base::Recovery& recover);
+/// With the name that it has, if any: "channel 3 (azure)", "model gpt-4o of channel 3 (azure)",
+/// "key 17 (ci)".
+std::string object_text(const circuit_breaker::Target& target, const std::string& name);
+
+}  // namespace quotafuse::daemon

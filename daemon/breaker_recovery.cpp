@@ -1,0 +1,317 @@
+#include "daemon/breaker_recovery.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/failure.h"
+#include "circuit_breaker/recovery_plan.h"
+#include "daemon/breaker_json.h"
+
+namespace quotafuse::daemon {
+namespace {
+
+using circuit_breaker::Change;
+using circuit_breaker::Circuit;
+using circuit_breaker::ReturnOrder;
+using circuit_breaker::ReturnRequest;
+using circuit_breaker::ReturnResult;
+using circuit_breaker::Way;
+
+std::string answer_id(const std::string& trip_id, bool dry_run) {
+    return fmt::format("{}-{}", trip_id, dry_run ? "dry" : "back");
+}
+
+const char* asked_by(Way way) {
+    if (way == Way::whole) return "its time has come";
+    if (way == Way::trial) return "half-open";
+    return way == Way::settle ? "the trial went well" : "the trial failed";
+}
+
+}  // namespace
+
+BreakerRecovery::BreakerRecovery(BreakerRooms rooms, const BreakerDesk& desk,
+                                 alerts::SelfAlerts& self_alerts, const Config& config,
+                                 const base::Clock& clock, const base::Log& log)
+    : rooms_(rooms),
+      desk_(desk),
+      self_alerts_(self_alerts),
+      config_(config),
+      clock_(clock),
+      log_(log),
+      words_(config.language),
+      watch_(config, rooms.store.texts(), clock) {}
+
+void BreakerRecovery::resume() {
+    rooms_.breaker.pause(rooms_.pause.at(clock_.now()).has_value());
+    for (const auto& circuit : rooms_.audit.circuits().all()) {
+        if (!circuit.pending) continue;
+        ReturnRequest request{circuit, *circuit.pending, true, false, "a former run"};
+        orders_.push_back({{std::move(request), {}, circuit.pending_at}});
+    }
+}
+
+void BreakerRecovery::tick() {
+    rooms_.breaker.pause(rooms_.pause.at(clock_.now()).has_value());
+    const auto circuits = rooms_.audit.circuits().all();
+    watch_.follow(circuits, rooms_.store);
+    watch_.tell(self_alerts_);
+    for (const auto& proof : watch_.take_proofs()) {
+        const auto entries = rooms_.audit.of_trip(proof.circuit.trip_id);
+        const bool known = std::ranges::any_of(entries, [&](const auto& entry) {
+            return entry.step == "still_serving" && entry.at >= proof.circuit.off_since;
+        });
+        if (known) continue;  // from before a restart
+        base::WriteTransaction transaction{rooms_.database};
+        rooms_.audit.note(proof.circuit, "still_serving", proof.text, clock_.now());
+        transaction.commit();
+        log_.warning("breaker: " + proof.text);
+    }
+    look(circuits);
+    plan(circuits);
+    hand_over();
+}
+
+void BreakerRecovery::look(const std::vector<Circuit>& circuits) {
+    if (circuits.empty() || looking_ || clock_.mono() < next_look_) return;
+    next_look_ = clock_.mono() + kLookEvery;
+    // Not at first sight: somebody may just be writing it.
+    const bool may_write = config_.breaker.mode == circuit_breaker::Mode::live;
+    looking_ = rooms_.breaker.submit(circuit_breaker::LookOrder{
+        circuits, may_write ? std::exchange(half_on_, {}) : std::set<std::string>{}});
+}
+
+/// Stale rows tell neither that an alert is over nor how a trial goes.
+bool BreakerRecovery::may_act(base::Second now) const {
+    const auto lag = rooms_.intake.lag();
+    return config_.breaker.mode == circuit_breaker::Mode::live && !rooms_.pause.at(now) && lag &&
+           base::Seconds{*lag} <= config_.breaker.max_lag;
+}
+
+bool BreakerRecovery::alert_fires(const Circuit& circuit) const {
+    const auto& rules = rooms_.engine.rules();
+    const auto rule = std::ranges::find(rules, circuit.rule, &alerts::Rule::name);
+    if (rule == rules.end() || !alerts::ends_without_traffic(*rule)) return false;
+    return rooms_.engine.is_firing(circuit.rule, circuit.series);
+}
+
+void BreakerRecovery::plan(const std::vector<Circuit>& circuits) {
+    const auto now = clock_.now();
+    if (!may_act(now)) return;
+    for (const auto& circuit : circuits) {
+        const auto [attempts, errors] = watch_.attempts(circuit.trip_id);
+        auto way = circuit_breaker::next_step(
+            circuit, {now, alert_fires(circuit), attempts, errors,
+                      circuit_breaker::cache_lag(config_.breaker, circuit.gateway),
+                      gateway_disabled_.contains(circuit.trip_id)});
+        if (!way) continue;
+        why_.erase(circuit.trip_id);
+        if (way == Way::again) why_[circuit.trip_id] = why_it_failed(circuit);
+        // What may not be switched off any more is not left half-way either.
+        if (way == Way::again && !may_switch_off(circuit)) way = Way::settle;
+        begin(circuit, *way, asked_by(*way));
+    }
+}
+
+/// As the configuration has it now.
+bool BreakerRecovery::may_switch_off(const Circuit& circuit) const {
+    if (config_.breaker.protected_channels.contains(circuit.target.channel)) return false;
+    if (circuit.rule.empty()) return true;
+    const auto rule = std::ranges::find(config_.rules, circuit.rule, &alerts::Rule::name);
+    return rule != config_.rules.end() && rule->enabled && rule->action &&
+           effective_mode(rule->action->mode, config_) == circuit_breaker::Mode::live;
+}
+
+void BreakerRecovery::begin(const Circuit& circuit, Way way, const std::string& asked_by) {
+    const auto now = clock_.now();
+    ReturnRequest request{circuit, way, false, false, asked_by};
+    base::WriteTransaction transaction{rooms_.database};
+    if (!rooms_.audit.intend_return(request, now)) return;
+    transaction.commit();
+    orders_.push_back({{std::move(request), {}, now}});
+}
+
+void BreakerRecovery::hand_over() {
+    const auto now = clock_.mono();
+    for (auto waiting = orders_.begin(); waiting != orders_.end();) {
+        if (now < waiting->not_before) {
+            ++waiting;
+            continue;
+        }
+        auto order = waiting->order;
+        if (order.request.way == Way::again) {
+            circuit_breaker::TripRequest again;
+            again.target = order.request.circuit.target;
+            again.mode = circuit_breaker::Mode::live;
+            order.guard = desk_.guard_of(again, clock_.now());
+        }
+        if (!rooms_.breaker.submit(std::move(order))) return;
+        waiting = orders_.erase(waiting);
+    }
+}
+
+std::string BreakerRecovery::why_it_failed(const Circuit& circuit) const {
+    if (gateway_disabled_.contains(circuit.trip_id))
+        return std::string{
+            words_.say("网关自身在试探期间禁用了它", "the gateway itself disabled it")};
+    const auto [attempts, errors] = watch_.attempts(circuit.trip_id);
+    if (errors > circuit.recover.most_errors) {
+        return words_.chinese() ? fmt::format("{} 次请求中 {} 次失败", attempts, errors)
+                                : fmt::format("{} of {} attempts failed", errors, attempts);
+    }
+    if (circuit.asked_again || alert_fires(circuit))
+        return std::string{words_.say("告警再次触发", "its alert fired again")};
+    return words_.chinese()
+               ? fmt::format("时限内只有 {} 次请求，需要 {} 次", attempts, circuit.recover.attempts)
+               : fmt::format("only {} attempts came in time, {} are needed", attempts,
+                             circuit.recover.attempts);
+}
+
+std::string BreakerRecovery::give_back_by_hand(const Circuit& circuit, bool dry_run) {
+    using base::ExitCode;
+    const auto now = clock_.now();
+    if (!dry_run && config_.breaker.mode != circuit_breaker::Mode::live) {
+        throw base::Failure(ExitCode::failed,
+                            fmt::format("breaker.mode is {}: nothing is written; enable it on the "
+                                        "gateway's own page",
+                                        circuit_breaker::mode_name(config_.breaker.mode)));
+    }
+    if (!dry_run && rooms_.pause.at(now)) {
+        throw base::Failure(ExitCode::failed,
+                            "the breaker is paused: nothing is written; `quotafuse breaker resume` "
+                            "ends that");
+    }
+    const auto id = answer_id(circuit.trip_id, dry_run);
+    if (dry_run) {
+        rooms_.answers.expect(id);
+        orders_.push_back(
+            {{{circuit, Way::whole, false, true, std::string{kAskedByPerson}}, {}, now}});
+    } else {
+        ReturnRequest request{circuit, Way::whole, false, false, std::string{kAskedByPerson}};
+        base::WriteTransaction transaction{rooms_.database};
+        if (!rooms_.audit.intend_return(request, now)) {
+            throw base::Failure(ExitCode::failed,
+                                fmt::format("{} is just being given back or put on trial: see "
+                                            "`quotafuse breaker list`",
+                                            circuit_breaker::describe(circuit.target)));
+        }
+        transaction.commit();
+        rooms_.answers.expect(id);
+        orders_.push_back({{std::move(request), {}, now}});
+    }
+    hand_over();
+    return id;
+}
+
+void BreakerRecovery::take(const ReturnResult& result) {
+    const auto& request = result.request;
+    const auto& trip = request.circuit.trip_id;
+    const auto id = answer_id(trip, request.dry_run);
+    if (request.dry_run) return rooms_.answers.answer(id, answer_json(result));
+    const auto now = clock_.now();
+    base::WriteTransaction transaction{rooms_.database};
+    rooms_.audit.record(result, now);
+    tell(result, now);
+    transaction.commit();
+    using Kind = ReturnResult::Kind;
+    if (result.kind == Kind::done || result.kind == Kind::theirs) {
+        told_failure_.erase(trip);
+        gateway_disabled_.erase(trip);
+    } else {
+        told_failure_[trip] = result.why;
+    }
+    if (result.kind == Kind::unknown) {
+        auto again = request;
+        again.resumed = true;
+        orders_.push_back({{std::move(again), {}, now}, clock_.mono() + kAskAgain});
+    }
+    rooms_.answers.answer(id, answer_json(result));
+    log_.info(fmt::format(
+        "breaker: {}: {} ({}): {}{}{}", circuit_breaker::describe(request.circuit.target),
+        circuit_breaker::way_name(request.way), request.asked_by,
+        circuit_breaker::kind_name(result.kind), result.why.empty() ? "" : ": ", result.why));
+}
+
+/// What fails in the same way again is no news.
+void BreakerRecovery::tell(const ReturnResult& result, base::Second now) {
+    using Kind = ReturnResult::Kind;
+    const auto& circuit = result.request.circuit;
+    if (result.kind == Kind::theirs) return tell_released(circuit, result.change, now);
+    const bool done = result.kind == Kind::done;
+    const auto told = told_failure_.find(circuit.trip_id);
+    if (!done && told != told_failure_.end() && told->second == result.why) return;
+    const auto why = why_.find(circuit.trip_id);
+    const auto event_id = fmt::format("{}-{}-{}-{}", circuit_breaker::way_name(result.request.way),
+                                      circuit_breaker::kind_name(result.kind), circuit.trip_id,
+                                      base::unix_seconds(now));
+    auto shown = result;
+    // As it stands on record now: what comes next is told, too.
+    if (auto left = rooms_.audit.circuits().of_trip(circuit.trip_id))
+        shown.request.circuit = std::move(*left);
+    const bool tells_why = result.request.way == Way::again && why != why_.end();
+    put(event_id, rooms_.messages.returned(shown, now, tells_why ? why->second : std::string{}),
+        now);
+}
+
+void BreakerRecovery::tell_released(const Circuit& circuit, Change change, base::Second now) {
+    put("released-" + circuit.trip_id, rooms_.messages.released(circuit, change, now), now);
+}
+
+void BreakerRecovery::put(const std::string& event_id, notifiers::Message message,
+                          base::Second now) {
+    const notifiers::Letter letter{event_id, {}, {}, std::move(message), true};
+    for (const auto& name : config_.notifier_names()) rooms_.outbox.put(letter, name, now, now);
+}
+
+void BreakerRecovery::take(const circuit_breaker::Looked& looked) {
+    looking_ = false;
+    note_trouble(looked.trouble);
+    if (!looked.trouble.empty()) return;
+    const auto now = clock_.now();
+    base::WriteTransaction transaction{rooms_.database};
+    const auto released = rooms_.audit.observe(looked.sightings, looked.began, now);
+    for (const auto& [circuit, change] : released) tell_released(circuit, change, now);
+    for (const auto& trip : looked.mended) note_mended(trip, now);
+    transaction.commit();
+    for (const auto& [circuit, change] : released) {
+        gateway_disabled_.erase(circuit.trip_id);
+        told_failure_.erase(circuit.trip_id);
+        why_.erase(circuit.trip_id);
+        log_.info(fmt::format("breaker: {} is not ours any more: {}",
+                              circuit_breaker::describe(circuit.target),
+                              circuit_breaker::sentence(change)));
+    }
+    for (const auto& [trip, change, half_on, state] : looked.sightings) {
+        const auto circuit = rooms_.audit.circuits().of_trip(trip);
+        if (!circuit || circuit->state != state) continue;  // an older picture
+        if (change == Change::gateway_disabled) gateway_disabled_.insert(trip);
+        if (half_on) half_on_.insert(trip);
+        if (change == Change::none && !half_on) watch_.confirm(trip, looked.began);
+    }
+    for (const auto& trip : looked.mended) half_on_.erase(trip);
+}
+
+void BreakerRecovery::note_mended(const std::string& trip_id, base::Second now) {
+    const auto circuit = rooms_.audit.circuits().of_trip(trip_id);
+    if (!circuit) return;
+    const auto why = fmt::format(
+        "{} was off, but its abilities were on: the gateway wrote them in the middle of "
+        "our trip; they are off again",
+        circuit_breaker::describe(circuit->target));
+    rooms_.audit.note(*circuit, "mended", why, now);
+    log_.warning("breaker: " + why);
+}
+
+/// Once for each reason, not once for each look.
+void BreakerRecovery::note_trouble(const std::string& text) {
+    if (text == trouble_) return;
+    if (text.empty()) {
+        log_.info("breaker: what is disabled can be looked at again");
+    } else {
+        log_.warning(fmt::format("breaker: what is disabled cannot be looked at: {}", text));
+    }
+    trouble_ = text;
+}
+
+}  // namespace quotafuse::daemon

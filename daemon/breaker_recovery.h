@@ -1,0 +1,85 @@
+#pragma once
+
+#include <deque>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "alerts/self_alerts.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "circuit_breaker/breaker.h"
+#include "circuit_breaker/circuit.h"
+#include "daemon/breaker_desk.h"
+#include "daemon/circuit_watch.h"
+#include "daemon/config.h"
+#include "sync/row.h"
+
+namespace quotafuse::daemon {
+
+/// What comes after a trip: looks at the gateway whether a person changed what is ours, proves that
+/// it works, gives back what is due, and tells what came of that. Pipeline thread only; throws
+/// SQLite::Exception, and the same call may then be made again.
+class BreakerRecovery {
+public:
+    BreakerRecovery(BreakerRooms rooms, const BreakerDesk& desk, alerts::SelfAlerts& self_alerts,
+                    const Config& config, const base::Clock& clock, const base::Log& log);
+
+    /// Returns that a former run put on record and did not see answered.
+    void resume();
+    /// Rows as they came in.
+    void note_rows(const std::vector<sync::Row>& rows) { watch_.note_rows(rows); }
+    /// Once a second.
+    void tick();
+    void take(const circuit_breaker::ReturnResult& result);
+    void take(const circuit_breaker::Looked& looked);
+
+    /// A person wants it back. The answer comes by `answers`, under the returned id. Throws Failure
+    /// where that cannot be: nothing is written in shadow mode or while paused.
+    std::string give_back_by_hand(const circuit_breaker::Circuit& circuit, bool dry_run);
+
+    static constexpr base::Seconds kLookEvery{5};
+    /// After an unknown end the gateway is asked again so much later.
+    static constexpr base::Seconds kAskAgain{60};
+
+private:
+    struct Waiting {
+        circuit_breaker::ReturnOrder order;
+        base::MonoTime not_before{};
+    };
+    void look(const std::vector<circuit_breaker::Circuit>& circuits);
+    void plan(const std::vector<circuit_breaker::Circuit>& circuits);
+    bool may_act(base::Second now) const;
+    bool alert_fires(const circuit_breaker::Circuit& circuit) const;
+    bool may_switch_off(const circuit_breaker::Circuit& circuit) const;
+    void begin(const circuit_breaker::Circuit& circuit, circuit_breaker::Way way,
+               const std::string& asked_by);
+    void hand_over();
+    std::string why_it_failed(const circuit_breaker::Circuit& circuit) const;
+    void tell(const circuit_breaker::ReturnResult& result, base::Second now);
+    void tell_released(const circuit_breaker::Circuit& circuit, circuit_breaker::Change change,
+                       base::Second now);
+    void put(const std::string& event_id, notifiers::Message message, base::Second now);
+    void note_mended(const std::string& trip_id, base::Second now);
+    void note_trouble(const std::string& text);
+
+    BreakerRooms rooms_;
+    const BreakerDesk& desk_;
+    alerts::SelfAlerts& self_alerts_;
+    const Config& config_;
+    const base::Clock& clock_;
+    const base::Log& log_;
+    const Wording words_;
+    CircuitWatch watch_;
+    std::deque<Waiting> orders_;                       // on record, not yet handed over
+    std::map<std::string, std::string> told_failure_;  // by trip id: what people have heard of it
+    std::set<std::string> gateway_disabled_;           // trials, by trip id
+    std::map<std::string, std::string> why_;  // by trip id: why its trial failed, for messages
+    std::set<std::string> half_on_;           // as the last look saw it
+    bool looking_ = false;
+    base::MonoTime next_look_{};
+    std::string trouble_;  // why the gateway cannot be looked at
+};
+
+}  // namespace quotafuse::daemon

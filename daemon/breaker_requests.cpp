@@ -1,0 +1,223 @@
+#include "daemon/breaker_requests.h"
+
+#include <algorithm>
+#include <optional>
+
+#include <SQLiteCpp/Exception.h>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "base/duration.h"
+#include "base/failure.h"
+#include "base/text.h"
+#include "daemon/breaker_json.h"
+
+namespace quotafuse::daemon {
+namespace {
+
+using base::ExitCode;
+using base::Failure;
+using circuit_breaker::Audit;
+using circuit_breaker::Circuit;
+using circuit_breaker::Target;
+using Json = nlohmann::json;
+
+constexpr std::int64_t kMostListed = 1000;
+constexpr std::size_t kLongestReason = 300;  // bytes
+constexpr base::Seconds kLongestPause{366 * 86400};
+
+Json parse(const std::string& text) {
+    auto request = Json::parse(text, nullptr, false);
+    if (request.is_object()) return request;
+    throw Failure(ExitCode::usage, "write a JSON object");
+}
+
+std::string text_of(const Json& request, const char* name) {
+    const auto at = request.find(name);
+    if (at == request.end() || at->is_null()) return {};
+    if (at->is_string()) return at->get<std::string>();
+    throw Failure(ExitCode::usage, fmt::format("{} must be a text", name));
+}
+
+bool flag_of(const Json& request, const char* name) {
+    const auto at = request.find(name);
+    if (at == request.end() || at->is_null()) return false;
+    if (at->is_boolean()) return at->get<bool>();
+    throw Failure(ExitCode::usage, fmt::format("{} must be true or false", name));
+}
+
+std::int64_t id_of(const Json& request, const char* name) {
+    const auto at = request.find(name);
+    if (at == request.end() || at->is_null()) return 0;
+    const bool fits = at->is_number_integer() &&
+                      (!at->is_number_unsigned() || at->get<std::uint64_t>() <= INT64_MAX);
+    if (fits && at->get<std::int64_t>() >= 0) return at->get<std::int64_t>();
+    throw Failure(ExitCode::usage, fmt::format("{} must be the number of one", name));
+}
+
+Target target_of(const Json& request) {
+    const auto kind = text_of(request, "kind");
+    Target target;
+    target.channel = id_of(request, "channel");
+    target.model = text_of(request, "model");
+    if (kind == "channel" && target.channel > 0 && target.model.empty()) return target;
+    target.kind = Target::Kind::model;
+    if (kind == "model" && target.channel > 0 && !target.model.empty()) return target;
+    target = Target::of_token(id_of(request, "token"));
+    target.user = id_of(request, "user");
+    target.token_name = text_of(request, "token_name");
+    if (kind == "token" && (target.token > 0 || !target.token_name.empty())) return target;
+    throw Failure(ExitCode::usage,
+                  "name what is meant: a channel's number, with a model or without one, or a key's "
+                  "number");
+}
+
+/// Runs a change of the store; its failure is told to the one who asked.
+template <class Act>
+auto write(const Act& act) {
+    try {
+        return act();
+    } catch (const SQLite::Exception& e) {
+        throw Failure(ExitCode::io_error, fmt::format("the store cannot be written: {}", e.what()));
+    }
+}
+
+std::string dump(const Json& json) {
+    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string reason_of(const Json& request) {
+    const auto reason = base::valid_utf8(text_of(request, "reason"));
+    return base::cut_bytes(reason.empty() ? "asked for by hand" : "by hand: " + reason,
+                           kLongestReason);
+}
+
+bool matches(const Circuit& circuit, const Target& wanted) {
+    if (circuit.target == wanted) return true;
+    return wanted.kind == Target::Kind::token && wanted.token != 0 &&
+           circuit.target.token == wanted.token;
+}
+
+}  // namespace
+
+BreakerRequests::BreakerRequests(BreakerRooms rooms, BreakerDesk& desk, BreakerRecovery& recovery,
+                                 const Config& config, const base::Clock& clock,
+                                 const base::Log& log)
+    : rooms_(rooms), desk_(desk), recovery_(recovery), config_(config), clock_(clock), log_(log) {}
+
+std::string BreakerRequests::list(const std::string& request) const {
+    const auto limit = id_of(parse(request), "limit");
+    const auto n = limit == 0 ? 20 : std::min(limit, kMostListed);
+    return breaker_json(rooms_.audit, rooms_.pause.at(clock_.now()), config_,
+                        static_cast<std::size_t>(n))
+        .dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string BreakerRequests::trip(const std::string& text) {
+    const auto request = parse(text);
+    circuit_breaker::TripRequest wanted;
+    wanted.target = target_of(request);
+    wanted.reason = reason_of(request);
+    wanted.even_if_last = flag_of(request, "even_if_last");
+    const bool dry_run = flag_of(request, "dry_run");
+    return write([&] { return dump({{"id", desk_.ask_by_hand(wanted, dry_run)}}); });
+}
+
+Circuit BreakerRequests::circuit_of(const std::string& text) const {
+    const auto request = parse(text);
+    const auto trip = text_of(request, "trip");
+    const auto circuits = rooms_.audit.circuits().all();
+    const auto wanted = trip.empty() ? std::optional{target_of(request)} : std::nullopt;
+    const auto found = std::ranges::find_if(circuits, [&](const Circuit& circuit) {
+        return wanted ? matches(circuit, *wanted) : circuit.trip_id == trip;
+    });
+    if (found != circuits.end()) return *found;
+    throw Failure(ExitCode::failed,
+                  fmt::format("{} is not off by quotafuse: see `quotafuse breaker list`",
+                              wanted ? circuit_breaker::describe(*wanted) : "trip " + trip));
+}
+
+std::string BreakerRequests::restore(const std::string& text) {
+    const bool dry_run = flag_of(parse(text), "dry_run");
+    return write([&] {
+        return dump({{"id", recovery_.give_back_by_hand(circuit_of(text), dry_run)}});
+    });
+}
+
+std::string BreakerRequests::undo(const std::string& text) {
+    const auto request = parse(text);
+    const auto trip = text_of(request, "trip");
+    const bool dry_run = flag_of(request, "dry_run");
+    const auto entries = rooms_.audit.of_trip(trip);
+    if (entries.empty())
+        throw Failure(ExitCode::failed, fmt::format("there is no trip '{}' on record", trip));
+    if (rooms_.audit.circuits().of_trip(trip)) return restore(text);
+    const auto last = std::ranges::find_if(entries.rbegin(), entries.rend(), [](const auto& entry) {
+        return entry.step == "whole" || entry.step == "settle" || entry.step == "released";
+    });
+    if (last == entries.rend() || last->step == "released") {
+        throw Failure(ExitCode::failed,
+                      last == entries.rend()
+                          ? fmt::format("trip {} changed nothing at the gateway", trip)
+                          : fmt::format("what trip {} did is over: {}", trip, last->why));
+    }
+    return write([&] { return trip_again(*last, dry_run); });
+}
+
+std::string BreakerRequests::trip_again(const Audit::Entry& entry, bool dry_run) {
+    circuit_breaker::TripRequest wanted;
+    wanted.target = entry.target;
+    wanted.reason = fmt::format("by hand: the return of trip {} is undone", entry.trip_id);
+    return dump({{"id", desk_.ask_by_hand(wanted, dry_run)}});
+}
+
+std::string BreakerRequests::result(const std::string& text) const {
+    const auto id = text_of(parse(text), "id");
+    const auto answer = rooms_.answers.find(id);
+    if (!answer)
+        throw Failure(ExitCode::failed, fmt::format("there is no order '{}' (any more)", id));
+    return answer->empty() ? dump({{"done", false}}) : *answer;
+}
+
+std::string BreakerRequests::pause(const std::string& text) {
+    const auto request = parse(text);
+    const auto lasts = text_of(request, "for");
+    circuit_breaker::Pause pause;
+    pause.since = clock_.now();
+    pause.reason = base::cut_bytes(base::valid_utf8(text_of(request, "reason")), kLongestReason);
+    if (!lasts.empty()) {
+        const auto span = base::parse_duration(lasts);
+        if (!span || *span < base::Seconds{1} || *span > kLongestPause) {
+            throw Failure(
+                ExitCode::usage,
+                fmt::format("'{}' is no time such as 30m, 2h or 3d, at most a year", lasts));
+        }
+        pause.until = pause.since + std::chrono::duration_cast<base::Seconds>(*span);
+    }
+    write([&] {
+        base::WriteTransaction transaction{rooms_.database};
+        rooms_.pause.set(pause);
+        transaction.commit();
+    });
+    rooms_.breaker.pause(true);
+    const auto until = pause.until == base::Second{}
+                           ? std::string{"until `quotafuse breaker resume`"}
+                           : "until " + config_.timezone.format(pause.until);
+    log_.warning(fmt::format("breaker: paused {}{}{}", until, pause.reason.empty() ? "" : ": ",
+                             pause.reason));
+    return dump({{"text", fmt::format("paused {}: nothing is written at the gateway", until)}});
+}
+
+std::string BreakerRequests::resume() {
+    const bool paused = rooms_.pause.at(clock_.now()).has_value();
+    write([&] {
+        base::WriteTransaction transaction{rooms_.database};
+        rooms_.pause.clear();
+        transaction.commit();
+    });
+    rooms_.breaker.pause(false);
+    if (paused) log_.info("breaker: resumed");
+    return dump({{"text", paused ? "resumed" : "it was not paused"}});
+}
+
+}  // namespace quotafuse::daemon

@@ -1,0 +1,46 @@
+#include "daemon/off_spans.h"
+
+#include <algorithm>
+
+namespace quotafuse::daemon {
+namespace {
+
+using circuit_breaker::Audit;
+using circuit_breaker::Change;
+
+bool is_on_again(const Audit::Entry& entry) {
+    const bool given_back = entry.step == "whole" || entry.step == "trial";
+    // What a person changed is not off by our hand any more, whatever they made of it.
+    return given_back || entry.step == "released";
+}
+
+}  // namespace
+
+std::vector<OffSpan> off_spans(const std::vector<Audit::Entry>& entries, const Audit::Entry& trip) {
+    std::vector<OffSpan> spans{{trip.at, {}}};
+    for (const auto& entry : entries) {
+        if (entry.trip_id != trip.trip_id || entry.at < trip.at) continue;
+        if (!spans.back().until && is_on_again(entry)) spans.back().until = entry.at;
+        if (spans.back().until && entry.step == "again") spans.push_back({entry.at, {}});
+    }
+    return spans;
+}
+
+std::optional<base::Second> enabled_by_somebody(const std::vector<Audit::Entry>& entries,
+                                                const Audit::Entry& trip) {
+    const auto found = std::ranges::find_if(entries, [&](const Audit::Entry& entry) {
+        return entry.trip_id == trip.trip_id && entry.change == Change::enabled;
+    });
+    return found == entries.end() ? std::nullopt : std::optional{found->at};
+}
+
+base::Seconds off_time(const std::vector<OffSpan>& spans, base::Second from, base::Second until) {
+    base::Seconds sum{0};
+    for (const auto& span : spans) {
+        const auto length = std::min(span.until.value_or(until), until) - std::max(span.from, from);
+        sum += std::max(length, base::Seconds{0});
+    }
+    return sum;
+}
+
+}  // namespace quotafuse::daemon

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "base/clock.h"
+#include "circuit_breaker/audit.h"
+
+namespace quotafuse::daemon {
+
+/// A time in which a trip kept its target off; without an end it still does.
+struct OffSpan {
+    base::Second from{};
+    std::optional<base::Second> until{};
+    bool operator==(const OffSpan&) const = default;
+};
+
+/// The times in which `trip`, an entry of a trip that was carried out, kept its target off: a trial
+/// is none of them, and what somebody else switched off or deleted stays off. `entries`: what is on
+/// record from the trip on, oldest first; those of other trips do not matter.
+std::vector<OffSpan> off_spans(const std::vector<circuit_breaker::Audit::Entry>& entries,
+                               const circuit_breaker::Audit::Entry& trip);
+
+/// When somebody else switched it on again; empty where nobody did.
+std::optional<base::Second> enabled_by_somebody(
+    const std::vector<circuit_breaker::Audit::Entry>& entries,
+    const circuit_breaker::Audit::Entry& trip);
+
+/// How long of from … until it was off.
+base::Seconds off_time(const std::vector<OffSpan>& spans, base::Second from, base::Second until);
+
+/// Whoever enables a channel so soon after says that it should not have been disabled.
+inline constexpr base::Seconds kSoon{3600};
+
+}  // namespace quotafuse::daemon

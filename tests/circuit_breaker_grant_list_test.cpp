@@ -1,0 +1,188 @@
+#include <doctest/doctest.h>
+
+#include "circuit_breaker/account_excess.h"
+#include "circuit_breaker/grant_list.h"
+
+using namespace quotafuse::circuit_breaker;
+using Kind = GrantLine::Kind;
+using Names = std::vector<std::string>;
+
+namespace {
+
+bool gives_any(const std::string& line, const std::string& right, const std::string& database,
+               const std::string& table, const std::string& column) {
+    for (const auto& power : powers_of({parse_grant(line)})) {
+        if (gives(power, right, database, table, column)) return true;
+    }
+    return false;
+}
+
+Names excess(const Names& lines) {
+    std::vector<GrantLine> parsed;
+    for (const auto& line : lines) parsed.push_back(parse_grant(line));
+    return excess_of(powers_of(parsed), {{.database = "new-api",
+                                          .table = "channels",
+                                          .select = {"id"},
+                                          .update = {"status", "other_info"}}});
+}
+
+}  // namespace
+
+TEST_CASE("rights on columns are read with the quotes of every server") {
+    for (const auto* line :
+         {"GRANT SELECT (`id`, `group`), UPDATE (`status`) ON `new-api`.`channels` TO `q'x`@`%`",
+          "GRANT SELECT (id, `group`), UPDATE (status) ON `new-api`.`channels` TO 'q''x'@'%'",
+          R"(GRANT SELECT ("id", "group"), UPDATE ("status") ON "new-api"."channels" TO "q'x"@"%")",
+          "grant select(id,`group`),update(status) on table `new-api`.channels to `q'x`@`%`"}) {
+        CAPTURE(line);
+        const auto grant = parse_grant(line);
+        CHECK(grant.kind == Kind::rights);
+        REQUIRE(grant.rights.size() == 2);
+        CHECK(grant.rights[0].name == "SELECT");
+        CHECK(grant.rights[0].columns == Names{"id", "group"});
+        CHECK(grant.rights[1].name == "UPDATE");
+        CHECK(grant.rights[1].columns == Names{"status"});
+        CHECK(grant.database == "new-api");
+        CHECK(grant.table == "channels");
+        CHECK(grant.grantee == "'q''x'@'%'");
+        CHECK_FALSE(grant.may_grant);
+    }
+}
+
+TEST_CASE("names keep what their quotes protect") {
+    const auto grant =
+        parse_grant("GRANT SELECT (`a``b, c)`) ON `d.b``s`.`t ON x` TO `u`@`10.0.0.5`");
+    REQUIRE(grant.rights.size() == 1);
+    CHECK(grant.rights[0].columns == Names{"a`b, c)"});
+    CHECK(grant.database == "d.b`s");
+    CHECK(grant.table == "t ON x");
+    CHECK(grant.grantee == "'u'@'10.0.0.5'");
+    CHECK(object_of(powers_of({grant}).at(0)) == "`d.b``s`.`t ON x`");
+}
+
+TEST_CASE("a server's whole list is understood") {
+    const auto all =
+        parse_grant("GRANT ALL PRIVILEGES ON *.* TO `root`@`localhost` WITH GRANT OPTION");
+    CHECK(all.rights.at(0).name == "ALL PRIVILEGES");
+    CHECK(all.database == "*");
+    CHECK(all.table == "*");
+    CHECK(all.may_grant);
+
+    const auto words = parse_grant(
+        "GRANT CREATE TEMPORARY TABLES, LOCK TABLES, BACKUP_ADMIN ON `db`.* TO 'u'@'h' WITH "
+        "MAX_QUERIES_PER_HOUR 5");
+    CHECK(words.rights.size() == 3);
+    CHECK(words.rights.at(0).name == "CREATE TEMPORARY TABLES");
+    CHECK(words.rights.at(2).name == "BACKUP_ADMIN");
+    CHECK_FALSE(words.may_grant);
+
+    const auto hash = parse_grant("GRANT USAGE ON *.* TO `q`@`%` IDENTIFIED BY PASSWORD '*D82180'");
+    CHECK(hash.grantee == "'q'@'%'");
+
+    const auto routine = parse_grant("GRANT EXECUTE ON PROCEDURE `db`.`p` TO `u`@`h`");
+    CHECK(routine.type == "PROCEDURE");
+    CHECK(object_of(powers_of({routine}).at(0)) == "PROCEDURE `db`.`p`");
+    CHECK(parse_grant("GRANT EXECUTE ON PACKAGE BODY `db`.`p` TO `u`@`h`").type == "PACKAGE BODY");
+
+    const auto proxy = parse_grant("GRANT PROXY ON ''@'%' TO 'root'@'localhost' WITH GRANT OPTION");
+    CHECK(proxy.kind == Kind::proxy);
+    CHECK(proxy.grantee == "'root'@'localhost'");
+    CHECK(object_of(powers_of({proxy}).at(0)) == "''@'%'");
+
+    const auto open = parse_grant("GRANT INSERT ON `db`.`logs` TO PUBLIC");
+    CHECK(open.grantee == "PUBLIC");
+    const auto role = parse_grant("GRANT UPDATE, DELETE ON `db`.`channels` TO `ro le`");
+    CHECK(role.grantee == "`ro le`");
+
+    CHECK(parse_grant("REVOKE INSERT ON `mysql`.* FROM `u`@`%`").kind == Kind::takes);
+    CHECK(powers_of({parse_grant("REVOKE INSERT ON `mysql`.* FROM `u`@`%`")}).empty());
+    for (const auto* other : {"SET DEFAULT ROLE `r` FOR `u`@`%`", "", "GRANT", "GRANT SELECT",
+                              "GRANT SELECT ON", "GRANT SELECT (`a` ON `b`.`c`", "`"}) {
+        CAPTURE(other);
+        CHECK(parse_grant(other).kind == Kind::nothing);
+    }
+}
+
+TEST_CASE("roles are told from rights") {
+    const auto mysql = parse_grant("GRANT `a b`@`%`,`ON`@`10.0.0.1` TO `u`@`%` WITH ADMIN OPTION");
+    CHECK(mysql.kind == Kind::roles);
+    CHECK(mysql.roles == Names{"a b", "ON"});
+    CHECK(mysql.may_grant);
+    CHECK(powers_of({mysql}).empty());
+    const auto mariadb = parse_grant("GRANT `ro le` TO `u`@`127.0.0.%`");
+    CHECK(mariadb.kind == Kind::roles);
+    CHECK(mariadb.roles == Names{"ro le"});
+    CHECK(mariadb.grantee == "'u'@'127.0.0.%'");
+
+    CHECK(parse_roles("`a b`@`%`,`c`@`10.0.0.1`") == Names{"a b", "c"});
+    CHECK(parse_roles("NONE").empty());
+    CHECK(parse_roles("").empty());
+}
+
+TEST_CASE("a grant on a database takes its wildcards, one on a table does not") {
+    CHECK(gives_any(R"(GRANT SELECT ON `new\_api`.* TO `u`@`%`)", "SELECT", "new_api", "tokens",
+                    "key"));
+    CHECK_FALSE(gives_any(R"(GRANT SELECT ON `new\_api`.* TO `u`@`%`)", "SELECT", "new-api",
+                          "tokens", "key"));
+    CHECK(
+        gives_any("GRANT SELECT ON `new_api`.* TO `u`@`%`", "SELECT", "new-api", "tokens", "key"));
+    CHECK(gives_any("GRANT SELECT ON `%`.* TO `u`@`%`", "SELECT", "new-api", "tokens", "key"));
+    CHECK(gives_any("GRANT SELECT ON `n%i`.* TO `u`@`%`", "SELECT", "New-API", "tokens", "key"));
+    CHECK_FALSE(
+        gives_any("GRANT SELECT ON `n%x`.* TO `u`@`%`", "SELECT", "new-api", "tokens", "key"));
+    CHECK_FALSE(gives_any("GRANT SELECT ON `new_api`.`tokens` TO `u`@`%`", "SELECT", "new-api",
+                          "tokens", "key"));
+}
+
+TEST_CASE("a right reaches what is below it") {
+    CHECK(gives_any("GRANT SELECT ON *.* TO `u`@`%`", "SELECT", "d", "tokens", "key"));
+    CHECK(gives_any("GRANT ALL PRIVILEGES ON `d`.* TO `u`@`%`", "UPDATE", "d", "tokens", "key"));
+    CHECK(gives_any("GRANT SELECT ON `d`.`tokens` TO `u`@`%`", "SELECT", "d", "tokens", "key"));
+    CHECK(gives_any("GRANT SELECT (`KEY`) ON `d`.`tokens` TO `u`@`%`", "SELECT", "d", "tokens",
+                    "key"));
+    CHECK_FALSE(gives_any("GRANT SELECT (`id`) ON `d`.`tokens` TO `u`@`%`", "SELECT", "d", "tokens",
+                          "key"));
+    CHECK_FALSE(
+        gives_any("GRANT SELECT ON `d`.`tokens` TO `u`@`%`", "SELECT", "d", "channels", "key"));
+    CHECK_FALSE(gives_any("GRANT SELECT ON `d`.* TO `u`@`%`", "UPDATE", "d", "channels", "key"));
+    CHECK_FALSE(gives_any("GRANT EXECUTE ON PROCEDURE `d`.`tokens` TO `u`@`%`", "EXECUTE", "d",
+                          "tokens", ""));
+}
+
+TEST_CASE("what is more than needed is told with what takes it") {
+    CHECK(excess({"GRANT USAGE ON *.* TO `b`@`%`", "GRANT SELECT ON `new-api`.* TO `b`@`%`",
+                  "GRANT REPLICATION CLIENT, SHOW DATABASES ON *.* TO `b`@`%`",
+                  "GRANT CREATE TEMPORARY TABLES ON `new-api`.* TO `b`@`%`",
+                  "GRANT UPDATE (`Status`, `other_info`) ON `new-api`.`channels` TO `b`@`%`"})
+              .empty());
+    CHECK(excess({"GRANT DELETE, DROP, ALTER ON `new-api`.* TO `b`@`%`"}) ==
+          Names{"may DELETE, DROP, ALTER on `new-api`.*: REVOKE DELETE, DROP, ALTER ON `new-api`.* "
+                "FROM 'b'@'%';"});
+    CHECK(
+        excess(
+            {"GRANT UPDATE (`status`, `priority`, `weight`) ON `new-api`.`channels` TO `b`@`%`"}) ==
+        Names{"may UPDATE (`priority`, `weight`) on `new-api`.`channels`: REVOKE UPDATE "
+              "(`priority`, `weight`) ON `new-api`.`channels` FROM 'b'@'%'; then run what "
+              "`quotafuse grants` prints"});
+    CHECK(excess({"GRANT UPDATE, UPDATE (`status`) ON `new-api`.`channels` TO `b`@`%`"}) ==
+          Names{"may UPDATE of every column on `new-api`.`channels`: REVOKE UPDATE ON "
+                "`new-api`.`channels` FROM 'b'@'%'; then run what `quotafuse grants` prints"});
+    CHECK(
+        excess({"GRANT SUPER ON *.* TO `b`@`%` WITH GRANT OPTION"}) ==
+        Names{"may SUPER, GRANT OPTION on the whole server: REVOKE SUPER, GRANT OPTION ON *.* FROM "
+              "'b'@'%';"});
+    CHECK(
+        excess({"GRANT ALL PRIVILEGES ON `new-api`.* TO `b`@`%` WITH GRANT OPTION"}) ==
+        Names{"may do everything on `new-api`.*: use an account of its own, as `quotafuse grants` "
+              "prints"});
+    CHECK(excess(
+              {"GRANT A, B, C, D ON *.* TO `b`@`%`", "GRANT E, F, G, H, I, J ON *.* TO `b`@`%`"}) ==
+          Names{"may A, B, C, D, E, F, G, H and 2 more on the whole server: use an account of its "
+                "own, as `quotafuse grants` prints"});
+    CHECK(excess({"GRANT PROXY ON `root`@`localhost` TO `b`@`%` WITH GRANT OPTION"}) ==
+          Names{"may act as 'root'@'localhost' (PROXY): REVOKE PROXY ON 'root'@'localhost' FROM "
+                "'b'@'%';"});
+    CHECK(excess({"GRANT UPDATE (`quota`) ON `new-api`.`users` TO `r`"}) ==
+          Names{"may UPDATE (`quota`) on `new-api`.`users`: REVOKE UPDATE (`quota`) ON "
+                "`new-api`.`users` FROM `r`; then run what `quotafuse grants` prints"});
+}

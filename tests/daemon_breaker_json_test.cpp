@@ -1,0 +1,141 @@
+// What pages, `quotafuse breaker list` and others read of the breaker.
+#include "daemon/breaker_json.h"
+#include "daemon_breaker_report_fixture.h"
+
+using namespace quotafuse;
+using namespace quotafuse::daemon;
+using namespace quotafuse::tests;
+using Json = nlohmann::json;
+
+TEST_CASE("a circuit tells what is off, since when, why, and how it comes back") {
+    circuit_breaker::Circuit circuit;
+    circuit.trip_id = "t1";
+    circuit.target = Target::of_model(3, "gpt-4o");
+    circuit.name = "azure";
+    circuit.reason = "burn: too much";
+    circuit.rule = "burn";
+    circuit.opened_at = base::from_unix(kNoon);
+    const auto plain = circuit_json(circuit);
+    CHECK(plain == Json::parse(R"({
+        "trip_id": "t1", "kind": "model", "channel": 3, "model": "gpt-4o", "token": 0, "user": 0,
+        "token_name": "", "name": "azure", "mode": "live", "state": "open", "since": 1767585600,
+        "reason": "burn: too much", "rule": "burn", "recover": "manual", "back_at": null,
+        "failed_trials": 0, "trial_at": null, "pending": null, "leading": null})"));
+    circuit.state = circuit_breaker::Circuit::State::trial;
+    circuit.recover.kind = base::Recovery::Kind::half_open;
+    circuit.back_at = base::from_unix(kNoon + 300);
+    circuit.trial_at = base::from_unix(kNoon + 301);
+    circuit.failed_trials = 2;
+    circuit.pending = circuit_breaker::Way::settle;
+    circuit.leading = circuit_breaker::LeadingKey{"t7", "ci (alice)", 85};
+    const auto full = circuit_json(circuit);
+    CHECK(full.at("state") == "trial");
+    CHECK(full.at("recover") == "half_open");
+    CHECK(full.at("back_at") == kNoon + 300);
+    CHECK(full.at("trial_at") == kNoon + 301);
+    CHECK(full.at("failed_trials") == 2);
+    CHECK(full.at("pending") == "settle");
+    CHECK(full.at("leading") == Json{{"id", "t7"}, {"name", "ci (alice)"}, {"share", 85}});
+}
+
+TEST_CASE("the whole has what is open, the newest steps first, and the pause") {
+    Ledger ledger;
+    ledger.config.breaker.mode = circuit_breaker::Mode::live;
+    Ledger::Asked asked;
+    asked.kind = TripResult::Kind::refused;
+    asked.cause.kind = TripCause::Kind::max_open;
+    ledger.trip(kNoon, asked);
+    asked = {};
+    asked.kind = TripResult::Kind::tripped;
+    asked.target = Target::of_token(17);
+    const auto id = ledger.trip(kNoon + 60, asked);
+    const auto none = breaker_json(ledger.audit(), {}, ledger.config, 10);
+    CHECK(none.at("mode") == "live");
+    CHECK(none.at("paused").is_null());
+    REQUIRE(none.at("open").size() == 1);
+    CHECK(none.at("open")[0].at("trip_id") == id);
+    CHECK(none.at("open")[0].at("kind") == "token");
+    CHECK(none.at("open")[0].at("token") == 17);
+    REQUIRE(none.at("recent").size() == 2);
+    CHECK(none.at("recent")[0].at("result") == "tripped");
+    CHECK(none.at("recent")[1].at("result") == "refused");
+    CHECK(none.at("recent")[1].at("cause") == "max_open");
+    CHECK(none.at("recent")[1].at("channel") == 3);
+    CHECK(none.at("recent")[1].at("at") == kNoon);
+    CHECK(breaker_json(ledger.audit(), {}, ledger.config, 1).at("recent").size() == 1);
+    circuit_breaker::Pause pause{base::from_unix(kNoon), {}, "a move"};
+    CHECK(breaker_json(ledger.audit(), pause, ledger.config, 1).at("paused") ==
+          Json{{"since", kNoon}, {"until", nullptr}, {"reason", "a move"}});
+    pause.until = base::from_unix(kNoon + 60);
+    CHECK(breaker_json(ledger.audit(), pause, ledger.config, 1).at("paused").at("until") ==
+          kNoon + 60);
+}
+
+TEST_CASE("an answer says whether it is as asked, in a sentence with the reason") {
+    TripResult trip;
+    trip.kind = TripResult::Kind::tripped;
+    trip.request.target = Target::of_channel(3);
+    trip.name = "azure";
+    trip.dark_models = {"default/gpt-4o"};
+    trip.unused_dark = {"vip/o3"};
+    CHECK(Json::parse(answer_json(trip)) == Json{{"done", true},
+                                                 {"ok", true},
+                                                 {"outcome", "tripped"},
+                                                 {"text", "channel 3 (azure) is off"},
+                                                 {"dark", {"default/gpt-4o"}},
+                                                 {"unused_dark", {"vip/o3"}}});
+    trip.kind = TripResult::Kind::would_trip;
+    CHECK(Json::parse(answer_json(trip)).at("ok") == true);
+    trip.kind = TripResult::Kind::refused;
+    explain(trip, {.kind = TripCause::Kind::paused});
+    const auto refused = Json::parse(answer_json(trip));
+    CHECK(refused.at("ok") == false);
+    CHECK(refused.at("outcome") == "refused");
+    CHECK(refused.at("text") == "channel 3 (azure) was not switched off: " + trip.why);
+    for (const auto kind : {TripResult::Kind::already_off, TripResult::Kind::lost_race,
+                            TripResult::Kind::failed, TripResult::Kind::unknown}) {
+        trip.kind = kind;
+        CHECK(Json::parse(answer_json(trip)).at("ok") == false);
+    }
+    using circuit_breaker::Way;
+    using Kind = circuit_breaker::ReturnResult::Kind;
+    circuit_breaker::ReturnResult result;
+    result.request.circuit.target = Target::of_token(17);
+    result.request.circuit.name = "ci";
+    result.kind = Kind::done;
+    CHECK(Json::parse(answer_json(result)).at("text") == "key 17 (ci) is given back");
+    result.request.way = Way::again;
+    CHECK(Json::parse(answer_json(result)).at("text") == "key 17 (ci) is off again");
+    result.request.way = Way::whole;
+    result.kind = Kind::would_be;
+    CHECK(Json::parse(answer_json(result)).at("ok") == true);
+    result.kind = Kind::theirs;
+    result.why = "somebody enabled it";
+    const auto theirs = Json::parse(answer_json(result));
+    CHECK(theirs.at("ok") == false);
+    CHECK(theirs.at("outcome") == "theirs");
+    CHECK(theirs.at("text") ==
+          "key 17 (ci) is left as it is, quotafuse answers for it no more: somebody enabled it");
+    for (const auto kind : {Kind::refused, Kind::failed, Kind::unknown}) {
+        result.kind = kind;
+        CHECK(Json::parse(answer_json(result)).at("ok") == false);
+    }
+}
+
+TEST_CASE("recoveries read as rule files write them, and objects with their names") {
+    using Kind = base::Recovery::Kind;
+    CHECK(recover_text({}) == "manual");
+    CHECK(recover_text({.kind = Kind::after, .wait = base::Seconds{1800}}) == "after 30m");
+    CHECK(recover_text({.kind = Kind::tomorrow}) == "until tomorrow");
+    CHECK(recover_text({.kind = Kind::next_month}) == "until next_month");
+    CHECK(recover_text({.kind = Kind::half_open}) == "half_open");
+    CHECK(object_text(Target::of_channel(3), "azure") == "channel 3 (azure)");
+    CHECK(object_text(Target::of_channel(3), "") == "channel 3");
+    CHECK(object_text(Target::of_model(3, "o3"), "azure") == "model o3 of channel 3 (azure)");
+    CHECK(object_text(Target::of_token(17), "ci") == "key 17 (ci)");
+    Target named;
+    named.kind = Target::Kind::token;
+    named.user = 4;
+    named.token_name = "ci";
+    CHECK(object_text(named, "ci") == "key 'ci' of user 4");
+}

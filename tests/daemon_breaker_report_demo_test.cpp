@@ -1,0 +1,228 @@
+// The report of a week in shadow mode at the demo's gateway: made by the real chain from rows to
+// the audit, held against plain SQL over the store.
+#include "daemon/breaker_report.h"
+#include "daemon/breaker_report_text.h"
+#include "daemon_breaker_report_demo_fixture.h"
+#include "sync/history.h"
+
+using namespace quotafuse;
+using namespace quotafuse::tests;
+
+namespace {
+
+/// What the rules say, for SQL: when a target comes back at the earliest, and how long an alert is
+/// held on to.
+constexpr auto kBack =
+    "CASE a.rule WHEN 'channel-errors' THEN a.at + 10800 WHEN 'key-spend' THEN (a.at + 28800) / "
+    "86400 * 86400 + 57600 ELSE a.at END";
+constexpr auto kHeld = "iif(a.rule = 'channel-burn', 120, 0)";
+
+/// What was charged and not given back, over the rows of the log that pass, each once.
+constexpr auto kCost =
+    "SELECT ifnull(sum(iif(l.kind = 3, -l.quota, l.quota)), 0) FROM log l WHERE l.kind IN (1, 3) "
+    "AND l.token_name NOT IN (SELECT id FROM text WHERE value = '模型测试') AND {}";
+/// The key that the gateway names where it tests a channel itself.
+constexpr auto kTestName = "(SELECT id FROM text WHERE value = '模型测试')";
+static_assert(static_cast<int>(sync::Kind::consume) == 1 &&
+              static_cast<int>(sync::Kind::refund) == 3);
+/// A row that the trip `t` would have saved, or the refusal let through.
+constexpr auto kOfTrip =
+    "l.created_at > t.at + 90 AND l.created_at <= t.counted_until AND iif(t.target_kind = "
+    "'token', l.token = t.token, l.channel = t.channel)";
+
+/// The same period by plain SQL: table `trip` has what the report has to tell.
+class Expected {
+public:
+    Expected(const std::string& store, Span period) : db_(store) {
+        // An episode's events have its id in common.
+        db_.exec(fmt::format(
+            "CREATE TEMP TABLE asked AS SELECT a.id, a.at, a.rule, a.step, a.cause, "
+            "a.target_kind, a.channel, a.token, o.at AS over, o.reason AS ending, "
+            "min(ifnull(o.at, {1}), {1}) AS counted_until, "
+            "iif(a.step = 'refused', o.at, max(o.at, {2})) AS off_until, "
+            "ifnull(a.step = 'would_trip' AND o.reason = 'recovered' AND o.at - {3} <= a.at + 600, "
+            "0) AS undone FROM breaker_audit a LEFT JOIN alert_event f ON f.what = 'firing' AND "
+            "f.rule = a.rule AND f.series = a.series AND f.at = (SELECT max(at) FROM alert_event "
+            "WHERE what = 'firing' AND rule = a.rule AND series = a.series AND at <= a.at) "
+            "LEFT JOIN alert_event o ON o.what = 'over' AND o.id = f.id "
+            "WHERE a.step IN ('would_trip', 'refused') AND a.at >= {0} AND a.at < {1};"
+            "CREATE TEMP TABLE trip AS SELECT *, 0 AS repeats FROM asked LIMIT 0;"
+            "CREATE TEMP TABLE repeat(rule TEXT)",
+            period.from, period.until, kBack, kHeld));
+        sort_out();
+    }
+
+    std::int64_t number(const std::string& sql) { return db_.execAndGet(sql).getInt64(); }
+    std::int64_t cost(const std::string& which) {
+        return number(fmt::format(
+            kCost, fmt::format("EXISTS(SELECT 1 FROM trip t WHERE {} AND {})", kOfTrip, which)));
+    }
+    SQLite::Database& db() { return db_; }
+
+private:
+    /// What is asked for while its target would be off already (or the same guard holds it still)
+    /// repeats the newest trip of that target.
+    void sort_out() {
+        SQLite::Statement next{
+            db_,
+            "SELECT a.id, a.rule, (SELECT t.id FROM trip t WHERE t.step = a.step AND "
+            "t.target_kind = a.target_kind AND t.channel = a.channel AND t.token = a.token AND "
+            "t.cause = a.cause AND t.at = (SELECT max(at) FROM trip u WHERE u.step = t.step AND "
+            "u.target_kind = t.target_kind AND u.channel = t.channel AND u.token = t.token AND "
+            "u.cause = t.cause) AND ifnull(t.off_until >= a.at, 1)) FROM asked a "
+            "WHERE a.id > ? ORDER BY a.id LIMIT 1"};
+        for (std::int64_t last = 0;; next.reset()) {
+            next.bind(1, last);
+            if (!next.executeStep()) break;
+            last = next.getColumn(0).getInt64();
+            if (next.getColumn(2).isNull()) {
+                db_.exec(
+                    fmt::format("INSERT INTO trip SELECT *, 0 FROM asked WHERE id = {}", last));
+            } else {
+                db_.exec(
+                    fmt::format("UPDATE trip SET repeats = repeats + 1 WHERE id = {};"
+                                "INSERT INTO repeat VALUES('{}')",
+                                next.getColumn(2).getInt64(), next.getColumn(1).getString()));
+            }
+        }
+    }
+
+    SQLite::Database db_;
+};
+
+/// As the command makes it.
+BreakerReport report_of(const ShadowSite& site, Span period) {
+    BreakerReportPlan plan;
+    plan.from = base::from_unix(period.from);
+    plan.until = base::from_unix(period.until);
+    plan.lag = circuit_breaker::cache_lag(site.config.breaker, sync::Gateway::new_api);
+    plan.config = &site.config;
+    sync::History history{site.config.store};
+    return read_breaker_report(history, plan);
+}
+
+void check_trips(const BreakerReport& report, Expected& expected, Span period) {
+    SQLite::Statement row{
+        expected.db(),
+        fmt::format("SELECT t.id, t.at, t.step = 'would_trip', t.target_kind, t.channel, t.token, "
+                    "t.rule, t.cause, t.over, t.ending, t.counted_until, t.undone, t.repeats, ({}) "
+                    "FROM trip t ORDER BY t.at, t.id",
+                    fmt::format(kCost, kOfTrip))};
+    using Target = circuit_breaker::Target;
+    for (const auto& trip : report.trips) {
+        REQUIRE(row.executeStep());
+        const auto column = [&](int i) { return row.getColumn(i).getInt64(); };
+        CAPTURE(column(0));
+        CHECK(trip.entry.id == column(0));
+        CHECK(base::unix_seconds(trip.entry.at) == column(1));
+        CHECK((trip.kind == BreakerReport::Trip::Kind::shadow) == (column(2) == 1));
+        CHECK((trip.kind == BreakerReport::Trip::Kind::refused) == (column(2) == 0));
+        const auto& target = trip.entry.target;
+        CHECK((target.kind == Target::Kind::token) == (row.getColumn(3).getString() == "token"));
+        CHECK(target.channel == column(4));
+        CHECK(target.token == column(5));
+        CHECK(trip.entry.rule == row.getColumn(6).getString());
+        CHECK(trip.entry.cause == row.getColumn(7).getString());
+        if (!row.getColumn(8).isNull() && column(8) <= period.until) {
+            CHECK(trip.over == base::from_unix(column(8)));
+            CHECK(trip.ending == row.getColumn(9).getString());
+        } else {
+            CHECK((!trip.over || *trip.over > base::from_unix(period.until)));
+        }
+        CHECK(base::unix_seconds(trip.counted_until) == column(10));
+        CHECK(trip.undone == (column(11) == 1));
+        CHECK(trip.repeats == column(12));
+        CHECK(trip.quota == column(13));
+        CHECK(trip.off == 0s);
+    }
+    CHECK(!row.executeStep());
+}
+
+void check_rules(const BreakerReport& report, Expected& expected, const Config& config) {
+    REQUIRE(report.rules.size() == config.rules.size());
+    for (const auto& sum : report.rules) {
+        CAPTURE(sum.rule);
+        const auto shadow = fmt::format("t.rule = '{}' AND t.step = 'would_trip'", sum.rule);
+        const auto refused = fmt::format("t.rule = '{}' AND t.step = 'refused'", sum.rule);
+        const auto count = [&](const std::string& what, const std::string& which) {
+            return expected.number(
+                fmt::format("SELECT ifnull({}, 0) FROM trip t WHERE {}", what, which));
+        };
+        REQUIRE(sum.now != nullptr);
+        CHECK(sum.now->name == sum.rule);
+        CHECK(sum.shadow == count("count(*)", shadow));
+        CHECK(sum.shadow_quota == count("sum((" + fmt::format(kCost, kOfTrip) + "))", shadow));
+        CHECK(sum.undone == count("sum(t.undone)", shadow));
+        CHECK(sum.refused == count("count(*)", refused));
+        CHECK(sum.refused_quota == expected.cost(refused));
+        std::int64_t by_cause = 0;
+        for (const auto& [cause, times] : sum.refused_by) {
+            CHECK(times == count("count(*)", refused + " AND t.cause = '" + cause + "'"));
+            by_cause += times;
+        }
+        CHECK(by_cause == sum.refused);
+        CHECK(sum.repeats == expected.number(fmt::format(
+                                 "SELECT count(*) FROM repeat WHERE rule = '{}'", sum.rule)));
+        CHECK(sum.live + sum.taken_back + sum.failed == 0);
+        CHECK(sum.live_quota == 0);
+    }
+}
+
+void check(const BreakerReport& report, const ShadowSite& site, Span period) {
+    Expected expected{site.store(), period};
+    check_trips(report, expected, period);
+    check_rules(report, expected, site.config);
+    CHECK(report.shadow_quota == expected.cost("t.step = 'would_trip'"));
+    CHECK(report.from == base::from_unix(period.from));
+    CHECK(report.until == base::from_unix(period.until));
+    CHECK(report.lag == 90s);
+    CHECK(report.quota_per_dollar == 500'000);
+    CHECK(report.all_read);
+    CHECK(report.more_trips == 0);
+}
+
+/// That the week has something of everything.
+void require_all_sorts(const BreakerReport& report, const ShadowSite& site) {
+    Expected all{site.store(), {kBegin, kEnd}};
+    const auto trips = [&](const std::string& which) {
+        return all.number("SELECT count(*) FROM trip t WHERE " + which);
+    };
+    REQUIRE(trips("step = 'would_trip'") >= 5);
+    REQUIRE(trips("step = 'would_trip' AND target_kind = 'token'") >= 2);
+    REQUIRE(trips("step = 'refused' AND cause = 'last_usable'") >= 1);
+    REQUIRE(trips("undone") >= 2);
+    REQUIRE(trips("undone AND over > at + 600") >= 1);  // its alert was held on to
+    REQUIRE(trips("repeats > 0") >= 1);
+    REQUIRE(trips("step = 'would_trip' AND over IS NULL") >= 1);
+    std::int64_t sum = 0;
+    for (const auto& rule : report.rules) sum += rule.shadow_quota;
+    REQUIRE(report.shadow_quota > 0);
+    REQUIRE(report.shadow_quota < sum);  // a key and its channel have rows in common
+    const auto rows = [&](const std::string& which) {
+        return all.number(
+            fmt::format("SELECT count(*) FROM trip t, log l WHERE {} AND {}", kOfTrip, which));
+    };
+    REQUIRE(rows("l.kind = 3") > 0);
+    REQUIRE(rows(fmt::format("l.quota > 0 AND l.token_name IN {}", kTestName)) > 0);
+}
+
+}  // namespace
+
+TEST_CASE("the report of a shadow week at the demo's gateway is true to its rows") {
+    ShadowSite site{1};
+    const auto before = read_file(site.gateway());
+    Shadow{site}.live_through_the_week();
+    CHECK((read_file(site.gateway()) == before));  // nothing was written
+
+    const Span week{kBegin, kEnd};
+    const auto report = report_of(site, week);
+    require_all_sorts(report, site);
+    check(report, site, week);
+    const Span part{kBegin + 2 * kDay + 15 * kHour, kBegin + 5 * kDay + 13 * kHour};
+    check(report_of(site, part), site, part);
+
+    const auto told = run_program({"breaker", "report", "--json", "--since", "2026-01-05",
+                                   "--until", "2026-01-12", "--config", site.file()});
+    REQUIRE_MESSAGE(told.code == 0, told.err);
+    CHECK(told.out == BreakerReportText{report, site.config}.json() + "\n");
+}
