@@ -21,7 +21,7 @@ struct Kind {
 };
 
 /// In the order of SelfAlert. That a log began anew is an event: there is no end of it to tell.
-constexpr std::array<Kind, 7> kKinds{{
+constexpr std::array<Kind, 8> kKinds{{
     {SelfAlert::source_stale, "source-stale", base::Severity::critical, true},
     {SelfAlert::new_epoch, "new-epoch", base::Severity::warning, false},
     {SelfAlert::clock_skew, "clock-skew", base::Severity::warning, true},
@@ -29,6 +29,7 @@ constexpr std::array<Kind, 7> kKinds{{
     {SelfAlert::notifier_dead, "notifier-dead", base::Severity::critical, true},
     {SelfAlert::still_serving, "still-serving", base::Severity::critical, true},
     {SelfAlert::rule_error, "rule-error", base::Severity::warning, true},
+    {SelfAlert::breaker_blind, "breaker-blind", base::Severity::warning, true},
 }};
 
 std::string stored_key(const std::string& about) {

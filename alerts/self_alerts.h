@@ -26,6 +26,7 @@ enum class SelfAlert {
     notifier_dead,  // a notifier has failed for long; one series each
     still_serving,  // a disabled channel still answers; one series each
     rule_error,     // a rule is not evaluated; one series each
+    breaker_blind,  // what is disabled cannot be looked after; one series for each kind of it
 };
 /// "source-stale", …: names that no rule of a file may have, and that inhibited_by and silences may
 /// use.

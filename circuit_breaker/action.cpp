@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdlib>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "base/duration.h"
+#include "circuit_breaker/cause_names.h"
 #include "circuit_breaker/channel_tables.h"
 #include "circuit_breaker/token_table.h"
 
@@ -28,14 +31,17 @@ Target whole(const Target& target) {
     return target.kind == Target::Kind::model ? Target::of_channel(target.channel) : target;
 }
 
-/// "channel 3 is the last usable one for default/gpt-4o (1,234 requests in 24 h) and 2 more"
-std::string last_channel(const Target& target, const std::vector<UsedPair>& pairs) {
+/// "channel 3 is the last usable one for default/gpt-4o (1,234 requests in the last 24 h) and 2
+/// more"
+std::string last_channel(const Target& target, const TripCause& cause) {
     std::string text;
+    const auto& pairs = cause.pairs;
     const auto named = std::min(pairs.size(), kMostNamed);
     for (std::size_t i = 0; i < named; ++i) {
         const auto& [pair, requests] = pairs[i];
-        text += fmt::format("{}{} ({} request{} in 24 h)", i == 0 ? "" : ", ", pair,
-                            grouped(requests), requests == 1 ? "" : "s");
+        text += fmt::format("{}{} ({} request{}{})", i == 0 ? "" : ", ", pair, grouped(requests),
+                            requests == 1 ? "" : "s",
+                            i == 0 ? " in the last " + span_text(cause.traffic) : "");
     }
     if (named < pairs.size()) text += fmt::format(" and {} more", pairs.size() - named);
     return fmt::format("{} is the last usable one for {}", describe(whole(target)), text);
@@ -55,45 +61,57 @@ std::string describe_status(const Target& target, std::int64_t status) {
     return fmt::format("status {}", status);
 }
 
-/// In the order of TripCause::Kind.
-constexpr std::array<std::string_view, 33> kTexts{
-    "",
-    "the breaker is off",
-    "{target} is protected (breaker.protect)",
-    "{count} channel{s_are} already off by quotafuse (breaker.max_open is {limit})",
-    "{count} trip{s} in the last hour (breaker.max_per_hour is {limit})",
-    "{whole} does not exist at the gateway",
-    "automatic disabling is off for {whole} at the gateway (auto_ban)",
-    "{last}",
-    "{last} since another one was disabled at the same moment; undone",
-    "{last}, and the trip could not be undone: {detail}",
-    "{last}, but somebody changed it before the trip was undone",
-    "{whole} was already {status}",
-    "{target} was enabled again after this trip",
-    "{target} kept changing at the gateway",
-    "expired: asked for more than {limit} s ago",
-    "One API's automatic enabling is on: its next test may enable the channel again",
-    "whether other channels are left could not be checked again: {detail}",
-    "{target} could not be disabled: {detail}",
-    "{target} could not be disabled: {detail}; give the breaker's account what `quotafuse "
-    "grants` prints",
-    "the connection broke while {target} was being disabled ({detail}), and asking again "
-    "failed: {unread}",
-    "the breaker could not go on: {detail}",
-    "the breaker is paused",
-    "one key ({detail}) makes {count} % of the value, and a channel was tripped for it already: "
-    "the key is to blame",
-    "channel {count}, which serves the same models, was tripped just now",
-    "the newest rows are {count} s old (breaker.max_lag is {limit} s)",
-    "{count} key{s} in the last hour (breaker.max_keys_per_hour is {limit})",
-    "{target} is none that it serves under this name",
-    "{target} is the only one that it serves: disable the channel",
-    "{target} cannot be told from others: {count} have its name",
-    "{target} is already off by quotafuse",
-    "{last}, if it goes off again: it stays on",
-    "{count} of the abilities of {target} are gone: rebuild them on the gateway's page",
-    "{target} is on trial, which this alert ends: it goes off again",
+using Kind = TripCause::Kind;
+struct Text {
+    Kind kind;
+    std::string_view text;
 };
+constexpr auto kTexts = std::to_array<Text>({
+    {Kind::none, ""},
+    {Kind::off, "the breaker is off"},
+    {Kind::is_protected, "{target} is protected (breaker.protect)"},
+    {Kind::max_open,
+     "{count} channel{s_are} already off by quotafuse (breaker.max_open is {limit})"},
+    {Kind::max_per_hour, "{count} trip{s} in the last hour (breaker.max_per_hour is {limit})"},
+    {Kind::no_channel, "{whole} does not exist at the gateway"},
+    {Kind::auto_ban_off, "automatic disabling is off for {whole} at the gateway (auto_ban)"},
+    {Kind::last_usable, "{last}"},
+    {Kind::undone, "{last} since another one was disabled at the same moment; undone"},
+    {Kind::not_undone, "{last}, and the trip could not be undone: {detail}"},
+    {Kind::changed_meanwhile, "{last}, but somebody changed it before the trip was undone"},
+    {Kind::was_off, "{whole} was already {status}"},
+    {Kind::enabled_again, "{target} was enabled again after this trip"},
+    {Kind::kept_changing, "{target} kept changing at the gateway"},
+    {Kind::expired, "expired: asked for more than {limit} s ago"},
+    {Kind::may_come_back,
+     "One API's automatic enabling is on: its next test may enable the channel again"},
+    {Kind::not_checked_again,
+     "whether other channels are left could not be checked again: {detail}"},
+    {Kind::gateway, "{target} could not be disabled: {detail}"},
+    {Kind::no_grant,
+     "{target} could not be disabled: {detail}; give the breaker's account what `quotafuse grants` "
+     "prints"},
+    {Kind::lost_commit,
+     "the connection broke while {target} was being disabled ({detail}), and asking again failed: "
+     "{unread}"},
+    {Kind::stuck, "the breaker could not go on: {detail}"},
+    {Kind::paused, "the breaker is paused"},
+    {Kind::same_key,
+     "one key ({detail}) makes {count} % of the value, and a channel was tripped for it already: "
+     "the key is to blame"},
+    {Kind::settling, "channel {count}, which serves the same models, was tripped just now"},
+    {Kind::old_rows, "the newest rows are {count} s old (breaker.max_lag is {limit} s)"},
+    {Kind::max_keys, "{count} key{s} in the last hour (breaker.max_keys_per_hour is {limit})"},
+    {Kind::no_model, "{target} is not served under this very name"},
+    {Kind::only_model, "{target} is the only one that it serves: disable the channel"},
+    {Kind::no_key_id, "{target} cannot be told from others: {count} have its name"},
+    {Kind::held, "{target} is already off by quotafuse"},
+    {Kind::again_dark, "{last}, if it goes off again: it stays on"},
+    {Kind::rows_missing,
+     "{count} of the abilities of {target} are gone: rebuild them on the gateway's page"},
+    {Kind::on_trial, "{target} is on trial, which this alert ends: it goes off again"},
+});
+static_assert(has_every_cause(kTexts));
 constexpr std::string_view kUnread =
     "; whether it was carried out before the restart could not be read: ";
 
@@ -101,17 +119,31 @@ constexpr std::string_view kUnread =
 
 std::string describe(const TripCause& cause, const Target& target) {
     auto text =
-        fmt::format(fmt::runtime(kTexts.at(static_cast<std::size_t>(cause.kind))),
+        fmt::format(fmt::runtime(kTexts.at(static_cast<std::size_t>(cause.kind)).text),
                     fmt::arg("target", describe(target)),
                     fmt::arg("whole", describe(whole(target))), fmt::arg("count", cause.count),
                     fmt::arg("limit", cause.limit), fmt::arg("s", cause.count == 1 ? "" : "s"),
                     fmt::arg("s_are", cause.count == 1 ? " is" : "s are"),
-                    fmt::arg("last", last_channel(target, cause.pairs)),
+                    fmt::arg("last", last_channel(target, cause)),
                     fmt::arg("status", describe_status(target, cause.count)),
                     fmt::arg("detail", cause.detail), fmt::arg("unread", cause.unread));
     const bool says_so = cause.kind == TripCause::Kind::lost_commit;
     if (!cause.unread.empty() && !says_so) text += fmt::format("{}{}", kUnread, cause.unread);
     return text;
+}
+
+std::string with_it(const std::string& why, const Target& target) {
+    const auto name = describe(target) + " ";
+    return why.starts_with(name) ? "it " + why.substr(name.size()) : why;
+}
+
+std::string span_text(base::Seconds span) {
+    using std::chrono::days;
+    using std::chrono::hours;
+    if (span > days{1} && span % days{1} == base::Seconds{0})
+        return fmt::format("{} days", span / days{1});
+    if (span % hours{1} == base::Seconds{0}) return fmt::format("{} h", span / hours{1});
+    return base::format_duration(span);
 }
 
 void explain(TripResult& result, TripCause cause) {

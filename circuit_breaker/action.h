@@ -59,8 +59,11 @@ struct Counts {
     std::int64_t shadow_keys_last_hour = 0;  // the same
 };
 
-/// Requests that the channel served in the last 24 h. Group is empty where the gateway does not log
-/// it (One API): then every group is meant.
+/// So far back requests count unless `breaker.guard_traffic` says otherwise.
+inline constexpr base::Seconds kGuardTraffic{24 * 3600};
+
+/// Requests that the channel served in Guard::traffic. Group is empty where the gateway does not
+/// log it (One API): then every group is meant.
 struct ServedPair {
     std::string group;
     std::string model;
@@ -70,6 +73,7 @@ struct ServedPair {
 /// What the guards at the gateway must know and the gateway cannot tell.
 struct Guard {
     std::vector<ServedPair> served{};
+    base::Seconds traffic = kGuardTraffic;  // up to now, of `served`
     /// Channels that an alert is firing for, or that are on trial: no replacement for the tripped
     /// one.
     std::vector<std::int64_t> firing{};
@@ -82,7 +86,7 @@ struct Guard {
     std::vector<std::int64_t> protected_users{};
 };
 
-/// "group/model" that somebody asked for, with requests in 24 h.
+/// "group/model" that somebody asked for, with requests in Guard::traffic.
 struct UsedPair {
     std::string pair;
     std::int64_t requests = 0;
@@ -134,12 +138,16 @@ struct TripCause {
     std::string detail{};  // in the words of the server or a library
     /// Why it could not be read whether it was carried out before, a restart for instance.
     std::string unread{};
+    base::Seconds traffic = kGuardTraffic;  // what the requests of `pairs` were counted over
     bool operator==(const TripCause&) const = default;
 };
-/// "last_usable", "max_open", …: for programs, and stored; "" for none.
-std::string_view cause_name(TripCause::Kind kind);
-/// In English, for the log and the audit; empty for none.
+/// In English, for the log and the audit; empty for none. Texts begin with the target, or what else
+/// they are about (see with_it()).
 std::string describe(const TripCause& cause, const Target& target);
+/// What describe() says of the target where it was named just before: "it is protected …".
+std::string with_it(const std::string& why, const Target& target);
+/// "24 h", "7 days", "1h30m".
+std::string span_text(base::Seconds span);
 
 /// What became of a request.
 struct TripResult {
@@ -158,11 +166,12 @@ struct TripResult {
     std::string name;  // of the channel or key, as the gateway has it
     TripCause cause;
     std::string why;  // describe(cause)
-    /// "group/model" that have no channel left after the trip (or would have), with requests in 24
-    /// h …
+    /// "group/model" that have no channel left after the trip (or would have), with requests in
+    /// `traffic` …
     std::vector<std::string> dark_models;
     /// … and those that nobody asked for.
     std::vector<std::string> unused_dark;
+    base::Seconds traffic = kGuardTraffic;
     int status_written = 0;  // 2 or 3; what would be written in shadow mode; 0 for a model
     /// JSON of what was there: {"status", "other_info", "abilities": [{"group", "model",
     /// "enabled"}]} of a channel, {"models", "abilities"} of a model, {"status"} of a key.

@@ -1,6 +1,7 @@
 #include "circuit_breaker/audit.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include <SQLiteCpp/Savepoint.h>
@@ -9,6 +10,7 @@
 
 #include "base/text.h"
 #include "circuit_breaker/audit_entries.h"
+#include "circuit_breaker/kept_ranks.h"
 #include "circuit_breaker/recovery_plan.h"
 #include "circuit_breaker/stored_columns.h"
 #include "circuit_breaker/stored_json.h"
@@ -114,6 +116,7 @@ void close_unsure(SQLite::Database& db, Circuits& circuits, const std::string& t
 Circuit after_return(Circuit circuit, const ReturnResult& result, base::Second now) {
     circuit.pending.reset();
     circuit.pending_at = now;
+    circuit.intended.clear();
     if (result.kind != ReturnResult::Kind::done) return circuit;
     if (result.request.way == Way::trial) {
         circuit.state = Circuit::State::trial;
@@ -202,11 +205,10 @@ void Audit::record(const TripResult& result, base::Second now) {
     const auto& trip = result.request.trip_id;
     const auto step = std::string{kind_name(result.kind)};
     // Once it is known how it ended, it is not unknown any more.
-    const bool told = has_entry(db, trip, {step.c_str()}) ||
-                      (result.kind == Kind::unknown &&
-                       has_entry(db, trip,
-                                 {"tripped", "would_trip", "refused", "already_off", "lost_race",
-                                  "failed", "released"}));
+    const bool told =
+        has_entry(db, trip, std::array{step.c_str()}) ||
+        (result.kind == Kind::unknown &&
+         (has_entry(db, trip, kTripEnds) || has_entry(db, trip, std::array{"released"})));
     if (!told) add(db, entry_of(result), now);
     if (result.kind == Kind::tripped) {
         if (!told) {
@@ -230,6 +232,7 @@ bool Audit::intend_return(const ReturnRequest& request, base::Second now) {
     SQLite::Savepoint savepoint{db, "breaker_intend_return"};
     circuit->pending = request.way;
     circuit->pending_at = now;
+    circuit->intended.clear();
     circuits_.put(*circuit);
     add(db, entry_of(*circuit, fmt::format("{}_asked", way_name(request.way)), request.asked_by),
         now);
@@ -238,9 +241,14 @@ bool Audit::intend_return(const ReturnRequest& request, base::Second now) {
 }
 
 void Audit::record(const ReturnResult& result, base::Second now) {
-    const auto circuit = circuits_.of_trip(result.request.circuit.trip_id);
+    auto circuit = circuits_.of_trip(result.request.circuit.trip_id);
     const bool asked = circuit && circuit->pending == result.request.way;
     if (!asked || result.kind == ReturnResult::Kind::would_be) return;
+    if (result.kind == ReturnResult::Kind::ranks_read) {
+        circuit->intended = result.kept;
+        circuits_.put(*circuit);
+        return;
+    }
     auto& db = db_;
     SQLite::Savepoint savepoint{db, "breaker_record_return"};
     if (result.kind == ReturnResult::Kind::theirs) {
@@ -251,11 +259,14 @@ void Audit::record(const ReturnResult& result, base::Second now) {
     const auto step = step_of(result);
     const bool unknown = result.kind == ReturnResult::Kind::unknown;
     const bool told =
-        unknown && has_entry(db, circuit->trip_id, {step.c_str()}, circuit->pending_at);
+        unknown && has_entry(db, circuit->trip_id, std::array{step.c_str()}, circuit->pending_at);
     if (!told) {
         auto entry = entry_of(*circuit, step, result.why);
         entry.status_written = result.status_written;
         entry.after = result.after;
+        // A trip has not touched the ranks, so what it left has none.
+        if (const auto kept = read_kept(result.kept))
+            entry.before = with_ranks(entry.before, *kept);
         add(db, entry, now);
     }
     if (result.kind == ReturnResult::Kind::done && is_end(result.request.way)) {

@@ -2,7 +2,9 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
@@ -39,7 +41,7 @@ public:
     bool intend_return(const ReturnRequest& request, base::Second now);
     /// Answers it. done: the circuit is closed (whole, settle), on trial, or open again
     /// (after_failed_trial). theirs: closed. refused and failed: as before, asked for again by the
-    /// next plan. unknown: stays pending.
+    /// next plan. unknown: stays pending. ranks_read: `intended`, and stays pending.
     void record(const ReturnResult& result, base::Second now);
     /// What a look at the gateway saw: closes the circuits that are not ours any more and returns
     /// them as they were. Circuits that were opened or changed at `began` or later, or have a
@@ -87,6 +89,7 @@ public:
         std::string cause;   // cause_name() of what was refused or failed; empty before version 3
         std::string before;  // as it stood before the step; of a release: as we had left it
         std::string after;   // what the step wrote; empty where it wrote nothing
+        base::Recovery recover{};  // of its circuit; manual before version 4
     };
     /// The newest n, newest first.
     std::vector<Entry> last(std::size_t n);
@@ -96,6 +99,9 @@ public:
     std::vector<Entry> between(base::Second from, base::Second until, std::size_t n);
     /// The trips since `from` by which a target was off at t, the newest n of them, oldest first.
     std::vector<Entry> off_at(base::Second t, base::Second from, std::size_t n);
+    /// The newest since `from` that tells of a target whether it was tripped or is not ours any
+    /// more ("released"); empty where none does.
+    std::optional<Entry> tripped_or_released(const Target& target, base::Second from);
     /// All of one trip, oldest first.
     std::vector<Entry> of_trip(const std::string& trip_id);
     /// A remark of its own: "still_serving", "mended".
@@ -110,5 +116,8 @@ private:
     SQLite::Database& db_;
     Circuits circuits_;
 };
+
+/// Whether it is certain by this step of an entry how its trip ended.
+bool is_trip_end(std::string_view step);
 
 }  // namespace quotafuse::circuit_breaker

@@ -2,8 +2,10 @@
 
 #include <SQLiteCpp/Statement.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "circuit_breaker/audit.h"
+#include "circuit_breaker/audit_entries.h"
 #include "circuit_breaker/stored_columns.h"
 #include "circuit_breaker/stored_json.h"
 
@@ -12,10 +14,13 @@ namespace {
 
 /// Entries after ?1 that stand for one trip each, which was, would have been or may have been: of
 /// what was unknown at first its end counts, once it is known.
-constexpr const char* kTrips = R"(
-FROM breaker_audit AS entry WHERE at > ?1 AND (step IN ('tripped', 'would_trip')
-    OR step = 'unknown' AND NOT EXISTS(SELECT 1 FROM breaker_audit WHERE trip = entry.trip
-        AND step IN ('tripped', 'would_trip', 'refused', 'already_off', 'failed'))))";
+std::string trips() {
+    return fmt::format(
+        "FROM breaker_audit AS entry WHERE at > ?1 AND (step IN ('tripped', 'would_trip') "
+        "OR step = 'unknown' AND NOT EXISTS(SELECT 1 FROM breaker_audit WHERE trip = entry.trip "
+        "AND step IN ('{}')))",
+        fmt::join(kTripEnds, "', '"));
+}
 
 constexpr std::int64_t kHour = 3600;
 
@@ -26,7 +31,7 @@ Counts Audit::counts(base::Second now) {
     SQLite::Statement query{
         db_, fmt::format("SELECT target_kind = 'token' AS is_key, step <> 'would_trip' AS is_live, "
                          "count(*) {} GROUP BY 1, 2",
-                         kTrips)};
+                         trips())};
     Binder{query}(now - base::Seconds{kHour});
     Counts counts;
     while (query.executeStep()) {
@@ -53,7 +58,7 @@ std::vector<RecentTrip> Audit::recent(base::Second now) {
                     "rule, series, step <> 'would_trip' AND trip NOT IN (SELECT trip FROM "
                     "breaker_circuits) "
                     "{} ORDER BY since DESC, id DESC",
-                    kTargetColumns, kTrips)};
+                    kTargetColumns, trips())};
     Binder{query}(now - base::Seconds{kHour});
     std::vector<RecentTrip> trips;
     while (query.executeStep()) {

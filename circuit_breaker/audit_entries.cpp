@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "circuit_breaker/audit.h"
+#include "circuit_breaker/cause_names.h"
 #include "circuit_breaker/stored_columns.h"
 #include "circuit_breaker/stored_json.h"
 
@@ -29,8 +30,7 @@ Change change_from(const std::string& name) {
 std::string entries(const std::string& rest) {
     return fmt::format(
         "SELECT id, at, trip, {}, name, mode, step, rule, series, reason, why, change, cause, "
-        "before, "
-        "after FROM breaker_audit {}",
+        "before, after, recover FROM breaker_audit {}",
         kTargetColumns, rest);
 }
 
@@ -54,6 +54,7 @@ std::vector<Audit::Entry> entries_of(SQLite::Statement& query) {
         entry.cause = row.text();
         entry.before = row.text();
         entry.after = row.text();
+        entry.recover = recovery_from(row.text());
     }
     return found;
 }
@@ -75,6 +76,7 @@ NewEntry entry_of(const TripRequest& request) {
     entry.series = request.series;
     entry.reason = request.reason;
     entry.leading = request.leading;
+    entry.recover = request.recover;
     return entry;
 }
 
@@ -108,28 +110,34 @@ NewEntry entry_of(const Circuit& circuit, std::string step, std::string why) {
     entry.why = std::move(why);
     entry.before = circuit.after;
     entry.leading = circuit.leading;
+    entry.recover = circuit.recover;
     return entry;
+}
+
+bool is_trip_end(std::string_view step) {
+    return std::ranges::find(kTripEnds, step) != kTripEnds.end();
 }
 
 void add(SQLite::Database& db, const NewEntry& entry, base::Second now) {
     SQLite::Statement statement{
         db,
-        fmt::format("INSERT INTO breaker_audit(at, trip, {}, name, mode, step, rule, series, "
-                    "reason, why, change, cause, status_written, dark, unused_dark, before, after, "
-                    "leading) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-                    "?, ?, ?, ?)",
-                    kTargetColumns)};
+        fmt::format(
+            "INSERT INTO breaker_audit(at, trip, {}, name, mode, step, rule, series, "
+            "reason, why, change, cause, status_written, dark, unused_dark, before, after, "
+            "leading, recover) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+            "?, ?, ?, ?)",
+            kTargetColumns)};
     Binder bind{statement};
     bind(now)(entry.trip_id)(entry.target)(entry.name)(std::string{mode_name(entry.mode)})(
         entry.step)(entry.rule)(entry.series)(base::valid_utf8(entry.reason))(
         base::valid_utf8(entry.why))(std::string{change_name(entry.change)})(entry.cause)(
         entry.status_written)(stored(entry.dark_models))(stored(entry.unused_dark))(entry.before)(
-        entry.after)(stored(entry.leading));
+        entry.after)(stored(entry.leading))(stored(entry.recover));
     statement.exec();
 }
 
-bool has_entry(SQLite::Database& db, const std::string& trip_id,
-               std::initializer_list<const char*> steps, base::Second since) {
+bool has_entry(SQLite::Database& db, const std::string& trip_id, std::span<const char* const> steps,
+               base::Second since) {
     SQLite::Statement query{db, "SELECT step FROM breaker_audit WHERE trip = ? AND at >= ?"};
     Binder{query}(trip_id)(since);
     while (query.executeStep()) {
@@ -175,6 +183,16 @@ std::vector<Audit::Entry> Audit::off_at(base::Second t, base::Second from, std::
                      "ORDER BY at DESC, id DESC LIMIT ?3")};
     Binder{query}(from)(t)(static_cast<std::int64_t>(n));
     return oldest_first(entries_of(query));
+}
+
+std::optional<Audit::Entry> Audit::tripped_or_released(const Target& target, base::Second from) {
+    SQLite::Statement query{
+        db_, entries(fmt::format("WHERE at >= ? AND step IN ('tripped', 'released') AND ({}) = "
+                                 "(?, ?, ?, ?, ?, ?) ORDER BY at DESC, id DESC LIMIT 1",
+                                 kTargetColumns))};
+    Binder{query}(from)(target);
+    auto found = entries_of(query);
+    return found.empty() ? std::nullopt : std::optional{std::move(found.front())};
 }
 
 std::vector<Audit::Entry> Audit::of_trip(const std::string& trip_id) {

@@ -1,7 +1,8 @@
 #pragma once
 
-#include <initializer_list>
+#include <array>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -35,16 +36,22 @@ struct NewEntry {
     std::string before;
     std::string after;
     std::optional<LeadingKey> leading;
+    base::Recovery recover{};
 };
 NewEntry entry_of(const TripRequest& request);  // its intent
 NewEntry entry_of(const TripResult& result);
 /// A step of what is off: `before` is how we had left it.
 NewEntry entry_of(const Circuit& circuit, std::string step, std::string why);
 
+/// The steps with which it is certain how a trip ended: whether it is off by our hand. (That of a
+/// circuit, "released" for instance, does not tell.)
+inline constexpr std::array<const char*, 6> kTripEnds{"tripped",     "would_trip", "refused",
+                                                      "already_off", "lost_race",  "failed"};
+
 void add(SQLite::Database& db, const NewEntry& entry, base::Second now);
 /// Whether the trip has an entry of one of the steps, from `since` on.
-bool has_entry(SQLite::Database& db, const std::string& trip_id,
-               std::initializer_list<const char*> steps, base::Second since = {});
+bool has_entry(SQLite::Database& db, const std::string& trip_id, std::span<const char* const> steps,
+               base::Second since = {});
 /// Whether the trip has any entry.
 bool has_entry(SQLite::Database& db, const std::string& trip_id);
 

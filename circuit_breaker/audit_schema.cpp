@@ -94,10 +94,18 @@ CREATE INDEX breaker_audit_at ON breaker_audit(at);
 CREATE INDEX breaker_audit_trip ON breaker_audit(trip);
 )";
 
+// What a trial is about to replace, what people have heard of a return, and how what comes back is
+// switched off again.
+constexpr const char* kIntended = R"(
+ALTER TABLE breaker_circuits ADD COLUMN intended TEXT NOT NULL DEFAULT '';
+ALTER TABLE breaker_circuits ADD COLUMN told TEXT NOT NULL DEFAULT '';
+ALTER TABLE breaker_audit ADD COLUMN recover TEXT NOT NULL DEFAULT '';
+)";
+
 }  // namespace
 
 base::Schema Audit::schema() {
-    return {"circuit_breaker", {kTables, kCauses, kCircuits}};
+    return {"circuit_breaker", {kTables, kCauses, kCircuits, kIntended}};
 }
 
 }  // namespace quotafuse::circuit_breaker

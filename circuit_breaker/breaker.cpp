@@ -1,11 +1,15 @@
 #include "circuit_breaker/breaker.h"
 
+#include <algorithm>
 #include <type_traits>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "circuit_breaker/gateway_return.h"
 #include "circuit_breaker/gateway_trip.h"
 #include "circuit_breaker/mend.h"
+#include "circuit_breaker/results.h"
 
 namespace quotafuse::circuit_breaker {
 namespace {
@@ -13,21 +17,9 @@ namespace {
 using namespace std::chrono_literals;
 constexpr auto kInterruptAgain = 50ms;
 
-TripResult make_end(const TripOrder& order, TripResult::Kind kind, TripCause cause) {
-    TripResult result;
-    result.kind = kind;
-    result.request = order.request;
-    explain(result, std::move(cause));
-    return result;
-}
-
-ReturnResult make_end(const ReturnOrder& order, ReturnResult::Kind kind, TripCause cause) {
-    ReturnResult result;
-    result.kind = kind;
-    result.request = order.request;
-    explain(result, std::move(cause));
-    return result;
-}
+/// What an order for a trip or a return comes to.
+template <class O>
+using EndOf = ResultFor<decltype(O::request)>;
 
 bool writes(const TripOrder& order) {
     return order.request.mode == Mode::live;
@@ -36,29 +28,20 @@ bool writes(const ReturnOrder& order) {
     return !order.request.dry_run;
 }
 
-/// A breaker that is off asks the gateway nothing.
-bool asked_nothing(const TripOrder& order) {
-    return order.request.mode == Mode::off;
-}
-bool asked_nothing(const ReturnOrder& /*order*/) {
-    return false;
-}
-
 template <class Result>
 bool certain(const Result& result) {
     return result.kind != Result::Kind::failed && result.kind != Result::Kind::unknown;
 }
 bool worth_telling(const BreakerNews& news) {
-    if (const auto* looked = std::get_if<Looked>(&news)) return looked->trouble.empty();
+    if (const auto* looked = std::get_if<Looked>(&news)) return looked->troubles.empty();
     if (const auto* tripped = std::get_if<TripResult>(&news)) return certain(*tripped);
     return certain(std::get<ReturnResult>(news));
 }
 
 template <class O>
 auto expiry(const O& order) {
-    using Result = decltype(make_end(order, {}, {}));
-    return make_end(order, Result::Kind::failed,
-                    {TripCause::Kind::expired, 0, kRequestLife.count()});
+    return make_result(order.request, EndOf<O>::Kind::failed,
+                       {TripCause::Kind::expired, 0, kRequestLife.count()});
 }
 
 /// What an exception that nobody expected leaves behind.
@@ -66,13 +49,17 @@ BreakerNews stuck(const Order& order, const std::exception& e) {
     const TripCause cause{.kind = TripCause::Kind::stuck, .detail = e.what()};
     return std::visit(
         [&](const auto& one) -> BreakerNews {
-            if constexpr (std::is_same_v<std::decay_t<decltype(one)>, LookOrder>) {
-                return Looked{.sightings = {}, .trouble = e.what()};
+            using O = std::decay_t<decltype(one)>;
+            if constexpr (std::is_same_v<O, LookOrder>) {
+                Looked looked;
+                for (const auto& circuit : one.circuits)
+                    looked.troubles.emplace(circuit.target.kind, e.what());
+                return looked;
             } else {
-                using Result = decltype(make_end(one, {}, {}));
+                using Kind = typename EndOf<O>::Kind;
                 const bool may_have_written = writes(one) || one.request.resumed;
-                return make_end(
-                    one, may_have_written ? Result::Kind::unknown : Result::Kind::failed, cause);
+                return make_result(one.request, may_have_written ? Kind::unknown : Kind::failed,
+                                   cause);
             }
         },
         order);
@@ -103,10 +90,10 @@ bool Breaker::submit(Order order) {
     return true;
 }
 
-void Breaker::pause(bool paused) {
+void Breaker::hold(std::optional<TripCause::Kind> why) {
     {
         const std::scoped_lock lock{mutex_};
-        paused_ = paused;
+        held_ = why;
     }
     changed_.notify_all();
 }
@@ -153,21 +140,26 @@ std::optional<Breaker::Waiting> Breaker::next(const std::stop_token& stop) {
 }
 
 Looked Breaker::look(const LookOrder& order) {
-    Looked looked{.sightings = {}, .began = clock_.now(), .trouble = ""};
-    try {
-        looked.sightings = look_at(*session_, order.circuits);
-        mend_halves(order, looked);
-    } catch (const sync::GatewayError& e) {
-        looked.trouble = e.what();
-    }
+    Looked looked;
+    looked.began = clock_.now();
+    static_cast<LookResult&>(looked) = look_at(*session_, order.circuits);
+    mend_halves(order, looked);
     return looked;
 }
 
 void Breaker::mend_halves(const LookOrder& order, Looked& looked) {
     for (const auto& [trip, change, half_on, state] : looked.sightings) {
-        if (!half_on || !order.to_mend.contains(trip) || is_paused()) continue;
+        if (!half_on || !order.to_mend.contains(trip) || why_held()) continue;
         const auto circuit = std::ranges::find(order.circuits, trip, &Circuit::trip_id);
-        if (mend(*session_, *circuit)) looked.mended.push_back(trip);
+        try {
+            if (mend(*session_, *circuit)) looked.mended.push_back(trip);
+        } catch (const sync::GatewayError& e) {
+            looked.troubles.emplace(
+                circuit->target.kind,
+                fmt::format("{} is half on, and could not be switched off wholly: {}",
+                            describe(circuit->target), e.what()));
+            return;
+        }
     }
 }
 
@@ -209,7 +201,8 @@ std::optional<BreakerNews> Breaker::insist(O& order, base::MonoTime since,
         if (expired(order.asked_at, since)) {
             return answer(make_sure(last ? *last : expiry(order), order));
         }
-        if (writes(order) && is_paused()) return answer(make_sure(paused(order), order));
+        if (const auto why = why_held(); why && writes(order))
+            return answer(make_sure(held(order, *why), order));
         auto result = attempt(order);
         const bool uncertain =
             last && last->kind == Result::Kind::unknown && result.kind == Result::Kind::failed;
@@ -225,9 +218,8 @@ std::optional<BreakerNews> Breaker::insist(O& order, base::MonoTime since,
 }
 
 template <class O>
-auto Breaker::paused(const O& order) {
-    using Result = decltype(attempt(order));
-    return make_end(order, Result::Kind::refused, {TripCause::Kind::paused});
+auto Breaker::held(const O& order, TripCause::Kind why) {
+    return make_result(order.request, EndOf<O>::Kind::refused, {why});
 }
 
 /// What came to nothing now may have been carried out before (a restart, a lost commit): the
@@ -235,7 +227,8 @@ auto Breaker::paused(const O& order) {
 template <class Result, class O>
 Result Breaker::make_sure(Result result, const O& order) {
     const bool nobody_looked = result.kind == Result::Kind::failed ||
-                               result.cause.kind == TripCause::Kind::paused || asked_nothing(order);
+                               result.cause.kind == TripCause::Kind::paused ||
+                               result.cause.kind == TripCause::Kind::off;
     if (!nobody_looked || !order.request.resumed) return result;
     try {
         if (auto done = find(order)) return *done;
@@ -251,15 +244,15 @@ bool Breaker::expired(base::Second asked_at, base::MonoTime since) const {
     return clock_.now() - asked_at > kRequestLife || clock_.mono() - since > kRequestLife;
 }
 
-bool Breaker::is_paused() {
+std::optional<TripCause::Kind> Breaker::why_held() {
     const std::scoped_lock lock{mutex_};
-    return paused_;
+    return held_;
 }
 
-/// Until the time is over; what writes and is held by a pause is told at once.
-void Breaker::wait(std::chrono::milliseconds time, bool until_paused, const std::stop_token& stop) {
+/// Until the time is over; what writes and is held is told at once.
+void Breaker::wait(std::chrono::milliseconds time, bool until_held, const std::stop_token& stop) {
     std::unique_lock lock{mutex_};
-    changed_.wait_for(lock, stop, time, [&] { return until_paused && paused_; });
+    changed_.wait_for(lock, stop, time, [&] { return until_held && held_; });
 }
 
 /// The thread must outlive whatever a library throws (no memory, an answer that it cannot read).

@@ -41,20 +41,17 @@ struct LookOrder {
 };
 using Order = std::variant<TripOrder, ReturnOrder, LookOrder>;
 
-/// What was seen, or why nothing could be.
-struct Looked {
-    std::vector<Sighting> sightings;
+struct Looked : LookResult {
     base::Second began{};  // when the look began: what was changed later may be missing
-    std::string trouble;   // empty: all is in `sightings`
     std::vector<std::string> mended{};  // trip ids
 };
 using BreakerNews = std::variant<TripResult, ReturnResult, Looked>;
 
 /// The thread that talks to the gateway for the breaker, so that a slow gateway never holds up the
 /// pipeline. Orders are carried out one after the other; a trip or return that the gateway cannot
-/// take is tried again until it is kRequestLife old, a look is not. While `paused` nothing that
-/// writes begins: what waits is refused as paused (a request that may have been carried out before
-/// is looked for first). submit(), pause() and stop() may come from any thread.
+/// take is tried again until it is kRequestLife old, a look is not. While it is held nothing that
+/// writes begins: what waits is refused with that cause (a request that may have been carried out
+/// before is looked for first). submit(), hold() and stop() may come from any thread.
 class Breaker {
 public:
     using Report = std::function<void(BreakerNews)>;
@@ -72,7 +69,7 @@ public:
     [[nodiscard]] bool submit(Order order);
     /// From now on nothing is written, also not by what waits or is tried again; a transaction that
     /// has begun ends as it would.
-    void pause(bool paused);
+    void hold(std::optional<TripCause::Kind> why);
     /// Ends a running statement and the thread. What was not finished stays an intent on record.
     void stop();
 
@@ -94,12 +91,12 @@ private:
     std::optional<BreakerNews> insist(O& order, base::MonoTime since, const std::stop_token& stop);
     bool others_wait();
     template <class O>
-    auto paused(const O& order);
+    auto held(const O& order, TripCause::Kind why);
     template <class Result, class O>
     Result make_sure(Result result, const O& order);
     bool expired(base::Second asked_at, base::MonoTime since) const;
-    bool is_paused();
-    void wait(std::chrono::milliseconds time, bool until_paused, const std::stop_token& stop);
+    std::optional<TripCause::Kind> why_held();
+    void wait(std::chrono::milliseconds time, bool until_held, const std::stop_token& stop);
 
     std::unique_ptr<sync::GatewaySession> session_;
     std::string database_;
@@ -109,7 +106,7 @@ private:
     std::mutex mutex_;
     std::condition_variable_any changed_;
     std::deque<Waiting> orders_;  // guarded by mutex_, as are the next three
-    bool paused_ = false;
+    std::optional<TripCause::Kind> held_;
     bool stopping_ = false;
     bool ended_ = false;
     std::jthread thread_;  // last: it uses all of the above

@@ -131,6 +131,8 @@ const char* kind_name(ReturnResult::Kind kind) {
             return "failed";
         case ReturnResult::Kind::unknown:
             return "unknown";
+        case ReturnResult::Kind::ranks_read:
+            return "ranks_read";
     }
     std::abort();
 }

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/recovery.h"
@@ -46,7 +48,13 @@ struct Circuit {
     base::Second trial_at{};   // when the present trial began
     base::Second off_since{};  // it was switched off the last time: by the trip, or after a trial
     bool asked_again = false;  // on trial: an alert asked for a trip, so the trial has failed
-    std::string kept{};        // ranks from before the trial, see ReturnResult
+    /// Ranks from before the trial, see ReturnResult. Of an open one: a trial that another trip
+    /// ended may have left its own rank.
+    std::string kept{};
+    /// While a trial is pending: `kept` as it will be, on record before anything is written, so
+    /// that a crash after the commit leaves nobody with the rank of a trial.
+    std::string intended{};
+    std::string told{};  // what people have heard of a return that came to nothing
     std::optional<LeadingKey> leading{};
     /// A return that is on record and not answered yet.
     std::optional<Way> pending{};
@@ -62,6 +70,8 @@ struct ReturnRequest {
     bool resumed = false;
     bool dry_run = false;    // say what would be, write nothing
     std::string asked_by{};  // "half_open", "after", "a person": for the audit
+    /// Of a channel: its models that are off by circuits of their own. They stay off.
+    std::vector<std::string> models_off{};
 };
 
 /// What a person (or the gateway) made of something that we had switched off.
@@ -85,6 +95,9 @@ struct ReturnResult {
         refused,   // `cause` says why; it stays as it is
         failed,    // the gateway refused or did not answer; nothing was changed
         unknown,   // the connection broke at the commit, and the truth could not be read
+        /// Of a trial whose `kept` is not on record as Circuit::intended: nothing was written; put
+        /// it on record, then give the same order again.
+        ranks_read,
     };
     Kind kind = Kind::failed;
     ReturnRequest request;
@@ -92,11 +105,13 @@ struct ReturnResult {
     TripCause cause;         // of refused, failed, unknown; a remark on done
     std::string why;         // describe(cause), or sentence(change)
     int status_written = 0;  // of `again`: 2 or 3
-    /// JSON {"status", "other_info"} that was written (see TripResult::after).
+    /// JSON {"status", "other_info"} that was written (see TripResult::after), with {"priority",
+    /// "weight", "abilities"} as in `kept` where ranks were.
     std::string after{};
     /// Of a trial, JSON of the ranks before it: {"priority", "weight", "abilities": [{"group",
-    /// "model", "priority", "weight"}], "trial": {"priority", "weight"}}: of abilities those that
-    /// differ from the channel's own, and the rank of the trial itself.
+    /// "model", "priority", "weight"}], "trial": {"priority", "weight"}, "off": [[group, model]]}:
+    /// of abilities those that differ from the channel's own; the rank of the trial itself; and
+    /// which abilities it leaves off, those aside that are off by circuits of their own.
     std::string kept{};
     bool try_again = false;
 };
@@ -113,6 +128,15 @@ struct Sighting {
     bool half_on = false;
     /// Of the circuit that was looked at: it may have changed since.
     std::optional<Circuit::State> state{};
+};
+
+/// What one look at the gateway came to.
+struct LookResult {
+    /// In the order of the circuits that were asked for; without those of a kind with a trouble,
+    /// and without keys that only a name tells (of an unsure trip that never read their id).
+    std::vector<Sighting> sightings{};
+    /// The kinds of which some, or all, could not be looked at: the error, for people.
+    std::map<Target::Kind, std::string> troubles{};
 };
 
 }  // namespace quotafuse::circuit_breaker

@@ -20,7 +20,7 @@ const std::string& columns() {
     static const std::string names = fmt::format(
         "trip, {}, name, gateway, reason, rule, series, state, opened_at, "
         "status_written, before, after, recover, back_at, failed_trials, trial_at, "
-        "kept, leading, pending, pending_at, off_since, asked_again",
+        "kept, leading, pending, pending_at, off_since, asked_again, intended, told",
         kTargetColumns);
     return names;
 }
@@ -64,6 +64,8 @@ Circuit circuit_of(SQLite::Statement& query) {
     circuit.pending_at = row.time();
     circuit.off_since = row.time();
     circuit.asked_again = row.number() != 0;
+    circuit.intended = row.text();
+    circuit.told = row.text();
     return circuit;
 }
 
@@ -101,15 +103,16 @@ void Circuits::put(const Circuit& circuit) {
         db_,
         "INSERT OR REPLACE INTO breaker_circuits(" + columns() +
             ", target_key) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-            "?, ?, ?, ?, ?, ?, ?)"};
+            "?, ?, ?, ?, ?, ?, ?, ?, ?)"};
     Binder bind{statement};
-    bind(circuit.trip_id)(circuit.target)(circuit.name)(std::string{sync::gateway_name(
-        circuit.gateway)})(base::valid_utf8(circuit.reason))(circuit.rule)(circuit.series)(
-        std::string{state_name(circuit.state)})(circuit.opened_at)(circuit.status_written)(
-        circuit.before)(circuit.after)(stored(circuit.recover))(circuit.back_at)(
-        circuit.failed_trials)(circuit.trial_at)(circuit.kept)(stored(circuit.leading))(
-        std::string{circuit.pending ? way_name(*circuit.pending) : ""})(circuit.pending_at)(
-        circuit.off_since)(circuit.asked_again ? 1 : 0)(stored_key(circuit.target));
+    bind(circuit.trip_id)(circuit.target)(circuit.name)(
+        std::string{sync::gateway_name(circuit.gateway)})(base::valid_utf8(circuit.reason))(
+        circuit.rule)(circuit.series)(std::string{state_name(circuit.state)})(circuit.opened_at)(
+        circuit.status_written)(circuit.before)(circuit.after)(stored(circuit.recover))(
+        circuit.back_at)(circuit.failed_trials)(circuit.trial_at)(circuit.kept)(
+        stored(circuit.leading))(std::string{circuit.pending ? way_name(*circuit.pending) : ""})(
+        circuit.pending_at)(circuit.off_since)(circuit.asked_again ? 1 : 0)(circuit.intended)(
+        base::valid_utf8(circuit.told))(stored_key(circuit.target));
     statement.exec();
 }
 

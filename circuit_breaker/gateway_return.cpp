@@ -2,10 +2,8 @@
 
 #include <cstdlib>
 #include <memory>
-#include <utility>
 
-#include <nlohmann/json.hpp>
-
+#include "circuit_breaker/mend.h"
 #include "circuit_breaker/return_target.h"
 
 namespace quotafuse::circuit_breaker {
@@ -13,25 +11,6 @@ namespace {
 
 using Kind = ReturnResult::Kind;
 using sync::GatewayError;
-
-/// A deadlock with the gateway, or a change that leaves it ours, is no verdict.
-constexpr int kTries = 3;
-
-/// Whether it may go better in a moment, without a person.
-bool passes(const GatewayError& e) {
-    return e.kind() == GatewayError::Kind::unreachable || e.kind() == GatewayError::Kind::stalled ||
-           e.kind() == GatewayError::Kind::locked;
-}
-
-ReturnResult failure(const ReturnRequest& request, const GatewayError& e) {
-    const bool denied = e.kind() == GatewayError::Kind::denied;
-    auto result =
-        make_result(request, Kind::failed,
-                    {.kind = denied ? TripCause::Kind::no_grant : TripCause::Kind::gateway,
-                     .detail = e.what()});
-    result.try_again = passes(e);
-    return result;
-}
 
 std::unique_ptr<ReturnTarget> make_target(const ReturnCase& order) {
     switch (order.request.circuit.target.kind) {
@@ -43,6 +22,27 @@ std::unique_ptr<ReturnTarget> make_target(const ReturnCase& order) {
             return return_token(order);
     }
     std::abort();
+}
+
+/// Where it fails, the return stands all the same: its commit was answered, and what a gateway made
+/// of it since is not ours.
+void look_for_halves(const ReturnCase& order) {
+    const auto& circuit = order.request.circuit;
+    if (circuit.target.kind == Target::Kind::token) return;
+    for (int tries = 1; tries <= kTries; ++tries) {
+        try {
+            mend_after_return(order.session, circuit);
+            return;
+        } catch (const GatewayError& e) {
+            if (e.kind() != GatewayError::Kind::locked) return;
+        }
+    }
+}
+
+ReturnResult finish(ReturnTarget& target, const ReturnCase& order) {
+    auto result = target.finish();
+    if (result.kind == Kind::done) look_for_halves(order);
+    return result;
 }
 
 ReturnResult after_lost_commit(ReturnTarget& target, const ReturnCase& order,
@@ -57,7 +57,7 @@ ReturnResult after_lost_commit(ReturnTarget& target, const ReturnCase& order,
         unknown.try_again = passes(second);
         return unknown;
     }
-    return stands ? target.finish() : failure(order.request, lost);
+    return stands ? finish(target, order) : failure(order.request, lost);
 }
 
 /// One transaction; empty when the target changed under it and is worth another look.
@@ -72,7 +72,7 @@ std::optional<ReturnResult> attempt(ReturnTarget& target, const ReturnCase& orde
             return after_lost_commit(target, order, e);
         }
     }
-    return target.finish();
+    return finish(target, order);
 }
 
 ReturnResult write(ReturnTarget& target, const ReturnCase& order) {
@@ -94,7 +94,10 @@ ReturnResult write(ReturnTarget& target, const ReturnCase& order) {
 ReturnResult carry_out(const ReturnCase& order) {
     const auto target = make_target(order);
     target->prepare();
-    if (!order.request.dry_run) return write(*target, order);
+    // What a trial will replace is read without locks: nobody waits for what is not written yet.
+    const bool reads_only = order.request.dry_run || (order.request.way == Way::trial &&
+                                                      order.request.circuit.intended.empty());
+    if (!reads_only) return write(*target, order);
     if (auto verdict = target->judge(Lock::no)) return *verdict;
     return target->success(Kind::would_be);
 }
@@ -108,25 +111,11 @@ bool makes_sense(const ReturnRequest& request) {
 
 }  // namespace
 
-ReturnResult make_result(const ReturnRequest& request, Kind kind, TripCause cause) {
-    ReturnResult result;
-    result.kind = kind;
-    result.request = request;
-    explain(result, std::move(cause));
-    return result;
-}
-
 ReturnResult make_theirs(const ReturnRequest& request, Change change) {
     auto result = make_result(request, Kind::theirs);
     result.change = change;
     result.why = sentence(change);
     return result;
-}
-
-std::string status_text(int status, const sync::Cell& other_info) {
-    using Json = nlohmann::ordered_json;
-    const Json json{{"status", status}, {"other_info", other_info ? Json(*other_info) : Json()}};
-    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 ReturnResult give_back(sync::GatewaySession& session, const std::string& database,

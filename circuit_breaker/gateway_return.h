@@ -18,8 +18,8 @@ namespace quotafuse::circuit_breaker {
 /// added meanwhile, and puts other_info back as it was. `trial` does the same at the rank that
 /// trial_rank() tells and leaves the mark {"trip", "trial"}; `settle` puts the rank back exactly;
 /// `again` puts the rank back and the channel off, if `guard` allows it, before and after the
-/// commit: else it stays on trial. One API has no mark: status and rank decide there, and a repeat
-/// of a trial after a crash cannot be told from a person's enabling.
+/// commit: else it stays on trial. One API has no mark: status and rank decide there.
+/// A trial is written only when what it replaces is on record (see ReturnResult::ranks_read).
 /// A model of a channel that is off waits for the channel; where the order was `resumed`, what
 /// stands as it asks for counts as done.
 ReturnResult give_back(sync::GatewaySession& session, const std::string& database,
@@ -30,7 +30,9 @@ ReturnResult give_back(sync::GatewaySession& session, const std::string& databas
 std::optional<ReturnResult> find_return(sync::GatewaySession& session, const std::string& database,
                                         const ReturnRequest& request, base::Second now);
 
-/// How each circuit's target stands now: a few statements without locks. Throws GatewayError.
-std::vector<Sighting> look_at(sync::GatewaySession& session, const std::vector<Circuit>& circuits);
+/// How each circuit's target stands now: a few statements without locks. Each kind of target is
+/// looked at on its own, so that a missing grant blinds us for one only; where nobody answers, the
+/// others are not asked any more. Never throws GatewayError.
+LookResult look_at(sync::GatewaySession& session, const std::vector<Circuit>& circuits);
 
 }  // namespace quotafuse::circuit_breaker

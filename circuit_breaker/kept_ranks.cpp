@@ -1,5 +1,7 @@
 #include "circuit_breaker/kept_ranks.h"
 
+#include <algorithm>
+
 #include <nlohmann/json.hpp>
 
 namespace quotafuse::circuit_breaker {
@@ -21,20 +23,35 @@ StoredRank stored_rank(const Json& json) {
     return {.priority = number(json, "priority"), .weight = number(json, "weight")};
 }
 
+std::string dump(const Json& json) {
+    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+void add_ranks(Json& json, const KeptRanks& kept) {
+    json["priority"] = number(kept.channel.priority);
+    json["weight"] = number(kept.channel.weight);
+    auto& abilities = json["abilities"] = Json::array();
+    for (const auto& [group, model, rank] : kept.abilities) {
+        abilities.push_back({{"group", group},
+                             {"model", model},
+                             {"priority", number(rank.priority)},
+                             {"weight", number(rank.weight)}});
+    }
+}
+
+Json object(const std::string& image) {
+    auto json = Json::parse(image, nullptr, false);
+    return json.is_object() ? json : Json::object();
+}
+
 }  // namespace
 
 std::string to_text(const KeptRanks& kept) {
-    Json json{{"priority", number(kept.channel.priority)},
-              {"weight", number(kept.channel.weight)},
-              {"abilities", Json::array()},
-              {"trial", {{"priority", kept.trial.priority}, {"weight", kept.trial.weight}}}};
-    for (const auto& [group, model, rank] : kept.abilities) {
-        json["abilities"].push_back({{"group", group},
-                                     {"model", model},
-                                     {"priority", number(rank.priority)},
-                                     {"weight", number(rank.weight)}});
-    }
-    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+    Json json;
+    add_ranks(json, kept);
+    json["trial"] = {{"priority", kept.trial.priority}, {"weight", kept.trial.weight}};
+    for (const auto& [group, model] : kept.off) json["off"].push_back(Json::array({group, model}));
+    return dump(json);
 }
 
 std::optional<KeptRanks> read_kept(const std::string& text) {
@@ -47,10 +64,30 @@ std::optional<KeptRanks> read_kept(const std::string& text) {
                                       .rank = stored_rank(ability)});
         }
         kept.trial = stored_rank(json.at("trial")).rank();
+        for (const auto& pair : json.value("off", Json::array()))
+            kept.off.emplace_back(pair.at(0).get<std::string>(), pair.at(1).get<std::string>());
         return kept;
     } catch (const Json::exception&) {
         return {};
     }
+}
+
+bool same_before(const KeptRanks& a, const KeptRanks& b) {
+    return a.channel == b.channel && a.off == b.off &&
+           std::ranges::is_permutation(a.abilities, b.abilities);
+}
+
+std::string with_ranks(const std::string& image, const KeptRanks& kept) {
+    auto json = object(image);
+    add_ranks(json, kept);
+    return dump(json);
+}
+
+std::string with_trial_rank(const std::string& image, const KeptRanks& kept) {
+    auto json = object(image);
+    json["priority"] = kept.trial.priority;
+    json["weight"] = kept.trial.weight;
+    return dump(json);
 }
 
 }  // namespace quotafuse::circuit_breaker

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "circuit_breaker/trial_rank.h"
@@ -29,6 +30,8 @@ struct KeptRanks {
     StoredRank channel;
     std::vector<Exception> abilities{};  // only those whose rank is not that of the channel
     Rank trial{};
+    /// The abilities that are off during it, and that only somebody else would enable.
+    std::vector<std::pair<std::string, std::string>> off{};  // group and model
     bool operator==(const KeptRanks&) const = default;
 };
 
@@ -36,5 +39,12 @@ struct KeptRanks {
 std::string to_text(const KeptRanks& kept);
 /// Empty for anything that to_text() did not write.
 std::optional<KeptRanks> read_kept(const std::string& text);
+/// Whether a trial replaces the same in both.
+bool same_before(const KeptRanks& a, const KeptRanks& b);
+
+/// An image (see TripResult::before) with the ranks from before the trial …
+std::string with_ranks(const std::string& image, const KeptRanks& kept);
+/// … or with that of the trial, which is the same for channel and abilities.
+std::string with_trial_rank(const std::string& image, const KeptRanks& kept);
 
 }  // namespace quotafuse::circuit_breaker

@@ -50,6 +50,7 @@ Dark find_dark(std::int64_t channel, const std::vector<Ability>& lit,
         if (other && ability.serves()) served_by_others.emplace(ability.group, ability.model);
     }
     Dark dark;
+    dark.traffic = guard.traffic;
     for (const auto& ability : lit) {
         if (served_by_others.contains({ability.group, ability.model})) continue;
         const auto pair = ability.group + "/" + ability.model;

@@ -28,6 +28,7 @@ std::vector<Ability> lit_of(std::int64_t channel, const std::optional<std::strin
 struct Dark {
     std::vector<UsedPair> used;
     std::vector<std::string> unused;
+    base::Seconds traffic = kGuardTraffic;  // as the guard counted
 };
 
 /// The pairs of `lit` (abilities that `channel` serves) for which no other channel in `now` serves,

@@ -1,7 +1,10 @@
 #include "circuit_breaker/mend.h"
 
+#include <algorithm>
+
 #include "circuit_breaker/channel_tables.h"
 #include "circuit_breaker/ownership.h"
+#include "circuit_breaker/rank_tables.h"
 #include "circuit_breaker/write_transaction.h"
 
 namespace quotafuse::circuit_breaker {
@@ -11,11 +14,24 @@ bool mend(sync::GatewaySession& session, const Circuit& circuit) {
     ChannelTables tables{session, circuit.gateway};
     GatewayTransaction transaction{session};
     const auto row = tables.read(circuit.target.channel, Lock::yes);
-    const auto stand =
-        row ? std::optional{ChannelStand{.status = row->status, .other_info = row->other_info}}
-            : std::nullopt;
-    if (change_of_channel(circuit, stand) != Change::none) return false;
+    if (!row || change_of_channel(circuit, stand_of(*row)) != Change::none) return false;
     tables.disable_abilities(circuit.target.channel);
+    transaction.commit();
+    return true;
+}
+
+bool mend_after_return(sync::GatewaySession& session, const Circuit& circuit) {
+    const auto channel = circuit.target.channel;
+    ChannelTables tables{session, circuit.gateway};
+    RankTables ranks{session, circuit.gateway};
+    GatewayTransaction transaction{session};
+    // Abilities first, as a trip does, so that the two never wait for each other.
+    const auto own = ranks.own_abilities(channel, WithRank::no, Lock::yes);
+    const auto row = tables.read(channel, Lock::yes);
+    const bool half =
+        row && row->status != kEnabled && std::ranges::any_of(own, &OwnAbility::enabled);
+    if (!half) return false;
+    tables.disable_abilities(channel);
     transaction.commit();
     return true;
 }

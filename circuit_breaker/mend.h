@@ -11,4 +11,10 @@ namespace quotafuse::circuit_breaker {
 /// ours any more. Throws GatewayError.
 bool mend(sync::GatewaySession& session, const Circuit& circuit);
 
+/// The same after a return: a gateway that disables the abilities first (One API, New API of 2025)
+/// began before it and set the status after it, so that what we enabled is on in `abilities` alone.
+/// Waits for who waited for our locks. False, and nothing written, when there is no such half.
+/// Throws GatewayError.
+bool mend_after_return(sync::GatewaySession& session, const Circuit& circuit);
+
 }  // namespace quotafuse::circuit_breaker

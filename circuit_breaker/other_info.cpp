@@ -29,8 +29,10 @@ Json as_object(const Text& text) {
     return json.is_object() && !too_deep ? json : Json::object();
 }
 
+/// Escaped to ASCII: a column of an older character set would refuse the rest, and with it the
+/// trip.
 std::string to_text(const Json& json) {
-    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+    return json.dump(-1, ' ', true, Json::error_handler_t::replace);
 }
 
 /// What is neither ours nor the gateway's words on the status. Sorted, so that it compares.

@@ -1,10 +1,9 @@
 #include "circuit_breaker/ownership.h"
 
-#include <algorithm>
-
 #include <nlohmann/json.hpp>
 
-#include "base/text.h"
+#include "circuit_breaker/model_tables.h"
+#include "circuit_breaker/token_table.h"
 
 namespace quotafuse::circuit_breaker {
 namespace {
@@ -29,6 +28,12 @@ Change of_open(const Circuit& circuit, const ChannelStand& stand, const std::opt
     return ours ? Change::none : Change::altered;
 }
 
+bool all_at(const Rank& rank, const ChannelStand& stand) {
+    return stand.rank.rank() == rank &&
+           std::ranges::all_of(stand.ability_ranks,
+                               [&](const StoredRank& own) { return own.rank() == rank; });
+}
+
 Change of_trial(const Circuit& circuit, const ChannelStand& stand,
                 const std::optional<Mark>& mark) {
     if (stand.status == kDisabledByHand) return Change::disabled_by_hand;
@@ -37,8 +42,13 @@ Change of_trial(const Circuit& circuit, const ChannelStand& stand,
     if (stand.status == kDisabledAutomatically) return Change::gateway_disabled;
     const auto kept = kept_of(circuit, mark);
     const bool on_trial = stand.status == kEnabled && (!has_mark(circuit) || mark->trial) && kept &&
-                          stand.rank.rank() == kept->trial;
-    return on_trial ? Change::none : Change::altered;
+                          all_at(kept->trial, stand);
+    if (!on_trial) return Change::altered;
+    // It is on already, so who enables it changes nothing but what the trial left off.
+    const bool enabled = std::ranges::any_of(stand.lit, [&](const auto& route) {
+        return std::ranges::find(kept->off, route) != kept->off.end();
+    });
+    return enabled ? Change::enabled : Change::none;
 }
 
 std::vector<Ability> read_abilities(const Json& json, std::int64_t channel) {
@@ -54,6 +64,10 @@ std::vector<Ability> read_abilities(const Json& json, std::int64_t channel) {
 
 }  // namespace
 
+ChannelStand stand_of(const ChannelRow& row, const StoredRank& rank) {
+    return {.status = row.status, .other_info = row.other_info, .rank = rank};
+}
+
 Change change_of_channel(const Circuit& circuit, const std::optional<ChannelStand>& stand) {
     if (!stand) return Change::deleted;
     const auto mark = has_mark(circuit) ? read_mark(stand->other_info) : std::nullopt;
@@ -61,19 +75,26 @@ Change change_of_channel(const Circuit& circuit, const std::optional<ChannelStan
                                                   : of_open(circuit, *stand, mark);
 }
 
+bool has_trial_rank(const ChannelStand& stand, const KeptRanks& kept) {
+    // NULL counts as 0, but is no trial's.
+    const auto is_trial = [&](const StoredRank& rank) {
+        return rank.priority == kept.trial.priority && rank.rank() == kept.trial;
+    };
+    const bool replaced =
+        !is_trial(kept.channel) ||
+        !std::ranges::all_of(kept.abilities, is_trial, &KeptRanks::Exception::rank);
+    return replaced && is_trial(stand.rank) && std::ranges::all_of(stand.ability_ranks, is_trial);
+}
+
 Change change_of_model(const Circuit& circuit, const std::optional<ModelStand>& stand) {
     if (!stand) return Change::deleted;
-    const bool on = stand->served || lists(stand->models, circuit.target.model);
+    const bool on = stand->served || has_model(stand->models, circuit.target.model);
     return on ? Change::enabled : Change::none;
 }
 
 Change change_of_token(const std::optional<int>& status) {
     if (!status) return Change::deleted;
-    return *status == kEnabled ? Change::enabled : Change::none;
-}
-
-bool lists(const std::string& models, const std::string& model) {
-    return std::ranges::count(base::split(models, ','), std::string_view{model}) > 0;
+    return *status == kKeyEnabled ? Change::enabled : Change::none;
 }
 
 BeforeImage read_before(const Circuit& circuit) {

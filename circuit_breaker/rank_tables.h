@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -27,11 +28,16 @@ enum class WithRank { no, yes };
 class RankTables {
 public:
     RankTables(sync::GatewaySession& session, sync::Gateway gateway)
-        : session_(session), new_api_(gateway == sync::Gateway::new_api) {}
+        : session_(session), tables_(session, gateway) {}
 
     std::vector<OwnAbility> own_abilities(std::int64_t channel, WithRank with, Lock lock);
     /// Of the channel itself; empty when it is gone.
     std::optional<StoredRank> rank(std::int64_t channel, Lock lock);
+    /// Of many, without locks; those that are gone are left out.
+    std::map<std::int64_t, StoredRank> ranks(const std::vector<std::int64_t>& channels);
+    /// The different ranks of their abilities, without locks: a channel on trial has one.
+    std::map<std::int64_t, std::vector<StoredRank>> ability_ranks(
+        const std::vector<std::int64_t>& channels);
     /// The abilities of every channel for the groups × models of this one, without locks.
     std::vector<RankedAbility> pairs(std::int64_t channel);
 
@@ -43,17 +49,15 @@ public:
     void set_ability(std::int64_t channel, const KeptRanks::Exception& ability);
 
 private:
-    bool mysql() const { return session_.kind() == sync::Dsn::Kind::mysql; }
-    const char* locking(Lock lock) const {
-        return lock == Lock::yes && mysql() ? " FOR UPDATE" : "";
-    }
-    StoredRank read_rank(const sync::Cell& priority, const sync::Cell& weight) const;
+    /// One API's abilities have no weight, and it does not route by that of its channels.
+    std::vector<std::string> columns() const;
+    std::vector<sync::Cells> query_ranks(const std::string& which,
+                                         const std::vector<sync::Argument>& arguments, Lock lock);
+    void set_abilities(const std::string& which, std::vector<sync::Argument> arguments,
+                       const StoredRank& rank);
 
     sync::GatewaySession& session_;
-    bool new_api_;
+    ChannelTables tables_;
 };
-
-/// A column's number; empty for NULL and anything else.
-std::optional<std::int64_t> stored_number(const sync::Cell& cell);
 
 }  // namespace quotafuse::circuit_breaker

@@ -24,7 +24,8 @@ struct RecoveryView {
     bool gateway_disabled = false;  // the gateway itself switched it off during the trial
 };
 
-/// A return that came to nothing (refused, failed) is asked for again after so long.
+/// What came to nothing (refused, failed), or to an end that nobody knows, is asked for again after
+/// so long.
 inline constexpr base::Seconds kAskAgain{60};
 
 /// What is to be done with the circuit now; empty: nothing. `open` and due: whole, or a trial with

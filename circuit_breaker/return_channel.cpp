@@ -2,9 +2,9 @@
 #include <set>
 #include <utility>
 
-#include "circuit_breaker/ownership.h"
-#include "circuit_breaker/rank_tables.h"
+#include "circuit_breaker/images.h"
 #include "circuit_breaker/return_target.h"
+#include "circuit_breaker/trial_state.h"
 #include "sync/gateway_info.h"
 
 namespace quotafuse::circuit_breaker {
@@ -31,13 +31,6 @@ struct Plan {
     std::optional<KeptRanks> kept{};
 };
 
-std::int64_t retries(const ReturnCase& order, const sync::OptionValue& option) {
-    const auto times = stored_number(option.value).value_or(0);  // 0 is the gateways' default
-    // One API's first retry asks the highest priority again; only the next go below it.
-    const bool one_api = order.request.circuit.gateway == sync::Gateway::one_api;
-    return one_api ? std::max<std::int64_t>(times - 1, 0) : times;
-}
-
 class ChannelReturn final : public ReturnTarget {
 public:
     explicit ChannelReturn(const ReturnCase& order)
@@ -58,15 +51,21 @@ public:
 private:
     Way way() const { return order_.request.way; }
     bool look(Lock lock);
+    /// Who has no half-open rule grants no ranks.
+    bool reads_ranks() const {
+        return way() != Way::whole || circuit_.state == State::trial || !circuit_.kept.empty();
+    }
     bool about_ranks() const;
+    ChannelStand stand() const;
     Change change() const;
     bool stands_done() const;
     bool rank_is_back() const;
     ReturnResult done_before() const;
     std::optional<ReturnResult> refusal(Change change) const;
     std::optional<ReturnResult> guard() const;
-    Plan plan();
-    KeptRanks keep();
+    std::optional<ReturnResult> keep();
+    Plan plan() const;
+    bool held(const std::string& model) const;
     std::vector<Pair> off_before() const;
     std::vector<Ability> to_leave_off() const;
     void write_abilities();
@@ -83,6 +82,7 @@ private:
     RankTables ranks_;
     BeforeImage before_;
     std::optional<std::int64_t> retry_times_;
+    KeptRanks kept_;  // of Way::trial
     int off_status_ = kDisabledAutomatically;
     View view_;
     Plan plan_;
@@ -92,20 +92,18 @@ private:
 void ChannelReturn::prepare() {
     if (way() == Way::trial) {
         const auto option = sync::read_option(order_.session, order_.database, "RetryTimes");
-        if (option.readable) retry_times_ = retries(order_, option);
+        retry_times_ = retry_times(circuit_.gateway, option);
     }
     if (way() == Way::again && tables_.new_api()) {
         const auto option =
             sync::read_option(order_.session, order_.database, "AutomaticEnableChannelEnabled");
-        const bool auto_enable = !option.readable || option.value == "true";
-        off_status_ = auto_enable ? kDisabledByHand : kDisabledAutomatically;
+        off_status_ = status_when_off(option);
     }
 }
 
 /// A trial whose record was lost in a crash is told by its mark.
 bool ChannelReturn::about_ranks() const {
-    return way() != Way::whole || circuit_.state == State::trial ||
-           (view_.mark && view_.mark->trial);
+    return reads_ranks() || (view_.mark && view_.mark->trial);
 }
 
 /// False when the channel is gone.
@@ -113,8 +111,7 @@ bool ChannelReturn::look(Lock lock) {
     view_ = {};
     // Abilities first, and locked: as a trip does, so that the two never wait for each other.
     if (way() == Way::again) view_.pairs = tables_.read_abilities(channel_, lock);
-    const auto with = way() == Way::trial ? WithRank::yes : WithRank::no;
-    view_.own = ranks_.own_abilities(channel_, with, lock);
+    view_.own = ranks_.own_abilities(channel_, reads_ranks() ? WithRank::yes : WithRank::no, lock);
     auto row = tables_.read(channel_, Lock::no);
     if (!row) return false;
     view_.row = std::move(*row);
@@ -125,10 +122,17 @@ bool ChannelReturn::look(Lock lock) {
     return rank.has_value();
 }
 
+ChannelStand ChannelReturn::stand() const {
+    auto stand = stand_of(view_.row, view_.rank);
+    for (const auto& [group, model, enabled, rank] : view_.own) {
+        if (reads_ranks()) stand.ability_ranks.push_back(rank);
+        if (enabled) stand.lit.emplace_back(group, model);
+    }
+    return stand;
+}
+
 Change ChannelReturn::change() const {
-    return change_of_channel(circuit_, ChannelStand{.status = view_.row.status,
-                                                    .other_info = view_.row.other_info,
-                                                    .rank = view_.rank});
+    return change_of_channel(circuit_, stand());
 }
 
 std::optional<ReturnResult> ChannelReturn::judge(Lock lock) {
@@ -141,6 +145,9 @@ std::optional<ReturnResult> ChannelReturn::judge(Lock lock) {
     // back.
     in_flux_ = made == Change::gateway_disabled && way() == Way::whole &&
                std::ranges::any_of(view_.own, &OwnAbility::enabled);
+    if (way() == Way::trial) {
+        if (auto unknown = keep()) return unknown;
+    }
     plan_ = plan();
     return {};
 }
@@ -162,7 +169,7 @@ bool ChannelReturn::stands_done() const {
             return status == kEnabled && unmarked &&
                    (circuit_.state != State::trial || rank_is_back());
         case Way::trial:
-            return on_trial && (status == kEnabled || status == kDisabledAutomatically);
+            return stands_on_trial(circuit_, view_.mark, stand());
         case Way::settle:
             return status == kEnabled && unmarked && rank_is_back();
         case Way::again:
@@ -176,8 +183,11 @@ bool ChannelReturn::stands_done() const {
 
 ReturnResult ChannelReturn::done_before() const {
     auto result = make_result(order_.request, Kind::done);
-    result.after = status_text(view_.row.status, view_.row.other_info);
-    if (way() == Way::trial) result.kept = view_.mark->kept;
+    result.after = channel_image(view_.row.status, view_.row.other_info);
+    const auto kept = way() == Way::trial ? ranks_of_trial(circuit_, view_.mark)
+                      : about_ranks()     ? kept_of(circuit_, view_.mark)
+                                          : std::nullopt;
+    describe_ranks(result, kept);
     if (way() == Way::again) result.status_written = view_.row.status;
     return result;
 }
@@ -203,24 +213,37 @@ std::optional<ReturnResult> ChannelReturn::guard() const {
     if (way() != Way::again || view_.row.status != kEnabled) return {};
     const auto dark = dark_now(view_.pairs);
     if (dark.used.empty()) return {};
-    return make_result(order_.request, Kind::refused,
-                       {.kind = TripCause::Kind::again_dark, .pairs = dark.used});
+    return make_result(
+        order_.request, Kind::refused,
+        {.kind = TripCause::Kind::again_dark, .pairs = dark.used, .traffic = dark.traffic});
+}
+
+/// By a circuit of its own, which gives it back when its time has come.
+bool ChannelReturn::held(const std::string& model) const {
+    const auto& held = order_.request.models_off;
+    return std::ranges::find(held, model) != held.end();
 }
 
 std::vector<Pair> ChannelReturn::off_before() const {
     std::set<Pair> off;
     if (view_.mark) off.insert(view_.mark->off.begin(), view_.mark->off.end());
-    // All off was no choice of models: somebody was just disabling the channel.
-    const bool chosen = std::ranges::any_of(before_.abilities, &Ability::enabled);
+    // All off was no choice of models: somebody was just disabling the channel. And after a trial
+    // the mark has what was off then.
+    const bool chosen = std::ranges::any_of(before_.abilities, &Ability::enabled) &&
+                        !(view_.mark && circuit_.failed_trials > 0);
     for (const auto& ability : before_.abilities) {
         if (chosen && !ability.enabled) off.emplace(ability.group, ability.model);
     }
     // While it is on, its own table tells, models that were switched off since included.
-    if (way() == Way::again && view_.row.status == kEnabled) {
+    const bool chosen_now = std::ranges::any_of(view_.own, &OwnAbility::enabled);
+    if (way() == Way::again && view_.row.status == kEnabled && chosen_now) {
         off.clear();
         for (const auto& ability : view_.own) {
             if (!ability.enabled) off.emplace(ability.group, ability.model);
         }
+    }
+    for (const auto& ability : view_.own) {
+        if (held(ability.model)) off.emplace(ability.group, ability.model);
     }
     return {off.begin(), off.end()};
 }
@@ -233,23 +256,30 @@ std::vector<Ability> ChannelReturn::to_leave_off() const {
     return off;
 }
 
-/// The ranks from before the trial, and that of the trial.
-KeptRanks ChannelReturn::keep() {
-    if (view_.mark && view_.mark->trial) {
-        if (auto kept = read_kept(view_.mark->kept)) return *kept;
+/// What a trial replaces. Empty: that is on record, so the trial may be written.
+std::optional<ReturnResult> ChannelReturn::keep() {
+    kept_ = own_ranks(circuit_, view_.mark, stand(), view_.own);
+    kept_.off = off_before();
+    std::erase_if(kept_.off, [this](const Pair& pair) { return held(pair.second); });
+    if (const auto intended = read_kept(circuit_.intended);
+        intended && same_before(kept_, *intended)) {
+        kept_.trial = intended->trial;
+        return {};
     }
-    KeptRanks kept{.channel = view_.rank};
-    for (const auto& [group, model, enabled, rank] : view_.own) {
-        if (rank != view_.rank) kept.abilities.push_back({group, model, rank});
-    }
-    kept.trial = trial_rank(channel_, view_.rank.rank(), ranks_.pairs(channel_), retry_times_);
-    return kept;
+    kept_.trial = trial_rank(channel_, kept_.channel.rank(), ranks_.pairs(channel_), retry_times_);
+    if (order_.request.dry_run) return {};
+    auto result = make_result(order_.request, Kind::ranks_read);
+    result.kept = to_text(kept_);
+    return result;
 }
 
-Plan ChannelReturn::plan() {
+Plan ChannelReturn::plan() const {
     Plan plan;
-    plan.kept = way() == Way::trial ? keep() : kept_of(circuit_, view_.mark);
-    if (!about_ranks()) plan.kept.reset();
+    if (way() == Way::trial) {
+        plan.kept = kept_;
+    } else if (about_ranks()) {
+        plan.kept = ranks_to_put_back(circuit_, view_.mark, view_.rank);
+    }
     if (plan.kept) plan.rank = plan.kept->channel;
     Mark mark{.trip = circuit_.trip_id, .off = off_before()};
     auto reason = circuit_.reason;
@@ -311,8 +341,8 @@ ReturnResult ChannelReturn::success(Kind kind) const {
     auto result = make_result(order_.request, kind);
     if (way() == Way::again) result.status_written = plan_.status;
     if (kind != Kind::done) return result;
-    result.after = status_text(plan_.status, plan_.other_info);
-    if (way() == Way::trial) result.kept = to_text(*plan_.kept);
+    result.after = channel_image(plan_.status, plan_.other_info);
+    describe_ranks(result, plan_.kept);
     return result;
 }
 
@@ -329,10 +359,14 @@ ReturnResult ChannelReturn::finish() {
     }
 }
 
+/// Without a detail somebody changed it meanwhile.
 ReturnResult ChannelReturn::not_undone(const Dark& dark, std::string detail) const {
     auto done = success(Kind::done);
-    explain(done,
-            {.kind = TripCause::Kind::not_undone, .pairs = dark.used, .detail = std::move(detail)});
+    const auto kind =
+        detail.empty() ? TripCause::Kind::changed_meanwhile : TripCause::Kind::not_undone;
+    explain(
+        done,
+        {.kind = kind, .pairs = dark.used, .detail = std::move(detail), .traffic = dark.traffic});
     return done;
 }
 
@@ -344,14 +378,15 @@ ReturnResult ChannelReturn::undo(const Dark& dark) {
         ranks_.own_abilities(channel_, WithRank::no, Lock::yes);
         const auto& rank = plan_.rank ? *plan_.rank : view_.rank;
         if (!ranks_.set_channel(channel_, ours, rank, kEnabled, view_.row.other_info, view_.rank))
-            return not_undone(dark, "somebody changed it meanwhile");
+            return not_undone(dark, {});
         write_undo();
         transaction.commit();
     } catch (const sync::GatewayError& e) {
         return not_undone(dark, e.what());
     }
-    return make_result(order_.request, Kind::refused,
-                       {.kind = TripCause::Kind::again_dark, .pairs = dark.used});
+    return make_result(
+        order_.request, Kind::refused,
+        {.kind = TripCause::Kind::again_dark, .pairs = dark.used, .traffic = dark.traffic});
 }
 
 void ChannelReturn::write_undo() {

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "circuit_breaker/channel_tables.h"
 #include "circuit_breaker/circuit.h"
+#include "circuit_breaker/results.h"
 #include "sync/gateway_session.h"
 
 namespace quotafuse::circuit_breaker {
@@ -46,10 +47,6 @@ std::unique_ptr<ReturnTarget> return_channel(const ReturnCase& order);
 std::unique_ptr<ReturnTarget> return_model(const ReturnCase& order);
 std::unique_ptr<ReturnTarget> return_token(const ReturnCase& order);
 
-ReturnResult make_result(const ReturnRequest& request, ReturnResult::Kind kind,
-                         TripCause cause = {});
 ReturnResult make_theirs(const ReturnRequest& request, Change change);
-/// JSON {"status", "other_info"}.
-std::string status_text(int status, const sync::Cell& other_info);
 
 }  // namespace quotafuse::circuit_breaker

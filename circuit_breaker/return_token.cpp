@@ -1,11 +1,9 @@
 #include <utility>
 
-#include <fmt/format.h>
-#include <nlohmann/json.hpp>
-
+#include "circuit_breaker/images.h"
 #include "circuit_breaker/ownership.h"
-#include "circuit_breaker/rank_tables.h"
 #include "circuit_breaker/return_target.h"
+#include "circuit_breaker/token_table.h"
 
 namespace quotafuse::circuit_breaker {
 namespace {
@@ -15,47 +13,26 @@ using Kind = ReturnResult::Kind;
 class TokenReturn final : public ReturnTarget {
 public:
     explicit TokenReturn(const ReturnCase& order)
-        : order_(order), circuit_(order.request.circuit) {}
+        : order_(order),
+          circuit_(order.request.circuit),
+          tokens_(order.session, circuit_.gateway) {}
 
     std::optional<ReturnResult> judge(Lock lock) override;
-    bool write() override;
+    bool write() override { return tokens_.set_status(key_.id, kKeyDisabled, kKeyEnabled); }
     bool stands_as_written() override;
     ReturnResult success(Kind kind) const override;
 
 private:
-    struct Key {
-        std::int64_t id = 0;
-        int status = 0;
-    };
-    /// One API may know a key by its owner and name only; then there may be several.
-    std::vector<Key> read(Lock lock);
-
     const ReturnCase order_;
     const Circuit& circuit_;
-    Key key_;
+    TokenTable tokens_;
+    TokenRow key_{};
 };
-
-std::vector<TokenReturn::Key> TokenReturn::read(Lock lock) {
-    const auto& target = circuit_.target;
-    const bool mysql = order_.session.kind() == sync::Dsn::Kind::mysql;
-    const auto statement =
-        fmt::format("SELECT `id`, `status` FROM `tokens` WHERE {}{}{}",
-                    target.token != 0 ? "`id` = ?" : "`user_id` = ? AND `name` = ?",
-                    circuit_.gateway == sync::Gateway::new_api ? " AND `deleted_at` IS NULL" : "",
-                    lock == Lock::yes && mysql ? " FOR UPDATE" : "");
-    std::vector<sync::Argument> arguments{target.token};
-    if (target.token == 0) arguments = {target.user, target.token_name};
-    std::vector<Key> keys;
-    for (const auto& row : order_.session.query(statement, arguments)) {
-        keys.push_back({.id = stored_number(row[0]).value_or(0),
-                        .status = static_cast<int>(stored_number(row[1]).value_or(0))});
-    }
-    return keys;
-}
 
 std::optional<ReturnResult> TokenReturn::judge(Lock /*lock*/) {
     // Without a lock: one statement writes, and it compares.
-    const auto keys = read(Lock::no);
+    auto keys = tokens_.find(circuit_.target, Lock::no);
+    // Only what is unsure may have no id: its trip never came to read it.
     if (keys.size() > 1) {
         const auto count = static_cast<std::int64_t>(keys.size());
         return make_result(order_.request, Kind::refused,
@@ -65,8 +42,8 @@ std::optional<ReturnResult> TokenReturn::judge(Lock /*lock*/) {
     const auto change = change_of_token(status);
     if (change == Change::enabled && order_.request.resumed) return success(Kind::done);
     if (change != Change::none) return make_theirs(order_.request, change);
-    key_ = keys.front();
-    if (key_.status != kDisabledByHand) {
+    key_ = std::move(keys.front());
+    if (key_.status != kKeyDisabled) {
         // Expired, or used up: it would be of no use, and it is not what we wrote.
         return make_result(order_.request, Kind::refused,
                            {.kind = TripCause::Kind::was_off, .count = key_.status});
@@ -74,24 +51,14 @@ std::optional<ReturnResult> TokenReturn::judge(Lock /*lock*/) {
     return {};
 }
 
-bool TokenReturn::write() {
-    const std::int64_t from = kDisabledByHand;
-    const std::int64_t to = kEnabled;
-    return order_.session.execute(
-               fmt::format(
-                   "UPDATE `tokens` SET `status` = ? WHERE `id` = ? AND `status` = ?{}",
-                   circuit_.gateway == sync::Gateway::new_api ? " AND `deleted_at` IS NULL" : ""),
-               {to, key_.id, from}) > 0;
-}
-
 bool TokenReturn::stands_as_written() {
-    const auto keys = read(Lock::yes);
-    return keys.size() == 1 && keys.front().status == kEnabled;
+    const auto keys = tokens_.find(Target::of_token(key_.id), Lock::yes);
+    return !keys.empty() && keys.front().status == kKeyEnabled;
 }
 
 ReturnResult TokenReturn::success(Kind kind) const {
     auto result = make_result(order_.request, kind);
-    if (kind == Kind::done) result.after = nlohmann::json{{"status", kEnabled}}.dump();
+    if (kind == Kind::done) result.after = token_image(kKeyEnabled);
     return result;
 }
 

@@ -12,7 +12,8 @@ using Kind = TripResult::Kind;
 using sync::GatewayError;
 
 TripCause because_last(TripCause::Kind kind, const Dark& dark, std::string detail) {
-    TripCause cause{.kind = kind, .pairs = dark.used, .detail = std::move(detail)};
+    TripCause cause{
+        .kind = kind, .pairs = dark.used, .detail = std::move(detail), .traffic = dark.traffic};
     for (auto& used : cause.pairs) used.pair = base::valid_utf8(used.pair);
     return cause;
 }
@@ -78,7 +79,9 @@ TripResult RouteTrip::done(const View& view) const {
 TripResult RouteTrip::success(Kind kind) {
     auto made = result(kind, note_);
     // Told is what nobody serves; refused is, to be careful, where only such as fail would.
-    const auto told = find_dark(channel(), lit(before_), now_, Guard{.served = guard_.served});
+    const auto told = find_dark(channel(), lit(before_), now_,
+                                Guard{.served = guard_.served, .traffic = guard_.traffic});
+    made.traffic = told.traffic;
     for (const auto& used : told.used) made.dark_models.push_back(base::valid_utf8(used.pair));
     for (const auto& pair : told.unused) made.unused_dark.push_back(base::valid_utf8(pair));
     describe_write(made);
@@ -105,12 +108,25 @@ std::optional<TripResult> RouteTrip::look_again() {
             const auto view = look(lock, lock);
             if (!view) return result(Kind::lost_race, {TripCause::Kind::no_channel});
             if (auto theirs = taken_back(*view)) return result(Kind::lost_race, *theirs);
-            if (lit(*view).empty() || tries == kTripTries) return judge_again(*view);
+            if (lit(*view).empty() || tries == kTries) return judge_again(*view);
+            note_new(*view);
             disable_again();
         } catch (const GatewayError& e) {
-            if (e.kind() != GatewayError::Kind::locked || tries == kTripTries) throw;
+            if (e.kind() != GatewayError::Kind::locked || tries == kTries) throw;
             lock = Lock::no;  // somebody holds it for long: the guard matters more
         }
+    }
+}
+
+/// One API makes the abilities of an edited channel anew in two steps. Those that were not there
+/// when we judged count from now on: the channel may be the last one for them.
+void RouteTrip::note_new(const View& view) {
+    for (const auto& ability : lit(view)) {
+        const auto is_it = [&](const Ability& known) {
+            return known.channel == ability.channel && known.group == ability.group &&
+                   known.model == ability.model;
+        };
+        if (std::ranges::none_of(before_.abilities, is_it)) before_.abilities.push_back(ability);
     }
 }
 
@@ -153,7 +169,7 @@ bool RouteTrip::try_undo() {
             transaction.commit();
             return true;
         } catch (const GatewayError& e) {
-            if (e.kind() != GatewayError::Kind::locked || tries == kTripTries) throw;
+            if (e.kind() != GatewayError::Kind::locked || tries == kTries) throw;
         }
     }
 }

@@ -69,6 +69,7 @@ private:
     TripResult done(const View& view) const;
     std::optional<TripResult> look_again();
     std::optional<TripResult> judge_again(const View& view);
+    void note_new(const View& view);
     void disable_again();
     TripResult undo(const Dark& dark);
     bool try_undo();

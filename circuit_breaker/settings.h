@@ -30,7 +30,7 @@ struct Settings {
     /// Rows that are older than this tell nothing: no trip.
     base::Seconds max_lag{60};
     /// So far back requests make a group × model worth keeping alive.
-    base::Seconds guard_traffic{24 * 3600};
+    base::Seconds guard_traffic = kGuardTraffic;
     GatewayCache cache = GatewayCache::unknown;
     /// After a change at the gateway its nodes may go on as before for so long; empty: 90 s on New
     /// API, 660 s on One API, 0 where `cache` is off.

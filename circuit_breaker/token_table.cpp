@@ -1,18 +1,16 @@
 #include "circuit_breaker/token_table.h"
 
+#include <utility>
+
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "sync/cells.h"
 
 namespace quotafuse::circuit_breaker {
 
-std::vector<TokenRow> TokenTable::find(const Target& target, Lock lock) {
-    const bool by_id = target.token != 0;
-    // New API logs the id of every key: without one there is no key behind the rows.
-    if (!by_id && (new_api_ || target.token_name.empty())) return {};
-    const auto which = by_id ? "`id` = ?" : "`user_id` = ? AND " + same_bytes(session_, "name");
-    std::vector<sync::Argument> arguments{by_id ? target.token : target.user};
-    if (!by_id) arguments.emplace_back(target.token_name);
+std::vector<TokenRow> TokenTable::query(const std::string& which,
+                                        const std::vector<sync::Argument>& arguments, Lock lock) {
     std::vector<TokenRow> found;
     for (const auto& row : session_.query(
              fmt::format("SELECT `id`, `name`, `status`, `user_id` FROM `tokens` WHERE {}{}{}",
@@ -23,6 +21,23 @@ std::vector<TokenRow> TokenTable::find(const Target& target, Lock lock) {
                          .status = static_cast<int>(sync::to_integer(row[2])),
                          .user = sync::to_integer(row[3])});
     }
+    return found;
+}
+
+std::vector<TokenRow> TokenTable::find(const Target& target, Lock lock) {
+    if (target.token != 0) return query("`id` = ?", {target.token}, lock);
+    // New API logs the id of every key: without one there is no key behind the rows.
+    if (new_api_ || target.token_name.empty()) return {};
+    return query("`user_id` = ? AND " + same_bytes(session_, "name"),
+                 {target.user, target.token_name}, lock);
+}
+
+std::map<std::int64_t, TokenRow> TokenTable::read(const std::vector<std::int64_t>& tokens) {
+    std::map<std::int64_t, TokenRow> found;
+    in_slices(tokens, kMostIds, [&](const auto& ids) {
+        for (auto& row : query(fmt::format("`id` IN ({})", fmt::join(ids, ",")), {}, Lock::no))
+            found.emplace(row.id, std::move(row));
+    });
     return found;
 }
 

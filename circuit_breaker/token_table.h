@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -33,12 +34,17 @@ public:
     /// The rows that a target may mean, deleted ones left out: by its id; without one (One API's
     /// logs have none) by owner and exact name, of which there may be several.
     std::vector<TokenRow> find(const Target& target, Lock lock);
+    /// Of many ids, without locks; those that are gone, or deleted, are left out.
+    std::map<std::int64_t, TokenRow> read(const std::vector<std::int64_t>& tokens);
     /// False when the status is another meanwhile, or the key is deleted.
     bool set_status(std::int64_t token, int before, int after);
 
 private:
     /// New API marks what is deleted.
     const char* not_deleted() const { return new_api_ ? " AND `deleted_at` IS NULL" : ""; }
+    std::vector<TokenRow> query(const std::string& which,
+                                const std::vector<sync::Argument>& arguments, Lock lock);
+
     sync::GatewaySession& session_;
     bool new_api_;
 };

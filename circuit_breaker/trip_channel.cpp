@@ -19,9 +19,8 @@ public:
 
     void prepare(const std::string& database) override {
         const auto option = sync::read_option(session_, database, "AutomaticEnableChannelEnabled");
-        const bool auto_enable = !option.readable || option.value == "true";
         if (tables_.new_api()) {
-            status_ = auto_enable ? kDisabledByHand : kDisabledAutomatically;
+            status_ = status_when_off(option);
         } else if (option.value == "true") {
             note_.kind = TripCause::Kind::may_come_back;
         }

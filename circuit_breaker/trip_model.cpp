@@ -1,3 +1,5 @@
+#include <utility>
+
 #include "circuit_breaker/images.h"
 #include "circuit_breaker/model_tables.h"
 #include "circuit_breaker/route_trip.h"
@@ -19,7 +21,9 @@ public:
     }
 
 protected:
-    void read_more(View& view) override { view.models = models_.read_list(channel()); }
+    void read_more(View& view) override {
+        if (auto row = models_.read(channel(), Lock::no)) view.models = std::move(row->models);
+    }
 
     /// There is no mark in a list: only an order that may have been carried out takes it for its
     /// own doing.

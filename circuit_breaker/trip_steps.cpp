@@ -10,12 +10,6 @@ namespace {
 using Kind = TripResult::Kind;
 using sync::GatewayError;
 
-/// Whether it may go better in a moment, without a person.
-bool passes(const GatewayError& e) {
-    return e.kind() == GatewayError::Kind::unreachable || e.kind() == GatewayError::Kind::stalled ||
-           e.kind() == GatewayError::Kind::locked;
-}
-
 /// Asks under a lock: a commit that is still on its way at the server is then over.
 std::optional<TripResult> ask_after_lost_commit(sync::GatewaySession& session, TripSteps& steps) {
     for (int tries = 1;; ++tries) {
@@ -23,7 +17,7 @@ std::optional<TripResult> ask_after_lost_commit(sync::GatewaySession& session, T
             limit_lock_waits(session);  // this is another connection
             return steps.done_before(Lock::yes, true);
         } catch (const GatewayError& e) {
-            if (e.kind() != GatewayError::Kind::locked || tries == kTripTries) throw;
+            if (e.kind() != GatewayError::Kind::locked || tries == kTries) throw;
         }
     }
 }
@@ -60,12 +54,12 @@ std::optional<TripResult> attempt(sync::GatewaySession& session, TripSteps& step
 
 TripResult run_live(sync::GatewaySession& session, TripSteps& steps) {
     limit_lock_waits(session);
-    for (int tries = 1; tries <= kTripTries; ++tries) {
+    for (int tries = 1; tries <= kTries; ++tries) {
         try {
             if (auto verdict = attempt(session, steps)) return *verdict;
         } catch (const GatewayError& e) {
             // A deadlock is one as well.
-            if (e.kind() != GatewayError::Kind::locked || tries == kTripTries) throw;
+            if (e.kind() != GatewayError::Kind::locked || tries == kTries) throw;
         }
     }
     return make_result(steps.request(), Kind::lost_race, {TripCause::Kind::kept_changing});
@@ -73,28 +67,10 @@ TripResult run_live(sync::GatewaySession& session, TripSteps& steps) {
 
 }  // namespace
 
-TripResult make_result(const TripRequest& request, Kind kind, TripCause cause) {
-    TripResult result;
-    result.kind = kind;
-    result.request = request;
-    explain(result, std::move(cause));
-    return result;
-}
-
 TripResult TripSteps::result(Kind kind, TripCause cause) const {
     auto made = make_result(request_, kind, std::move(cause));
     made.name = name_;
     return made;
-}
-
-TripResult failure(const TripRequest& request, const GatewayError& error) {
-    const bool denied = error.kind() == GatewayError::Kind::denied;
-    auto result =
-        make_result(request, Kind::failed,
-                    {.kind = denied ? TripCause::Kind::no_grant : TripCause::Kind::gateway,
-                     .detail = error.what()});
-    result.try_again = passes(error);
-    return result;
 }
 
 TripResult run_trip(sync::GatewaySession& session, TripSteps& steps) {

@@ -5,14 +5,11 @@
 #include <string>
 
 #include "circuit_breaker/action.h"
+#include "circuit_breaker/results.h"
 #include "circuit_breaker/statements.h"
 #include "sync/gateway_session.h"
 
 namespace quotafuse::circuit_breaker {
-
-/// A deadlock with the gateway, or a change under our eyes, is no verdict: so often it is looked at
-/// again.
-inline constexpr int kTripTries = 3;
 
 /// What a trip does to one kind of target; run_trip() says when. All throw GatewayError.
 class TripSteps {
@@ -60,9 +57,5 @@ std::unique_ptr<TripSteps> make_token_trip(sync::GatewaySession& session,
 /// One transaction in live mode, repeated where something got in its way; else a look. Throws
 /// GatewayError where nothing was written for sure.
 TripResult run_trip(sync::GatewaySession& session, TripSteps& steps);
-
-TripResult make_result(const TripRequest& request, TripResult::Kind kind, TripCause cause);
-/// Of an error after which nothing was changed.
-TripResult failure(const TripRequest& request, const sync::GatewayError& error);
 
 }  // namespace quotafuse::circuit_breaker

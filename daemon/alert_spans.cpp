@@ -42,4 +42,15 @@ std::optional<AlertSpans::End> AlertSpans::end_after(const Series& series, base:
     return next == spans.begin() ? std::nullopt : std::prev(next)->end;
 }
 
+std::optional<base::Second> AlertSpans::quiet_from(const Series& series, base::Second t) const {
+    const auto found = spans_.find(series);
+    if (found == spans_.end()) return t;
+    for (const auto& span : found->second) {
+        if (span.from > t) break;
+        if (!span.end) return {};
+        t = std::max(t, span.end->at);
+    }
+    return t;
+}
+
 }  // namespace quotafuse::daemon

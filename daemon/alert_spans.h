@@ -30,6 +30,8 @@ public:
     };
     /// The end of the episode that was going on at t; empty: it goes on, or there was none.
     std::optional<End> end_after(const Series& series, base::Second t) const;
+    /// The first second from t on in which no episode goes on; empty: one goes on without end.
+    std::optional<base::Second> quiet_from(const Series& series, base::Second t) const;
 
 private:
     struct Span {

@@ -9,55 +9,10 @@
 
 #include "base/failure.h"
 #include "base/text.h"
+#include "daemon/help_texts.h"
 
 namespace quotafuse::daemon {
 namespace {
-
-constexpr auto kReplayJson =
-    "--json gives one object: from, until, rows, seconds; rules: [{rule, episodes, "
-    "longest_seconds, worst, limit, notices, disabled: [{kind, channel, model, token, at, "
-    "cost_usd}]}]; "
-    "episodes: "
-    "[{rule, key: {dimension: text}, began, fired, over (null while it fires), ending, worst, "
-    "notices, trips: as disabled}]; notes: [text]; silent: [rule that "
-    "lacked rows, names or gauges]. Times are unix seconds. With --suggest: {rule, limit, "
-    "from, until, suggestions: [{per_month, limit (null for none), firings}]}. With "
-    "--compare: {from, until, same, differences: [{only (daemon or replay), at, rule, key, "
-    "what, reason, value}], notes}.";
-
-constexpr auto kNotifyJson =
-    "Sending ends with 0 where the service took the message, else with 1. --json gives for --list "
-    "{letters: [{id, event_id, notifier, title, state (waiting, delivered or dead), put_at, "
-    "ended_at, attempts, error, sent_with (the letter in whose message it went out)}]}, times in "
-    "unix seconds; for --retry {retried, not_configured}; else {notifier, route, result (ok, "
-    "transient, permanent "
-    "or ambiguous), text, advice, chats: [line]}.";
-
-constexpr auto kTestRulesJson =
-    "Ends with 1 where a test fails. --json gives one object: rules, rules_with_tests, failed; "
-    "tests: [{rule, name, file, line, passed, proves_nothing, differences: [{line, column, "
-    "at_seconds, key: {dimension: text}, text}]}].";
-
-constexpr auto kBreakerReportJson =
-    "--json gives one object: from, until, mode, cache_lag_seconds, complete, more_trips, "
-    "would_save_usd; rules: [{rule (\"\" for people), mode, would_trip, would_save_usd, "
-    "would_be_undone, tripped, saved_usd, taken_back, refused, refused_by: {guard: number}, "
-    "let_through_usd, repeats, failed, advice}]; trips: [{what (shadow, live or refused), at, "
-    "trip_id, kind (channel, model or token), channel, model, token, user, token_name, name, rule, "
-    "reason, why, cause, mode, result, change, over (null: its alert goes on), ending, "
-    "counted_until, usd, off_seconds, undone, repeats}]. Times are unix seconds.";
-
-constexpr auto kBreakerListJson =
-    "--json gives one object: mode; paused (null, or {since, until (null: until resumed), "
-    "reason}); "
-    "open: [{trip_id, kind (channel, model or token), channel, model, token, user, token_name, "
-    "name, mode, state (open, trial or unsure), since, reason, rule, recover, back_at, "
-    "failed_trials, trial_at, pending, leading}]; recent: [{at, trip_id, …, result, rule, reason, "
-    "why, change, cause}], newest first. Times are unix seconds.";
-
-constexpr auto kBreakerOrderJson =
-    "Ends with 1 where it is refused or fails. --json gives one object: ok, outcome, text, dark "
-    "and unused_dark (group/model that have no channel left then).";
 
 /// What to say of a command that does not exist; CLI11 only says that one is missing. Empty where
 /// there is nothing to say.
@@ -84,6 +39,13 @@ std::string is_id(const std::string& text) {
     const auto* const end = text.data() + text.size();
     const auto [stop, fault] = std::from_chars(text.data(), end, id);
     return fault == std::errc{} && stop == end && id > 0 ? "" : "write its number";
+}
+
+/// Empty for what tells people something, else what is wrong.
+std::string is_told(const std::string& text) {
+    return text.find_first_not_of(" \t\r\n") != std::string::npos
+               ? ""
+               : "say why in a few words: it is empty";
 }
 
 class Parser {
@@ -212,20 +174,34 @@ private:
     }
     void with_dry_run(CLI::App* sub) {
         sub->add_flag("--dry-run", arguments_.breaker.dry_run,
-                      "only say what would be; nothing is written");
+                      "only say what would be done, by the rows as they are; nothing is written");
     }
     /// The options that name a target: one of them is needed, or `other`.
     void with_target(CLI::App* sub, CLI::Option* other) {
         auto& typed = arguments_.breaker;
         auto* const channel =
-            sub->add_option("--channel", typed.channel, "a channel, by its number")->check(is_id);
-        sub->add_option("--model", typed.model, "only this model of the channel")->needs(channel);
-        auto* const token =
-            sub->add_option("--token", typed.token, "an API key, by its number (never the key)")
+            sub->add_option("--channel", typed.channel, "a channel, by its number at the gateway")
                 ->check(is_id)
+                ->type_name("ID");
+        sub->add_option("--model", typed.model,
+                        "only this model of the channel, named as the channel lists it")
+            ->needs(channel)
+            ->check(is_told)
+            ->type_name("NAME");
+        auto* const token =
+            sub->add_option("--token", typed.token,
+                            "an API key, by its number at the gateway (never the key itself)")
+                ->check(is_id)
+                ->type_name("ID")
                 ->excludes(channel);
         if (other != nullptr) other->excludes(channel)->excludes(token);
-        sub->parse_complete_callback([channel, token, other] {
+        sub->parse_complete_callback([this, channel, token, other] {
+            if (arguments_.breaker.even_if_last && token->count() > 0) {
+                throw CLI::ValidationError(
+                    "--even-if-last",
+                    "a key takes no channel from anybody, so it means nothing with --token: leave "
+                    "it out");
+            }
             const bool named = channel->count() + token->count() > 0;
             if (!named && (other == nullptr || other->count() == 0))
                 throw CLI::RequiredError(other == nullptr ? "--channel or --token"
@@ -235,40 +211,61 @@ private:
     void add_breaker() {
         using Action = BreakerArguments::Action;
         auto& breaker = *app_.add_subcommand(
-            "breaker", "what is switched off at the gateway: look, trip, give back, pause");
+            "breaker",
+            "the circuit breaker: see what is off at the gateway, switch off, give back, "
+            "pause, report");
+        breaker.footer(kBreakerHelp);
         breaker.require_subcommand(1);
         auto& typed = arguments_.breaker;
         auto* const list = add_breaker_action(breaker, Action::list, "list",
-                                              "what is off by quotafuse, and the newest steps");
-        list->add_option("--limit", typed.limit, "so many steps")
+                                              "what quotafuse has off or on trial and how it "
+                                              "comes back, and the newest steps; needs no daemon");
+        list->add_option("--limit", typed.limit, "show so many steps")
             ->check(CLI::Range(std::int64_t{1}, std::int64_t{1000}))
             ->capture_default_str();
         list->footer(kBreakerListJson);
         auto* const trip = add_breaker_action(breaker, Action::trip, "trip",
-                                              "switch a channel, a model of it or an API key off");
+                                              "switch a channel, one model of it or an API key "
+                                              "off; the guards and breaker.mode hold as for rules");
         with_target(trip, nullptr);
-        trip->add_option("--reason", typed.reason, "stands in the gateway's pages, too")
-            ->required();
+        trip->add_option("--reason", typed.reason,
+                         "why, for people: stands in messages, the audit and on New API's page")
+            ->required()
+            ->check(is_told)
+            ->type_name("TEXT");
         trip->add_flag("--even-if-last", typed.even_if_last,
-                       "also where models have no channel left then");
+                       "also where models have no other channel then; not with --token");
         auto* const restore = add_breaker_action(breaker, Action::restore, "restore",
-                                                 "give back what quotafuse switched off");
-        with_target(restore,
-                    restore->add_option("TRIP", typed.trip, "its id, as `breaker list` shows it"));
+                                                 "give back what quotafuse switched off, as it was "
+                                                 "before");
+        with_target(restore, restore->add_option("TRIP", typed.trip,
+                                                 "the id of the trip, as `breaker list` shows it"));
         auto* const undo =
             add_breaker_action(breaker, Action::undo, "undo",
-                               "undo the last step of a trip: give back, or switch off again");
-        undo->add_option("TRIP", typed.trip, "its id, as `breaker list` shows it")->required();
+                               "undo the last step of a trip: what is off is given back, what "
+                               "was given back is switched off again");
+        undo->add_option("TRIP", typed.trip, "the id of the trip, as `breaker list` shows it")
+            ->required();
         for (auto* const sub : {trip, restore, undo}) {
             with_dry_run(sub);
             sub->footer(kBreakerOrderJson);
         }
-        auto* const pause = add_breaker_action(breaker, Action::pause, "pause",
-                                               "write nothing at the gateway until resumed");
-        pause->add_option("--for", typed.lasts, "how long: 30m, 2h, 1d (default: until resumed)");
-        pause->add_option("--reason", typed.reason, "for those who find it");
-        with_dry_run(pause);
-        with_dry_run(add_breaker_action(breaker, Action::resume, "resume", "end the pause"));
+        auto* const pause =
+            add_breaker_action(breaker, Action::pause, "pause",
+                               "write nothing at the gateway until resumed: neither trips nor "
+                               "returns; what is off stays off");
+        pause->add_option("--for", typed.lasts, "how long: 30m, 2h, 1d (default: until resumed)")
+            ->type_name("TIME");
+        pause
+            ->add_option("--reason", typed.reason,
+                         "why, for those who find it (default: as before, if it is paused)")
+            ->check(is_told)
+            ->type_name("TEXT");
+        auto* const resume = add_breaker_action(breaker, Action::resume, "resume", "end the pause");
+        for (auto* const sub : {pause, resume}) {
+            with_dry_run(sub);
+            sub->footer("--json gives one object: text.");
+        }
         add_breaker_report(breaker);
     }
     void add_breaker_report(CLI::App& breaker) {

@@ -8,11 +8,21 @@
 
 namespace quotafuse::daemon {
 
-/// What became of orders that people gave, until they ask: the newest few, in memory. Pipeline
-/// thread only.
+/// What became of orders that people gave, until they ask: the newest few, in memory. After a
+/// reload or a restart the audit knows (see recorded_answer()). Pipeline thread only.
 class BreakerAnswers {
 public:
     static constexpr std::size_t kMost = 200;
+
+    /// Under which a return by hand is answered; a trip is under its own id.
+    static std::string id_of_return(const std::string& trip_id, bool dry_run) {
+        return trip_id + (dry_run ? "-dry" : kReturn);
+    }
+    /// The trip of such an id; empty for others, and for a dry run, which leaves no trace.
+    static std::optional<std::string> trip_of_return(const std::string& id) {
+        if (!id.ends_with(kReturn)) return {};
+        return id.substr(0, id.size() - std::char_traits<char>::length(kReturn));
+    }
 
     void expect(const std::string& id) {
         std::erase_if(answers_, [&](const auto& known) { return known.first == id; });
@@ -34,6 +44,7 @@ public:
     }
 
 private:
+    static constexpr const char* kReturn = "-back";
     std::deque<std::pair<std::string, std::string>> answers_;
 };
 

@@ -7,8 +7,10 @@
 #include <fmt/format.h>
 
 #include "alerts/stable_hash.h"
+#include "circuit_breaker/recovery_plan.h"
 #include "daemon/breaker_json.h"
 #include "daemon/notice_trip.h"
+#include "daemon/wording.h"
 
 namespace quotafuse::daemon {
 namespace {
@@ -26,23 +28,24 @@ bool is_by_hand(const TripRequest& request) {
     return request.rule.empty();
 }
 
-TripResult refusal_of(const TripRequest& request, TripCause cause) {
+TripResult refusal_of(const TripRequest& request, TripCause cause,
+                      const sync::Directory& directory) {
     TripResult result;
     result.kind = TripResult::Kind::refused;
     result.request = request;
+    result.name = name_of(request.target, directory);
     circuit_breaker::explain(result, std::move(cause));
     return result;
 }
 
 /// So far back a person's change is looked for.
 constexpr base::Seconds kMemoryOfPersons{24 * 3600};
-constexpr std::size_t kMostEntries = 2000;
 
 }  // namespace
 
 BreakerDesk::BreakerDesk(BreakerRooms rooms, const Config& config, const base::Clock& clock,
-                         const base::Log& log)
-    : rooms_(rooms), config_(config), clock_(clock), log_(log) {}
+                         const base::Log& log, std::uint64_t seed)
+    : rooms_(rooms), config_(config), clock_(clock), log_(log), seed_(seed) {}
 
 const alerts::Rule* BreakerDesk::rule_of(const std::string& name) const {
     const auto rule = std::ranges::find(config_.rules, name, &alerts::Rule::name);
@@ -56,10 +59,9 @@ sync::Gateway BreakerDesk::gateway() const {
 TripRequest BreakerDesk::request_of(const Notice& notice, const Action& action,
                                     std::size_t place) const {
     TripRequest request;
-    request.trip_id =
-        place == 0 ? notice.event_id : fmt::format("{}-{}", notice.event_id, place + 1);
+    request.trip_id = id_of(notice.event_id, static_cast<std::int64_t>(place));
     request.target = target_of(action);
-    request.reason = reason_text(notice);
+    request.reason = Wording{config_.language}.reason(notice);
     request.gateway = gateway();
     request.mode = effective_mode(action.mode, config_);
     request.even_if_last = action.even_if_last;
@@ -71,10 +73,14 @@ TripRequest BreakerDesk::request_of(const Notice& notice, const Action& action,
     return request;
 }
 
+const sync::Directory& BreakerDesk::directory() const {
+    return rooms_.engine.names().directory();
+}
+
 std::int64_t BreakerDesk::owner_of(const Target& target) const {
     if (target.kind != Target::Kind::token) return 0;
     if (target.user != 0) return target.user;
-    const auto& tokens = rooms_.engine.names().directory().tokens;
+    const auto& tokens = directory().tokens;
     const auto found = tokens.find(target.token);
     return found == tokens.end() ? 0 : found->second.user;
 }
@@ -97,7 +103,7 @@ std::optional<TripResult> BreakerDesk::refused(const TripRequest& request,
                                                const circuit_breaker::Situation& situation) const {
     auto cause = circuit_breaker::guard_policy(config_.breaker, situation, request);
     if (!cause) return std::nullopt;
-    return refusal_of(request, std::move(*cause));
+    return refusal_of(request, std::move(*cause), directory());
 }
 
 /// Off it goes, but as the end of its trial, with its own rank. While the end of the trial is under
@@ -109,7 +115,7 @@ std::optional<TripResult> BreakerDesk::ends_trial(const TripRequest& request) {
     if (!on_trial || request.mode != Mode::live) return std::nullopt;
     circuit->asked_again = true;
     rooms_.audit.circuits().put(*circuit);
-    auto result = refusal_of(request, {TripCause::Kind::on_trial});
+    auto result = refusal_of(request, {TripCause::Kind::on_trial}, directory());
     result.name = circuit->name;
     return result;
 }
@@ -119,17 +125,12 @@ std::optional<TripResult> BreakerDesk::ends_trial(const TripRequest& request) {
 std::optional<TripResult> BreakerDesk::left_to_person(const TripRequest& request,
                                                       base::Second now) const {
     if (is_by_hand(request)) return std::nullopt;
-    const auto entries =
-        rooms_.audit.between(now - kMemoryOfPersons, now + base::Seconds{1}, kMostEntries);
-    const auto newest = std::find_if(entries.rbegin(), entries.rend(), [&](const auto& entry) {
-        return entry.target == request.target &&
-               (entry.step == "released" || entry.step == "tripped");
-    });
-    if (newest == entries.rend() || newest->step != "released") return std::nullopt;
+    const auto newest = rooms_.audit.tripped_or_released(request.target, now - kMemoryOfPersons);
+    if (!newest || newest->step != "released") return std::nullopt;
     const bool holds = newest->rule == request.rule && newest->series != request.series &&
                        rooms_.engine.is_firing(newest->rule, newest->series);
     if (!holds) return std::nullopt;
-    return refusal_of(request, {TripCause::Kind::enabled_again});
+    return refusal_of(request, {TripCause::Kind::enabled_again}, directory());
 }
 
 /// Within the caller's transaction.
@@ -172,12 +173,17 @@ void BreakerDesk::accept(std::vector<Asking> askings) {
     }
 }
 
+/// No other daemon's, and no other one of ours.
+std::string BreakerDesk::id_of(std::string_view what, std::int64_t number) const {
+    return alerts::base32(alerts::stable_hash(fmt::format("{}\n{}\n{}", what, number, seed_)));
+}
+
 /// Unique for ever, and different for the same wish a second later.
 std::string BreakerDesk::new_id(const Target& target) {
     for (;;) {
-        auto id = alerts::base32(
-            alerts::stable_hash(fmt::format("{}\n{}\n{}", circuit_breaker::stored_key(target),
-                                            base::unix_seconds(clock_.now()), ++asked_by_hand_)));
+        auto id = id_of(fmt::format("{}\n{}", circuit_breaker::stored_key(target),
+                                    base::unix_seconds(clock_.now())),
+                        ++asked_by_hand_);
         if (rooms_.audit.of_trip(id).empty()) return id;
     }
 }
@@ -226,7 +232,10 @@ Mode BreakerDesk::present_mode(const TripRequest& request) const {
 
 void BreakerDesk::resume() {
     for (auto& pending : rooms_.audit.pending_intents()) {
+        if (is_by_hand(pending.request)) rooms_.answers.expect(pending.request.trip_id);
         pending.request.mode = present_mode(pending.request);
+        // Whoever gave this order may still ask.
+        if (is_by_hand(pending.request)) rooms_.answers.expect(pending.request.trip_id);
         orders_.push_back({pending.request, pending.asked_at, pending.notifiers});
     }
 }
@@ -251,7 +260,7 @@ void BreakerDesk::hand_over() {
         const auto now = clock_.mono();
         const auto due = std::ranges::find_if(
             orders_, [&](const Order& order) { return order.not_before <= now; });
-        if (due == orders_.end()) return;
+        if (due == orders_.end() || !learn_traffic()) return;
         const auto& request = due->request;
         const bool judged = request.resumed || dry_runs_.contains(request.trip_id);
         if (!judged) refusal_ = refused(request, situation(request.target, clock_.now()));
@@ -263,6 +272,11 @@ void BreakerDesk::hand_over() {
         in_hand_.push_back(std::move(*due));
         orders_.erase(due);
     }
+}
+
+bool BreakerDesk::learn_traffic() const {
+    const auto after = clock_.now() - config_.breaker.guard_traffic;
+    return rooms_.store.count_traffic(base::unix_seconds(after));
 }
 
 circuit_breaker::Guard BreakerDesk::guard_of(const TripRequest& request, base::Second now) const {
@@ -282,6 +296,7 @@ circuit_breaker::Guard BreakerDesk::guard_of(const TripRequest& request, base::S
     }
     firing.erase(target.channel);
     guard.firing.assign(firing.begin(), firing.end());
+    guard.traffic = settings.guard_traffic;
     guard.settling =
         circuit_breaker::settling(config_.breaker, rooms_.audit.recent(now), request, now);
     return guard;
@@ -318,7 +333,7 @@ void BreakerDesk::finish(const TripResult& result, const Order& order) {
     auto again = order;
     again.request.resumed = true;
     again.event_id.clear();
-    again.not_before = clock_.mono() + kAskAgain;
+    again.not_before = clock_.mono() + circuit_breaker::kAskAgain;
     orders_.push_back(std::move(again));
 }
 

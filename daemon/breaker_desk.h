@@ -1,11 +1,13 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <map>
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "alerts/engine.h"
@@ -46,8 +48,10 @@ struct BreakerRooms {
 /// SQLite::Exception, and the same call may then be made again.
 class BreakerDesk {
 public:
+    /// `seed`: of this run alone. Daemons with the same rules at one gateway see the same alerts in
+    /// the same second, and none must take another's mark for its own.
     BreakerDesk(BreakerRooms rooms, const Config& config, const base::Clock& clock,
-                const base::Log& log);
+                const base::Log& log, std::uint64_t seed = 0);
 
     /// What one notice asks for.
     struct Asking {
@@ -74,6 +78,10 @@ public:
     void hand_over();
     void take(const circuit_breaker::TripResult& result);
 
+    /// One short step towards knowing the traffic of `guard_traffic` without reading it; true when
+    /// it is known. Until then no order is handed over: reading a day of rows at once would hold up
+    /// those that come in.
+    bool learn_traffic() const;
     /// What the guards at the gateway must know for this request.
     circuit_breaker::Guard guard_of(const circuit_breaker::TripRequest& request,
                                     base::Second now) const;
@@ -83,8 +91,6 @@ public:
 
     /// A notice that asked for a trip waits so long for its result, so that one message tells both.
     static constexpr base::Seconds kPatience{8};
-    /// After an unknown end the gateway is asked again so often.
-    static constexpr base::Seconds kAskAgain{60};
     /// So long the others wait for what an order comes to.
     static constexpr base::Seconds kSlow{4};
 
@@ -114,6 +120,7 @@ private:
                                          base::Second now) const;
     circuit_breaker::Mode present_mode(const circuit_breaker::TripRequest& request) const;
     const alerts::Rule* rule_of(const std::string& name) const;
+    const sync::Directory& directory() const;
     std::int64_t owner_of(const circuit_breaker::Target& target) const;
     void finish(const circuit_breaker::TripResult& result, const Order& order);
     void tell(const circuit_breaker::TripResult& result, const Order& order, base::Second now);
@@ -122,12 +129,14 @@ private:
     bool waits_for_breaker() const;
     void note_answered(const circuit_breaker::TripResult& result, const Order& order);
     void answer(const circuit_breaker::TripResult& result);
+    std::string id_of(std::string_view what, std::int64_t number) const;
     std::string new_id(const circuit_breaker::Target& target);
 
     BreakerRooms rooms_;
     const Config& config_;
     const base::Clock& clock_;
     const base::Log& log_;
+    const std::uint64_t seed_;
     std::map<std::string, Asking> askings_;  // whose letters may still wait, by event id
     std::deque<Order> orders_;               // on record, not yet handed to the breaker
     std::vector<Order> in_hand_;             // the breaker has them …

@@ -1,6 +1,7 @@
 #include "daemon/breaker_json.h"
 
 #include <cstdlib>
+#include <map>
 #include <string_view>
 #include <vector>
 
@@ -40,8 +41,25 @@ Json pause_json(const std::optional<circuit_breaker::Pause>& pause) {
             {"reason", pause->reason}};
 }
 
-std::string with_remark(std::string text, const std::string& why) {
-    return why.empty() ? text : fmt::format("{}: {}", text, why);
+/// What the audit has as JSON; null for none.
+Json image_json(const std::string& text) {
+    auto json = Json::parse(text, nullptr, false);
+    return json.is_object() ? json : Json(nullptr);
+}
+
+/// The text names the target already.
+std::string with_remark(std::string text, const std::string& why, const Target& target) {
+    return why.empty() ? text : fmt::format("{}: {}", text, circuit_breaker::with_it(why, target));
+}
+
+/// Of a person's order that a guard held back.
+const char* what_to_do(circuit_breaker::TripCause::Kind kind) {
+    using Kind = circuit_breaker::TripCause::Kind;
+    if (kind == Kind::last_usable) return "; --even-if-last switches it off all the same";
+    if (kind == Kind::paused) return "; `quotafuse breaker resume` ends that";
+    if (kind == Kind::settling) return "; try again after breaker.settle";
+    if (kind == Kind::off) return "; set breaker.mode in quotafuse.yaml, and reload";
+    return "";
 }
 
 std::string sentence_of(const circuit_breaker::TripResult& result) {
@@ -49,16 +67,22 @@ std::string sentence_of(const circuit_breaker::TripResult& result) {
     const auto object = object_text(result.request.target, result.name);
     switch (result.kind) {
         case Kind::tripped:
-            return with_remark(object + " is off", result.why);
+            return with_remark(object + " is off", result.why, result.request.target);
         case Kind::would_trip:
-            return with_remark(object + " would be switched off, nothing was written", result.why);
+            return with_remark(object + " would be switched off; nothing was written", result.why,
+                               result.request.target);
         case Kind::refused:
+            return with_remark(object + " was not switched off", result.why,
+                               result.request.target) +
+                   what_to_do(result.cause.kind);
         case Kind::already_off:
         case Kind::lost_race:
         case Kind::failed:
-            return with_remark(object + " was not switched off", result.why);
+            return with_remark(object + " was not switched off", result.why, result.request.target);
         case Kind::unknown:
-            return with_remark("nobody knows whether " + object + " is off", result.why);
+            return with_remark("it is not known whether " + object +
+                                   " is off; quotafuse asks again (see `quotafuse breaker list`)",
+                               result.why, result.request.target);
     }
     std::abort();
 }
@@ -84,31 +108,72 @@ std::string sentence_of(const circuit_breaker::ReturnResult& result) {
     const bool off = result.request.way == circuit_breaker::Way::again;
     switch (result.kind) {
         case Kind::done:
-            return with_remark(object + returned_text(result.request.way), result.why);
+            return with_remark(object + returned_text(result.request.way), result.why,
+                               circuit.target);
         case Kind::would_be:
-            return with_remark(object + (off ? " would be switched off, nothing was written"
-                                             : " would be given back, nothing was written"),
-                               result.why);
+            return with_remark(object + (off ? " would be switched off; nothing was written"
+                                             : " would be given back; nothing was written"),
+                               result.why, circuit.target);
         case Kind::theirs:
-            return with_remark(object + " is left as it is, quotafuse answers for it no more",
-                               result.why);
+            return with_remark(object + " is left as it is, and quotafuse no longer answers for it",
+                               result.why, circuit.target);
         case Kind::refused:
         case Kind::failed:
             return with_remark(object + (off ? " was not switched off" : " was not given back"),
-                               result.why);
+                               result.why, circuit.target);
         case Kind::unknown:
-            return with_remark("nobody knows whether " + object + (off ? " is off" : " is back"),
-                               result.why);
+            return with_remark("it is not known whether " + object +
+                                   (off ? " is off" : " is back") +
+                                   "; quotafuse asks again (see `quotafuse breaker list`)",
+                               result.why, circuit.target);
+        case Kind::ranks_read:
+            break;  // on its way
     }
     std::abort();
 }
 
-std::string answer(bool ok, std::string_view outcome, const std::string& text,
-                   const std::vector<std::string>& dark,
-                   const std::vector<std::string>& unused_dark) {
-    const Json json{{"done", true}, {"ok", ok},     {"outcome", outcome},
-                    {"text", text}, {"dark", dark}, {"unused_dark", unused_dark}};
+Json answer(bool ok, std::string_view outcome, const std::string& text) {
+    return {{"done", true},          {"ok", ok},
+            {"outcome", outcome},    {"text", text},
+            {"dark", Json::array()}, {"unused_dark", Json::array()}};
+}
+
+std::string dump(const Json& json) {
     return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+/// Of a step that answered a trip; empty for others.
+std::optional<std::string> trip_answer(const circuit_breaker::Audit::Entry& entry) {
+    using Kind = circuit_breaker::TripResult::Kind;
+    for (const auto kind : {Kind::tripped, Kind::would_trip, Kind::refused, Kind::already_off,
+                            Kind::lost_race, Kind::failed, Kind::unknown}) {
+        if (entry.step != circuit_breaker::kind_name(kind)) continue;
+        circuit_breaker::TripResult result;
+        result.kind = kind;
+        result.request.target = entry.target;
+        result.name = entry.name;
+        result.why = entry.why;
+        return answer_json(result);
+    }
+    return {};
+}
+
+/// Of a step that answered a return; empty for others.
+std::optional<std::string> return_answer(const circuit_breaker::Audit::Entry& entry) {
+    using Kind = circuit_breaker::ReturnResult::Kind;
+    static const std::map<std::string_view, Kind> kSteps{{"whole", Kind::done},
+                                                         {"released", Kind::theirs},
+                                                         {"whole_refused", Kind::refused},
+                                                         {"whole_failed", Kind::failed},
+                                                         {"whole_unknown", Kind::unknown}};
+    const auto step = kSteps.find(entry.step);
+    if (step == kSteps.end()) return {};
+    circuit_breaker::ReturnResult result;
+    result.kind = step->second;
+    result.request.circuit.target = entry.target;
+    result.request.circuit.name = entry.name;
+    result.why = entry.why;
+    return answer_json(result);
 }
 
 }  // namespace
@@ -116,14 +181,27 @@ std::string answer(bool ok, std::string_view outcome, const std::string& text,
 std::string answer_json(const circuit_breaker::TripResult& result) {
     using Kind = circuit_breaker::TripResult::Kind;
     const bool ok = result.kind == Kind::tripped || result.kind == Kind::would_trip;
-    return answer(ok, circuit_breaker::kind_name(result.kind), sentence_of(result),
-                  result.dark_models, result.unused_dark);
+    auto json = answer(ok, circuit_breaker::kind_name(result.kind), sentence_of(result));
+    json["dark"] = result.dark_models;
+    json["unused_dark"] = result.unused_dark;
+    json["traffic_seconds"] = result.traffic.count();
+    return dump(json);
 }
 
 std::string answer_json(const circuit_breaker::ReturnResult& result) {
     using Kind = circuit_breaker::ReturnResult::Kind;
     const bool ok = result.kind == Kind::done || result.kind == Kind::would_be;
-    return answer(ok, circuit_breaker::kind_name(result.kind), sentence_of(result), {}, {});
+    return dump(answer(ok, circuit_breaker::kind_name(result.kind), sentence_of(result)));
+}
+
+std::optional<std::string> recorded_answer(
+    const std::vector<circuit_breaker::Audit::Entry>& entries, bool of_return) {
+    for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
+        if (entry->step == (of_return ? "whole_asked" : "intent")) return "";
+        auto answer = of_return ? return_answer(*entry) : trip_answer(*entry);
+        if (answer) return answer;
+    }
+    return {};
 }
 
 Json circuit_json(const circuit_breaker::Circuit& circuit) {
@@ -141,6 +219,9 @@ Json circuit_json(const circuit_breaker::Circuit& circuit) {
     json["pending"] =
         circuit.pending ? Json(circuit_breaker::way_name(*circuit.pending)) : Json(nullptr);
     json["leading"] = leading_json(circuit.leading);
+    json["before"] = image_json(circuit.before);
+    json["after"] = image_json(circuit.after);
+    json["ranks"] = image_json(circuit.intended.empty() ? circuit.kept : circuit.intended);
     return json;
 }
 
@@ -163,7 +244,12 @@ Json breaker_json(circuit_breaker::Audit& audit, const std::optional<circuit_bre
     auto open = Json::array();
     for (const auto& circuit : audit.circuits().all()) open.push_back(circuit_json(circuit));
     auto recent = Json::array();
-    for (const auto& entry : audit.last_outcomes(entries)) recent.push_back(entry_json(entry));
+    for (const auto& entry : audit.last_outcomes(entries)) {
+        auto json = entry_json(entry);
+        json["before"] = image_json(entry.before);
+        json["after"] = image_json(entry.after);
+        recent.push_back(std::move(json));
+    }
     return {{"mode", circuit_breaker::mode_name(config.breaker.mode)},
             {"paused", pause_json(pause)},
             {"open", open},
@@ -185,6 +271,14 @@ std::string recover_text(const base::Recovery& recover) {
             return "half_open";
     }
     std::abort();
+}
+
+std::string pause_text(const circuit_breaker::Pause& pause, const base::TimeZone& zone) {
+    const auto until = pause.until == base::Second{}
+                           ? std::string{"until `quotafuse breaker resume`"}
+                           : "until " + zone.format(pause.until);
+    return fmt::format("paused since {} {}{}", zone.format(pause.since), until,
+                       pause.reason.empty() ? "" : fmt::format(" (reason: {})", pause.reason));
 }
 
 std::string object_text(const Target& target, const std::string& name) {

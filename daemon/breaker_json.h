@@ -3,10 +3,12 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
 #include "base/recovery.h"
+#include "base/time_zone.h"
 #include "circuit_breaker/audit.h"
 #include "circuit_breaker/circuit.h"
 #include "circuit_breaker/pause.h"
@@ -20,24 +22,35 @@ namespace quotafuse::daemon {
 
 /// {trip_id, kind, channel, model, token, user, token_name, name, mode ("live"), state, since,
 /// reason, rule, recover, back_at (null: by hand only), failed_trials, trial_at (null), pending (a
-/// way, or null), leading (null, or {id, name, share})}.
+/// way, or null), leading (null, or {id, name, share}), before, after (as TripResult and
+/// ReturnResult have them), ranks (as ReturnResult::kept, also of a trial that is only being
+/// begun)} with null for the last three where there is none.
 nlohmann::json circuit_json(const circuit_breaker::Circuit& circuit);
 /// {at, trip_id, kind, channel, model, token, user, token_name, name, mode, result, rule, reason,
 /// why, change, cause}; `result` is the step.
 nlohmann::json entry_json(const circuit_breaker::Audit::Entry& entry);
 /// {mode, paused (null, or {since, until (null: until resumed), reason}), open: [circuit], recent:
-/// [entry], newest first}. Throws SQLite::Exception.
+/// [entry with before and after, newest first]}. Throws SQLite::Exception.
 nlohmann::json breaker_json(circuit_breaker::Audit& audit,
                             const std::optional<circuit_breaker::Pause>& pause,
                             const Config& config, std::size_t entries);
 
 /// What became of an order: {done: true, ok, outcome (a kind_name()), text (a sentence), dark,
-/// unused_dark}. ok: it is as asked, or would be (shadow, a dry run). Invalid UTF-8 becomes U+FFFD.
+/// unused_dark; of a trip also traffic_seconds: so far back unused_dark had no requests}. ok: it is
+/// as asked, or would be (shadow, a dry run). Invalid UTF-8 becomes U+FFFD.
 std::string answer_json(const circuit_breaker::TripResult& result);
 std::string answer_json(const circuit_breaker::ReturnResult& result);
 
+/// The same of a trip or of its return, from its entries on record, oldest first: without `dark`
+/// and `unused_dark`, which its notice tells. An empty text: it is asked for and not answered yet;
+/// empty: nobody asked.
+std::optional<std::string> recorded_answer(
+    const std::vector<circuit_breaker::Audit::Entry>& entries, bool of_return);
+
 /// As rule files have it: "manual", "after 30m", "until tomorrow", "until next_month", "half_open".
 std::string recover_text(const base::Recovery& recover);
+/// "paused since … until … (reason: …)", times in the zone.
+std::string pause_text(const circuit_breaker::Pause& pause, const base::TimeZone& zone);
 /// With the name that it has, if any: "channel 3 (azure)", "model gpt-4o of channel 3 (azure)",
 /// "key 17 (ci)".
 std::string object_text(const circuit_breaker::Target& target, const std::string& name);

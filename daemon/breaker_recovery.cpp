@@ -17,11 +17,8 @@ using circuit_breaker::Circuit;
 using circuit_breaker::ReturnOrder;
 using circuit_breaker::ReturnRequest;
 using circuit_breaker::ReturnResult;
+using circuit_breaker::Target;
 using circuit_breaker::Way;
-
-std::string answer_id(const std::string& trip_id, bool dry_run) {
-    return fmt::format("{}-{}", trip_id, dry_run ? "dry" : "back");
-}
 
 const char* asked_by(Way way) {
     if (way == Way::whole) return "its time has come";
@@ -41,19 +38,30 @@ BreakerRecovery::BreakerRecovery(BreakerRooms rooms, const BreakerDesk& desk,
       clock_(clock),
       log_(log),
       words_(config.language),
-      watch_(config, rooms.store.texts(), clock) {}
+      watch_(config, rooms.store.texts(), clock),
+      troubles_(config, clock, log) {}
 
 void BreakerRecovery::resume() {
-    rooms_.breaker.pause(rooms_.pause.at(clock_.now()).has_value());
+    hold_or_let_go();
     for (const auto& circuit : rooms_.audit.circuits().all()) {
         if (!circuit.pending) continue;
-        ReturnRequest request{circuit, *circuit.pending, true, false, "a former run"};
+        ReturnRequest request{circuit, *circuit.pending, true, false, "a former run", {}};
         orders_.push_back({{std::move(request), {}, circuit.pending_at}});
+        // Whoever gave this order may still ask.
+        rooms_.answers.expect(BreakerAnswers::id_of_return(circuit.trip_id, false));
     }
 }
 
+/// Also what a former run, with another configuration, asked for is not written in shadow mode.
+void BreakerRecovery::hold_or_let_go() {
+    using Kind = circuit_breaker::TripCause::Kind;
+    if (config_.breaker.mode != circuit_breaker::Mode::live) return rooms_.breaker.hold(Kind::off);
+    if (rooms_.pause.at(clock_.now())) return rooms_.breaker.hold(Kind::paused);
+    rooms_.breaker.hold(std::nullopt);
+}
+
 void BreakerRecovery::tick() {
-    rooms_.breaker.pause(rooms_.pause.at(clock_.now()).has_value());
+    hold_or_let_go();
     const auto circuits = rooms_.audit.circuits().all();
     watch_.follow(circuits, rooms_.store);
     watch_.tell(self_alerts_);
@@ -69,12 +77,14 @@ void BreakerRecovery::tick() {
         log_.warning("breaker: " + proof.text);
     }
     look(circuits);
+    troubles_.tell(self_alerts_);
     plan(circuits);
     hand_over();
 }
 
 void BreakerRecovery::look(const std::vector<Circuit>& circuits) {
-    if (circuits.empty() || looking_ || clock_.mono() < next_look_) return;
+    if (circuits.empty()) return troubles_.note({});
+    if (looking_ || clock_.mono() < next_look_) return;
     next_look_ = clock_.mono() + kLookEvery;
     // Not at first sight: somebody may just be writing it.
     const bool may_write = config_.breaker.mode == circuit_breaker::Mode::live;
@@ -125,27 +135,43 @@ bool BreakerRecovery::may_switch_off(const Circuit& circuit) const {
 
 void BreakerRecovery::begin(const Circuit& circuit, Way way, const std::string& asked_by) {
     const auto now = clock_.now();
-    ReturnRequest request{circuit, way, false, false, asked_by};
+    ReturnRequest request{circuit, way, false, false, asked_by, {}};
     base::WriteTransaction transaction{rooms_.database};
     if (!rooms_.audit.intend_return(request, now)) return;
     transaction.commit();
     orders_.push_back({{std::move(request), {}, now}});
 }
 
+/// What is to be known at the gateway, as it is now.
+void BreakerRecovery::complete(ReturnOrder& order) const {
+    auto& request = order.request;
+    const auto& target = request.circuit.target;
+    if (request.way == Way::again) {
+        circuit_breaker::TripRequest again;
+        again.target = target;
+        again.mode = circuit_breaker::Mode::live;
+        order.guard = desk_.guard_of(again, clock_.now());
+    }
+    if (target.kind != Target::Kind::channel) return;
+    request.models_off.clear();
+    for (const auto& other : rooms_.audit.circuits().all()) {
+        const bool held = other.target.kind == Target::Kind::model &&
+                          other.target.channel == target.channel &&
+                          other.state == Circuit::State::open;
+        if (held) request.models_off.push_back(other.target.model);
+    }
+}
+
 void BreakerRecovery::hand_over() {
     const auto now = clock_.mono();
     for (auto waiting = orders_.begin(); waiting != orders_.end();) {
-        if (now < waiting->not_before) {
+        const bool again_off = waiting->order.request.way == Way::again;
+        if (now < waiting->not_before || (again_off && !desk_.learn_traffic())) {
             ++waiting;
             continue;
         }
         auto order = waiting->order;
-        if (order.request.way == Way::again) {
-            circuit_breaker::TripRequest again;
-            again.target = order.request.circuit.target;
-            again.mode = circuit_breaker::Mode::live;
-            order.guard = desk_.guard_of(again, clock_.now());
-        }
+        complete(order);
         if (!rooms_.breaker.submit(std::move(order))) return;
         waiting = orders_.erase(waiting);
     }
@@ -169,6 +195,22 @@ std::string BreakerRecovery::why_it_failed(const Circuit& circuit) const {
 }
 
 std::string BreakerRecovery::give_back_by_hand(const Circuit& circuit, bool dry_run) {
+    return by_hand(circuit, Way::whole, dry_run);
+}
+
+std::string BreakerRecovery::end_trial_by_hand(const Circuit& circuit, bool dry_run) {
+    if (config_.breaker.protected_channels.contains(circuit.target.channel)) {
+        throw base::Failure(base::ExitCode::failed,
+                            fmt::format("{} is protected: it is not switched off again; "
+                                        "`quotafuse breaker restore` ends its trial",
+                                        circuit_breaker::describe(circuit.target)));
+    }
+    const auto id = by_hand(circuit, Way::again, dry_run);
+    if (!dry_run) why_[circuit.trip_id] = words_.say("试用被人工撤销", "a person undid the trial");
+    return id;
+}
+
+std::string BreakerRecovery::by_hand(const Circuit& circuit, Way way, bool dry_run) {
     using base::ExitCode;
     const auto now = clock_.now();
     if (!dry_run && config_.breaker.mode != circuit_breaker::Mode::live) {
@@ -182,13 +224,13 @@ std::string BreakerRecovery::give_back_by_hand(const Circuit& circuit, bool dry_
                             "the breaker is paused: nothing is written; `quotafuse breaker resume` "
                             "ends that");
     }
-    const auto id = answer_id(circuit.trip_id, dry_run);
+    const auto id = BreakerAnswers::id_of_return(circuit.trip_id, dry_run);
     if (dry_run) {
         rooms_.answers.expect(id);
         orders_.push_back(
-            {{{circuit, Way::whole, false, true, std::string{kAskedByPerson}}, {}, now}});
+            {{{circuit, way, false, true, std::string{kAskedByPerson}, {}}, {}, now}, {}});
     } else {
-        ReturnRequest request{circuit, Way::whole, false, false, std::string{kAskedByPerson}};
+        ReturnRequest request{circuit, way, false, false, std::string{kAskedByPerson}, {}};
         base::WriteTransaction transaction{rooms_.database};
         if (!rooms_.audit.intend_return(request, now)) {
             throw base::Failure(ExitCode::failed,
@@ -204,10 +246,26 @@ std::string BreakerRecovery::give_back_by_hand(const Circuit& circuit, bool dry_
     return id;
 }
 
+/// What the trial will replace is on record before it is written.
+void BreakerRecovery::go_on(const ReturnResult& result) {
+    const auto now = clock_.now();
+    base::WriteTransaction transaction{rooms_.database};
+    rooms_.audit.record(result, now);
+    transaction.commit();
+    auto circuit = rooms_.audit.circuits().of_trip(result.request.circuit.trip_id);
+    if (!circuit || circuit->pending != result.request.way) return;
+    auto request = result.request;
+    const auto asked_at = circuit->pending_at;
+    request.circuit = std::move(*circuit);
+    orders_.push_back({{std::move(request), {}, asked_at}, {}});
+    hand_over();
+}
+
 void BreakerRecovery::take(const ReturnResult& result) {
+    if (result.kind == ReturnResult::Kind::ranks_read) return go_on(result);
     const auto& request = result.request;
     const auto& trip = request.circuit.trip_id;
-    const auto id = answer_id(trip, request.dry_run);
+    const auto id = BreakerAnswers::id_of_return(trip, request.dry_run);
     if (request.dry_run) return rooms_.answers.answer(id, answer_json(result));
     const auto now = clock_.now();
     base::WriteTransaction transaction{rooms_.database};
@@ -215,16 +273,12 @@ void BreakerRecovery::take(const ReturnResult& result) {
     tell(result, now);
     transaction.commit();
     using Kind = ReturnResult::Kind;
-    if (result.kind == Kind::done || result.kind == Kind::theirs) {
-        told_failure_.erase(trip);
-        gateway_disabled_.erase(trip);
-    } else {
-        told_failure_[trip] = result.why;
-    }
+    if (result.kind == Kind::done || result.kind == Kind::theirs) gateway_disabled_.erase(trip);
     if (result.kind == Kind::unknown) {
         auto again = request;
         again.resumed = true;
-        orders_.push_back({{std::move(again), {}, now}, clock_.mono() + kAskAgain});
+        orders_.push_back(
+            {{std::move(again), {}, now}, clock_.mono() + circuit_breaker::kAskAgain});
     }
     rooms_.answers.answer(id, answer_json(result));
     log_.info(fmt::format(
@@ -239,16 +293,19 @@ void BreakerRecovery::tell(const ReturnResult& result, base::Second now) {
     const auto& circuit = result.request.circuit;
     if (result.kind == Kind::theirs) return tell_released(circuit, result.change, now);
     const bool done = result.kind == Kind::done;
-    const auto told = told_failure_.find(circuit.trip_id);
-    if (!done && told != told_failure_.end() && told->second == result.why) return;
+    auto left = rooms_.audit.circuits().of_trip(circuit.trip_id);
+    if (!done && left && left->told == result.why) return;
+    if (left) {
+        left->told = done ? std::string{} : result.why;
+        rooms_.audit.circuits().put(*left);
+    }
     const auto why = why_.find(circuit.trip_id);
     const auto event_id = fmt::format("{}-{}-{}-{}", circuit_breaker::way_name(result.request.way),
                                       circuit_breaker::kind_name(result.kind), circuit.trip_id,
                                       base::unix_seconds(now));
     auto shown = result;
     // As it stands on record now: what comes next is told, too.
-    if (auto left = rooms_.audit.circuits().of_trip(circuit.trip_id))
-        shown.request.circuit = std::move(*left);
+    if (left) shown.request.circuit = std::move(*left);
     const bool tells_why = result.request.way == Way::again && why != why_.end();
     put(event_id, rooms_.messages.returned(shown, now, tells_why ? why->second : std::string{}),
         now);
@@ -266,8 +323,7 @@ void BreakerRecovery::put(const std::string& event_id, notifiers::Message messag
 
 void BreakerRecovery::take(const circuit_breaker::Looked& looked) {
     looking_ = false;
-    note_trouble(looked.trouble);
-    if (!looked.trouble.empty()) return;
+    troubles_.note(looked.troubles);
     const auto now = clock_.now();
     base::WriteTransaction transaction{rooms_.database};
     const auto released = rooms_.audit.observe(looked.sightings, looked.began, now);
@@ -276,7 +332,6 @@ void BreakerRecovery::take(const circuit_breaker::Looked& looked) {
     transaction.commit();
     for (const auto& [circuit, change] : released) {
         gateway_disabled_.erase(circuit.trip_id);
-        told_failure_.erase(circuit.trip_id);
         why_.erase(circuit.trip_id);
         log_.info(fmt::format("breaker: {} is not ours any more: {}",
                               circuit_breaker::describe(circuit.target),
@@ -301,17 +356,6 @@ void BreakerRecovery::note_mended(const std::string& trip_id, base::Second now) 
         circuit_breaker::describe(circuit->target));
     rooms_.audit.note(*circuit, "mended", why, now);
     log_.warning("breaker: " + why);
-}
-
-/// Once for each reason, not once for each look.
-void BreakerRecovery::note_trouble(const std::string& text) {
-    if (text == trouble_) return;
-    if (text.empty()) {
-        log_.info("breaker: what is disabled can be looked at again");
-    } else {
-        log_.warning(fmt::format("breaker: what is disabled cannot be looked at: {}", text));
-    }
-    trouble_ = text;
 }
 
 }  // namespace quotafuse::daemon

@@ -14,6 +14,7 @@
 #include "daemon/breaker_desk.h"
 #include "daemon/circuit_watch.h"
 #include "daemon/config.h"
+#include "daemon/look_troubles.h"
 #include "sync/row.h"
 
 namespace quotafuse::daemon {
@@ -32,16 +33,18 @@ public:
     void note_rows(const std::vector<sync::Row>& rows) { watch_.note_rows(rows); }
     /// Once a second.
     void tick();
+    /// Tells the breaker whether it may write now: in live mode, while nobody paused it.
+    void hold_or_let_go();
     void take(const circuit_breaker::ReturnResult& result);
     void take(const circuit_breaker::Looked& looked);
 
     /// A person wants it back. The answer comes by `answers`, under the returned id. Throws Failure
     /// where that cannot be: nothing is written in shadow mode or while paused.
     std::string give_back_by_hand(const circuit_breaker::Circuit& circuit, bool dry_run);
+    /// The same for a trial that a person wants to be off again; the next comes after its wait.
+    std::string end_trial_by_hand(const circuit_breaker::Circuit& circuit, bool dry_run);
 
     static constexpr base::Seconds kLookEvery{5};
-    /// After an unknown end the gateway is asked again so much later.
-    static constexpr base::Seconds kAskAgain{60};
 
 private:
     struct Waiting {
@@ -55,14 +58,17 @@ private:
     bool may_switch_off(const circuit_breaker::Circuit& circuit) const;
     void begin(const circuit_breaker::Circuit& circuit, circuit_breaker::Way way,
                const std::string& asked_by);
+    std::string by_hand(const circuit_breaker::Circuit& circuit, circuit_breaker::Way way,
+                        bool dry_run);
     void hand_over();
+    void complete(circuit_breaker::ReturnOrder& order) const;
+    void go_on(const circuit_breaker::ReturnResult& result);
     std::string why_it_failed(const circuit_breaker::Circuit& circuit) const;
     void tell(const circuit_breaker::ReturnResult& result, base::Second now);
     void tell_released(const circuit_breaker::Circuit& circuit, circuit_breaker::Change change,
                        base::Second now);
     void put(const std::string& event_id, notifiers::Message message, base::Second now);
     void note_mended(const std::string& trip_id, base::Second now);
-    void note_trouble(const std::string& text);
 
     BreakerRooms rooms_;
     const BreakerDesk& desk_;
@@ -72,14 +78,13 @@ private:
     const base::Log& log_;
     const Wording words_;
     CircuitWatch watch_;
-    std::deque<Waiting> orders_;                       // on record, not yet handed over
-    std::map<std::string, std::string> told_failure_;  // by trip id: what people have heard of it
-    std::set<std::string> gateway_disabled_;           // trials, by trip id
+    std::deque<Waiting> orders_;              // on record, not yet handed over
+    std::set<std::string> gateway_disabled_;  // trials, by trip id
     std::map<std::string, std::string> why_;  // by trip id: why its trial failed, for messages
     std::set<std::string> half_on_;           // as the last look saw it
     bool looking_ = false;
     base::MonoTime next_look_{};
-    std::string trouble_;  // why the gateway cannot be looked at
+    LookTroubles troubles_;
 };
 
 }  // namespace quotafuse::daemon

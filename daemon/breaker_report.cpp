@@ -4,6 +4,7 @@
 #include <set>
 
 #include "daemon/alert_spans.h"
+#include "daemon/notice_trip.h"
 #include "daemon/off_spans.h"
 #include "daemon/target_costs.h"
 
@@ -11,12 +12,15 @@ namespace quotafuse::daemon {
 namespace {
 
 using circuit_breaker::Audit;
+using circuit_breaker::Target;
 using Kind = BreakerReport::Trip::Kind;
 using Trip = BreakerReport::Trip;
 
 /// An alert that asks may have fired so long before: silences and active hours hold actions.
 constexpr base::Seconds kBefore{86'400};
 constexpr base::Seconds kPaceOf{3600};
+/// An order is answered so soon.
+constexpr base::Seconds kAnswer{60};
 
 const alerts::Rule* rule_of(const Config& config, const std::string& name) {
     const auto found = std::ranges::find(config.rules, name, &alerts::Rule::name);
@@ -35,30 +39,10 @@ bool is_ours_already(const Audit::Entry& entry) {
     return entry.step == "refused" && (entry.cause == "held" || entry.cause == "on_trial");
 }
 
-base::Second next_month(base::Second t, const base::TimeZone& zone) {
-    for (int days = 1;; ++days) {
-        const auto begin = zone.at(t, days, base::Seconds{0});
-        if (zone.local(begin).day == 1) return begin;
-    }
-}
-
-/// When what `rule` tripped at t comes back at the earliest, as the rule is now.
-base::Second back_at(const alerts::Rule* rule, base::Second t) {
-    using Way = base::Recovery::Kind;
-    if (rule == nullptr || !rule->action) return t;
-    const auto& recover = rule->action->recover;
-    switch (recover.kind) {
-        case Way::manual:
-            return t;
-        case Way::after:
-        case Way::half_open:
-            return t + recover.wait;
-        case Way::tomorrow:
-            return rule->zone.at(t, 1, base::Seconds{0});
-        case Way::next_month:
-            return next_month(t, rule->zone);
-    }
-    return t;
+/// A target that is off takes this one with it.
+bool covers(const Target& off, const Target& target) {
+    return off == target || (target.kind == Target::Kind::model &&
+                             off.kind == Target::Kind::channel && off.channel == target.channel);
 }
 
 /// Puts the report together: what is on record, then the alerts, then the rows.
@@ -75,13 +59,15 @@ public:
     BreakerReport read() && {
         Audit audit{history_.handle()};
         // A person's answer to a trip may have come soon after the period.
-        entries_ = audit.between(plan_.from, plan_.until + kSoon, BreakerReport::kMostEntries);
+        entries_ =
+            audit.between(plan_.from, plan_.until + kSoon + kAnswer, BreakerReport::kMostEntries);
         report_.all_read = entries_.size() < BreakerReport::kMostEntries;
         read_alerts();
         for (const auto& entry : entries_) {
             if (entry.at < plan_.until) take(entry);
         }
         count_failed();
+        note_shadows();
         choose();
         sum_rows();
         sum_rules();
@@ -89,10 +75,14 @@ public:
     }
 
 private:
-    /// Of one target and kind (of refusals: and guard), the newest trip.
-    struct Lane {
-        std::size_t trip = 0;
+    struct Taken {
+        Trip trip;
         std::optional<base::Second> until;  // off so long; empty: to the end of the period
+        std::vector<CostSpan> repeats;      // shadow: what their episodes add to its own
+    };
+    struct Shadow {
+        Target target;
+        OffSpan off;
     };
 
     void read_alerts() {
@@ -113,19 +103,59 @@ private:
             ++sums_[entry.rule].repeats;
             return;
         }
-        auto trip = trip_of(entry, *kind);
-        const auto key = circuit_breaker::stored_key(entry.target) + '|' +
-                         (*kind == Kind::refused ? entry.cause : std::string{});
-        auto& lane = lanes_[{*kind == Kind::refused, key}];
-        const bool first = !lane;
         // What is carried out is no repeat: somebody had given it back.
-        if (!first && *kind != Kind::live && (!lane->until || entry.at <= *lane->until)) {
-            ++trips_[lane->trip].repeats;
-            ++sums_[entry.rule].repeats;
-            return;
+        auto* const earlier = *kind == Kind::live ? nullptr : off_by(entry, *kind);
+        if (earlier != nullptr) return repeat(*earlier, entry);
+        auto trip = trip_of(entry, *kind);
+        const auto until = off_until(trip);
+        if (*kind == Kind::shadow && until)
+            trip.counted_until = std::min(trip.counted_until, *until);
+        newest_[lane_of(entry.target, *kind, entry.cause)] = taken_.size();
+        taken_.push_back({std::move(trip), until, {}});
+    }
+
+    /// Refusals by guard, the others in one.
+    static std::string lane_of(const Target& target, Kind kind, const std::string& cause) {
+        return circuit_breaker::stored_key(target) +
+               (kind == Kind::refused ? "|refused|" + cause : std::string{});
+    }
+
+    /// The trip by which it was, or would have been, off at that moment already; or the refusal by
+    /// the same guard that still held.
+    Taken* off_by(const Audit::Entry& entry, Kind kind) {
+        std::vector<std::string> lanes{lane_of(entry.target, Kind::shadow, {})};
+        if (kind == Kind::refused) {
+            // A channel takes its models with it; what a rule for a model is worth, it tells all
+            // the same.
+            if (entry.target.kind == Target::Kind::model)
+                lanes.push_back(
+                    lane_of(Target::of_channel(entry.target.channel), Kind::shadow, {}));
+            lanes.push_back(lane_of(entry.target, kind, entry.cause));
         }
-        lane = Lane{trips_.size(), off_until(trip)};
-        trips_.push_back(std::move(trip));
+        for (const auto& lane : lanes) {
+            const auto newest = newest_.find(lane);
+            if (newest == newest_.end()) continue;
+            auto& taken = taken_[newest->second];
+            // Where it was off indeed, the guards said so themselves.
+            const bool fits = kind != Kind::refused || taken.trip.kind != Kind::live;
+            if (fits && (!taken.until || entry.at <= *taken.until)) return &taken;
+        }
+        return nullptr;
+    }
+
+    /// Its episode is saved, too, as far as the target would be off; then it comes back as the
+    /// first trip has it, whoever asked meanwhile.
+    void repeat(Taken& first, const Audit::Entry& entry) {
+        ++first.trip.repeats;
+        ++sums_[entry.rule].repeats;
+        if (first.trip.kind != Kind::shadow) return;
+        const auto end = spans_->end_after({entry.rule, entry.series}, entry.at);
+        auto until = end ? std::min(end->at, plan_.until) : plan_.until;
+        if (first.until) until = std::min(until, *first.until);
+        const auto after = std::max(entry.at, first.trip.entry.at + plan_.lag);
+        if (until <= after) return;
+        first.repeats.push_back({entry.target, after, until});
+        first.trip.counted_until = std::max(first.trip.counted_until, until);
     }
 
     Trip trip_of(const Audit::Entry& entry, Kind kind) const {
@@ -152,16 +182,29 @@ private:
 
     std::optional<base::Second> off_until(const Trip& trip) const {
         if (trip.kind == Kind::live) return off_spans(entries_, trip.entry).back().until;
-        if (!trip.over) return {};
-        const bool refused = trip.kind == Kind::refused;
-        if (refused) return trip.over;
-        return std::max(*trip.over, back_at(rule_of(config_, trip.entry.rule), trip.entry.at));
+        // As the rule is now; what a person has to give back, until its alert is over.
+        const auto* const rule = rule_of(config_, trip.entry.rule);
+        if (trip.kind == Kind::refused || rule == nullptr || !rule->action) return trip.over;
+        const auto back = back_at(rule->action->recover, rule->zone, trip.entry.at);
+        const bool by_time = back != base::Second{};
+        if (by_time && !alerts::ends_without_traffic(*rule)) return back;
+        if (!by_time || !trip.over) return trip.over;
+        // Where its alert fires again meanwhile, that is waited for, too.
+        return spans_->quiet_from({trip.entry.rule, trip.entry.series}, std::max(*trip.over, back));
+    }
+
+    void note_shadows() {
+        for (const auto& [trip, until, repeats] : taken_) {
+            if (trip.kind == Kind::shadow)
+                shadows_.push_back({trip.entry.target, {trip.entry.at + plan_.lag, until}});
+        }
     }
 
     void count_failed() {
-        std::set<std::string> done;
+        std::set<std::string> done;  // also what was unknown at first
         for (const auto& entry : entries_) {
-            if (entry.step == "tripped") done.insert(entry.trip_id);
+            if (circuit_breaker::is_trip_end(entry.step) && entry.step != "failed")
+                done.insert(entry.trip_id);
         }
         for (const auto& entry : entries_) {
             const bool failed = entry.step == "failed" || entry.step == "unknown";
@@ -172,37 +215,64 @@ private:
 
     /// What the report is about: one rule, or all; the newest of too many.
     void choose() {
-        std::erase_if(trips_, [&](const Trip& trip) {
-            return !plan_.rule.empty() && trip.entry.rule != plan_.rule;
+        std::erase_if(taken_, [&](const Taken& taken) {
+            return !plan_.rule.empty() && taken.trip.entry.rule != plan_.rule;
         });
-        if (trips_.size() > BreakerReport::kMostTrips) {
-            const auto more = trips_.size() - BreakerReport::kMostTrips;
-            report_.more_trips = static_cast<std::int64_t>(more);
-            trips_.erase(trips_.begin(), trips_.begin() + static_cast<std::ptrdiff_t>(more));
+        if (taken_.size() <= BreakerReport::kMostTrips) return;
+        const auto more = taken_.size() - BreakerReport::kMostTrips;
+        report_.more_trips = static_cast<std::int64_t>(more);
+        taken_.erase(taken_.begin(), taken_.begin() + static_cast<std::ptrdiff_t>(more));
+    }
+
+    /// The times of which the rows are what a trip is worth.
+    std::vector<CostSpan> spans_of(const Taken& taken) const {
+        const auto& [trip, until, repeats] = taken;
+        const auto& target = trip.entry.target;
+        const auto at = trip.entry.at;
+        if (trip.kind == Kind::live) return {{target, at - kPaceOf, at}};
+        auto end = trip.over ? std::min(plan_.until, *trip.over) : plan_.until;
+        if (until) end = std::min(end, *until);
+        if (trip.kind == Kind::shadow) {
+            auto spans = repeats;
+            spans.push_back({target, at + plan_.lag, end});
+            return spans;
         }
-        report_.trips = std::move(trips_);
+        // No guard let through what a trip would have held up.
+        std::vector<OffSpan> off;
+        for (const auto& shadow : shadows_) {
+            if (covers(shadow.target, target)) off.push_back(shadow.off);
+        }
+        std::vector<CostSpan> spans;
+        if (end <= at + plan_.lag) return spans;
+        for (const auto& left : without({at + plan_.lag, end}, std::move(off)))
+            spans.push_back({target, left.from, *left.until});
+        return spans;
     }
 
     void sum_rows() {
-        // Sum 0 is of all shadow trips, the others of a rule's refusals.
+        // Sum 0 is of all shadow trips, those after the trips' own are of a rule's refusals.
         std::map<std::string, std::size_t> refusals;
         std::vector<CostSpan> spans;
-        for (const auto& trip : report_.trips) {
-            const auto at = trip.entry.at;
-            CostSpan span{trip.entry.target, at + plan_.lag, trip.counted_until};
-            if (trip.kind == Kind::shadow) span.total = 0;
-            if (trip.kind == Kind::refused)
-                span.total = refusals.emplace(trip.entry.rule, refusals.size() + 1).first->second;
-            if (trip.kind == Kind::live) {
-                span.after = at - kPaceOf;
-                span.until = at;
+        for (std::size_t i = 0; i < taken_.size(); ++i) {
+            const auto& trip = taken_[i].trip;
+            std::vector<std::size_t> totals{1 + i};
+            if (trip.kind == Kind::shadow) totals.push_back(0);
+            if (trip.kind == Kind::refused) {
+                const auto next = 1 + taken_.size() + refusals.size();
+                totals.push_back(refusals.emplace(trip.entry.rule, next).first->second);
             }
-            spans.push_back(std::move(span));
+            for (auto& span : spans_of(taken_[i])) {
+                span.totals = totals;
+                spans.push_back(std::move(span));
+            }
         }
-        const auto totals = sum_costs(history_, spans, refusals.size() + 1);
+        const auto totals = sum_costs(history_, spans, 1 + taken_.size() + refusals.size());
         report_.shadow_quota = totals[0];
         for (const auto& [rule, total] : refusals) sums_[rule].refused_quota = totals[total];
-        for (std::size_t i = 0; i < spans.size(); ++i) report_.trips[i].quota = spans[i].quota;
+        for (std::size_t i = 0; i < taken_.size(); ++i) {
+            taken_[i].trip.quota = totals[1 + i];
+            report_.trips.push_back(std::move(taken_[i].trip));
+        }
     }
 
     void sum_rules() {
@@ -242,8 +312,9 @@ private:
     const Config& config_;
     std::vector<Audit::Entry> entries_;
     std::optional<AlertSpans> spans_;
-    std::vector<Trip> trips_;
-    std::map<std::pair<bool, std::string>, std::optional<Lane>> lanes_;
+    std::vector<Taken> taken_;
+    std::map<std::string, std::size_t> newest_;  // by lane, in taken_
+    std::vector<Shadow> shadows_;                // of all rules
     std::map<std::string, BreakerReport::RuleSum> sums_;
     BreakerReport report_;
 };

@@ -26,16 +26,18 @@ struct BreakerReport {
         /// asked.
         std::optional<base::Second> over;
         std::string ending;  // alerts::ending_name(), with `over`
-        /// shadow, refused: what the target cost after entry.at + lag and until counted_until, the
-        /// end of the episode or of the period. live: what it cost in the hour before the trip.
+        /// shadow: what the target cost after entry.at + lag and until the end of the episode or of
+        /// the period, and in the episodes of its repeats as far as it would still have been off.
+        /// refused: the same without its repeats, and without what a shadow trip would have held
+        /// up. live: what it cost in the hour before the trip.
         std::int64_t quota = 0;
-        base::Second counted_until{};
-        base::Seconds off{0};  // live: so long of the period it was off by this trip
+        base::Second counted_until{};  // the end of the last of these times
+        base::Seconds off{0};          // live: so long of the period it was off by this trip
         /// shadow: a person would have taken it back, since the value cleared by itself within
-        /// kSoonClear. live: a person did within kSoon.
+        /// kSoonClear. live: a person did within kSoon, at the gateway or by an order.
         bool undone = false;
-        /// So many more times it was asked for while it would still have been off (or the same
-        /// guard still held).
+        /// So many more times it was asked for while it would still have been off, whatever a guard
+        /// said to that (or the same guard still held).
         std::int64_t repeats = 0;
 
         /// live: at its pace before the trip.

@@ -122,7 +122,8 @@ std::string BreakerReportText::table() const {
     auto text = in_columns(without_empty(std::move(rows)));
     text += fmt::format(
         "would save: what the rows of the target cost from {} after the trip (the gateway's "
-        "cache) until its alert was over; {} in all, each row once\n"
+        "cache) until its alert was over, and in repeats while it would still have been off; {} in "
+        "all, each row once\n"
         "undone: the value was back by itself within {} of the trip\n",
         base::format_duration(report_.lag), amount(static_cast<double>(report_.shadow_quota)),
         base::format_duration(BreakerReport::kSoonClear));

@@ -11,6 +11,8 @@
 #include "base/failure.h"
 #include "base/text.h"
 #include "daemon/breaker_json.h"
+#include "daemon/notice_trip.h"
+#include "daemon/wording.h"
 
 namespace quotafuse::daemon {
 namespace {
@@ -86,10 +88,18 @@ std::string dump(const Json& json) {
     return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-std::string reason_of(const Json& request) {
-    const auto reason = base::valid_utf8(text_of(request, "reason"));
-    return base::cut_bytes(reason.empty() ? "asked for by hand" : "by hand: " + reason,
+std::string reason_of(const Json& request, const Wording& words) {
+    return base::cut_bytes(words.reason_by_hand(base::valid_utf8(text_of(request, "reason"))),
                            kLongestReason);
+}
+
+/// 0: until resumed.
+base::Second pause_end(const std::string& lasts, base::Second now) {
+    if (lasts.empty()) return {};
+    const auto span = base::parse_duration(lasts);
+    if (span && *span >= base::Seconds{1} && *span <= kLongestPause) return now + *span;
+    throw Failure(ExitCode::usage,
+                  fmt::format("'{}' is no time such as 30m, 2h or 3d, at most a year", lasts));
 }
 
 bool matches(const Circuit& circuit, const Target& wanted) {
@@ -117,7 +127,7 @@ std::string BreakerRequests::trip(const std::string& text) {
     const auto request = parse(text);
     circuit_breaker::TripRequest wanted;
     wanted.target = target_of(request);
-    wanted.reason = reason_of(request);
+    wanted.reason = reason_of(request, Wording{config_.language});
     wanted.even_if_last = flag_of(request, "even_if_last");
     const bool dry_run = flag_of(request, "dry_run");
     return write([&] { return dump({{"id", desk_.ask_by_hand(wanted, dry_run)}}); });
@@ -132,9 +142,17 @@ Circuit BreakerRequests::circuit_of(const std::string& text) const {
         return wanted ? matches(circuit, *wanted) : circuit.trip_id == trip;
     });
     if (found != circuits.end()) return *found;
+    if (!wanted) {
+        throw Failure(
+            ExitCode::failed,
+            fmt::format("of trip '{}' nothing is off (any more): `quotafuse breaker list` "
+                        "has the ids of what is",
+                        trip));
+    }
     throw Failure(ExitCode::failed,
-                  fmt::format("{} is not off by quotafuse: see `quotafuse breaker list`",
-                              wanted ? circuit_breaker::describe(*wanted) : "trip " + trip));
+                  fmt::format("{} is not off by quotafuse: `quotafuse breaker list` tells what "
+                              "is; what somebody else disabled is enabled on the gateway's page",
+                              circuit_breaker::describe(*wanted)));
 }
 
 std::string BreakerRequests::restore(const std::string& text) {
@@ -150,16 +168,29 @@ std::string BreakerRequests::undo(const std::string& text) {
     const bool dry_run = flag_of(request, "dry_run");
     const auto entries = rooms_.audit.of_trip(trip);
     if (entries.empty())
-        throw Failure(ExitCode::failed, fmt::format("there is no trip '{}' on record", trip));
-    if (rooms_.audit.circuits().of_trip(trip)) return restore(text);
+        throw Failure(ExitCode::failed,
+                      fmt::format("there is no trip '{}' on record: `quotafuse breaker list` has "
+                                  "the ids in front of its lines",
+                                  trip));
+    if (const auto circuit = rooms_.audit.circuits().of_trip(trip)) {
+        if (circuit->state != Circuit::State::trial) return restore(text);
+        return write([&] {
+            return dump({{"id", recovery_.end_trial_by_hand(*circuit, dry_run)}});
+        });
+    }
     const auto last = std::ranges::find_if(entries.rbegin(), entries.rend(), [](const auto& entry) {
         return entry.step == "whole" || entry.step == "settle" || entry.step == "released";
     });
     if (last == entries.rend() || last->step == "released") {
-        throw Failure(ExitCode::failed,
-                      last == entries.rend()
-                          ? fmt::format("trip {} changed nothing at the gateway", trip)
-                          : fmt::format("what trip {} did is over: {}", trip, last->why));
+        throw Failure(
+            ExitCode::failed,
+            last == entries.rend()
+                ? fmt::format("trip {} changed nothing at the gateway: there is nothing to "
+                              "undo",
+                              trip)
+                : fmt::format("trip {} cannot be undone, its target was left to people: {}; "
+                              "`quotafuse breaker trip` switches it off anew",
+                              trip, last->why));
     }
     return write([&] { return trip_again(*last, dry_run); });
 }
@@ -167,45 +198,49 @@ std::string BreakerRequests::undo(const std::string& text) {
 std::string BreakerRequests::trip_again(const Audit::Entry& entry, bool dry_run) {
     circuit_breaker::TripRequest wanted;
     wanted.target = entry.target;
-    wanted.reason = fmt::format("by hand: the return of trip {} is undone", entry.trip_id);
+    wanted.reason = Wording{config_.language}.reason_of_undo(entry.trip_id);
+    wanted.recover = entry.recover;
+    wanted.back_at = back_at(entry.recover, config_.timezone, clock_.now());
     return dump({{"id", desk_.ask_by_hand(wanted, dry_run)}});
 }
 
 std::string BreakerRequests::result(const std::string& text) const {
     const auto id = text_of(parse(text), "id");
-    const auto answer = rooms_.answers.find(id);
+    auto answer = rooms_.answers.find(id);
+    // Given before a reload or a restart: only the audit remembers.
+    if (!answer) {
+        const auto returned = BreakerAnswers::trip_of_return(id);
+        const auto entries = rooms_.audit.of_trip(returned.value_or(id));
+        answer = recorded_answer(entries, returned.has_value());
+    }
     if (!answer)
         throw Failure(ExitCode::failed, fmt::format("there is no order '{}' (any more)", id));
     return answer->empty() ? dump({{"done", false}}) : *answer;
 }
 
+/// Of a second pause the first has been in force since its own time: what it was is told, and its
+/// reason stays where no other is given.
 std::string BreakerRequests::pause(const std::string& text) {
     const auto request = parse(text);
-    const auto lasts = text_of(request, "for");
-    circuit_breaker::Pause pause;
-    pause.since = clock_.now();
-    pause.reason = base::cut_bytes(base::valid_utf8(text_of(request, "reason")), kLongestReason);
-    if (!lasts.empty()) {
-        const auto span = base::parse_duration(lasts);
-        if (!span || *span < base::Seconds{1} || *span > kLongestPause) {
-            throw Failure(
-                ExitCode::usage,
-                fmt::format("'{}' is no time such as 30m, 2h or 3d, at most a year", lasts));
-        }
-        pause.until = pause.since + std::chrono::duration_cast<base::Seconds>(*span);
-    }
+    const auto now = clock_.now();
+    const auto former = rooms_.pause.at(now);
+    circuit_breaker::Pause pause{
+        .since = former ? former->since : now,
+        .until = pause_end(text_of(request, "for"), now),
+        .reason = base::cut_bytes(base::valid_utf8(text_of(request, "reason")), kLongestReason)};
+    if (former && pause.reason.empty()) pause.reason = former->reason;
     write([&] {
         base::WriteTransaction transaction{rooms_.database};
         rooms_.pause.set(pause);
         transaction.commit();
     });
-    rooms_.breaker.pause(true);
-    const auto until = pause.until == base::Second{}
-                           ? std::string{"until `quotafuse breaker resume`"}
-                           : "until " + config_.timezone.format(pause.until);
-    log_.warning(fmt::format("breaker: paused {}{}{}", until, pause.reason.empty() ? "" : ": ",
-                             pause.reason));
-    return dump({{"text", fmt::format("paused {}: nothing is written at the gateway", until)}});
+    recovery_.hold_or_let_go();
+    const auto in_force = pause_text(pause, config_.timezone);
+    const auto before =
+        former ? fmt::format(" (before: {})", pause_text(*former, config_.timezone)) : "";
+    log_.warning(fmt::format("breaker: {}{}", in_force, before));
+    return dump(
+        {{"text", fmt::format("{}; nothing is written at the gateway{}", in_force, before)}});
 }
 
 std::string BreakerRequests::resume() {
@@ -215,9 +250,10 @@ std::string BreakerRequests::resume() {
         rooms_.pause.clear();
         transaction.commit();
     });
-    rooms_.breaker.pause(false);
+    recovery_.hold_or_let_go();
     if (paused) log_.info("breaker: resumed");
-    return dump({{"text", paused ? "resumed" : "it was not paused"}});
+    return dump({{"text", paused ? "resumed: quotafuse writes at the gateway again"
+                                 : "it was not paused: nothing has changed"}});
 }
 
 }  // namespace quotafuse::daemon

@@ -27,7 +27,9 @@ public:
     std::string trip(const std::string& request);
     /// {"trip": id, or the object as above, "dry_run"} → {"id"}
     std::string restore(const std::string& request);
-    /// {"trip", "dry_run"} → {"id"}: the last step of that trip, the other way round.
+    /// {"trip", "dry_run"} → {"id"}: the last step of that trip, the other way round: what is off
+    /// is given back, what is on trial goes off, what came back is tripped again, to come back as
+    /// it would have.
     std::string undo(const std::string& request);
     /// {"id"} → {"done": false}, or {"done": true, …} as answer_json() has it
     std::string result(const std::string& request) const;

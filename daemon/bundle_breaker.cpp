@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <map>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -63,9 +64,10 @@ std::string in_plural(std::string rest) {
 }  // namespace
 
 /// Each refusal is told with its reason, and what has no channel left: the same words once, with
-/// all the targets that they are about.
+/// all the targets that they are about. What is offered to do about a key comes at the end, once.
 void BundleText::add_breaker(const Bundle& bundle, Message& whole) const {
     std::vector<Told> all;
+    std::map<std::string, std::string> offers;  // a line for each key
     for (const auto& item : bundle.items) {
         const auto& sections = item.message.sections;
         const auto section =
@@ -74,7 +76,14 @@ void BundleText::add_breaker(const Bundle& bundle, Message& whole) const {
         std::vector<Named> targets;
         for (const auto& one : read_alert_object(item.message.alerts.front()).tripped)
             targets.push_back({one.target.kind, words_.target(one.target, one.name)});
-        for (auto& told : read_section(section->lines, targets)) {
+        std::vector<std::string> lines;
+        for (const auto& line : section->lines) {
+            if (const auto key = words_.offered_key(line))
+                offers.emplace(*key, line);
+            else
+                lines.push_back(line);
+        }
+        for (auto& told : read_section(lines, targets)) {
             const auto same = std::ranges::find_if(all, [&](const Told& other) {
                 return other.rest == told.rest && other.more == told.more &&
                        other.targets.empty() == told.targets.empty() &&
@@ -89,7 +98,8 @@ void BundleText::add_breaker(const Bundle& bundle, Message& whole) const {
             }
         }
     }
-    if (all.empty()) return;
+    if (offers.size() > 1) offers.erase("");  // that key has its line
+    if (all.empty() && offers.empty()) return;
     Message::Section section{std::string{words_.breaker()}, {}};
     for (const auto& told : all) {
         std::vector<std::string> names;
@@ -98,6 +108,7 @@ void BundleText::add_breaker(const Bundle& bundle, Message& whole) const {
             names.empty() ? told.rest : breaker_line(told.targets.front().kind, names, told.rest));
         section.lines.insert(section.lines.end(), told.more.begin(), told.more.end());
     }
+    for (const auto& [key, line] : offers) section.lines.push_back(line);
     whole.sections.push_back(std::move(section));
 }
 

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "circuit_breaker/settings.h"
+#include "daemon/breaker_json.h"
 #include "daemon/number_format.h"
 #include "sync/tally.h"
 
@@ -139,20 +140,24 @@ std::string CircuitWatch::text_of(const Watched& watched, bool told) const {
     const auto tripped = config_.timezone.format(circuit.off_since);
     const auto last = config_.timezone.format(watched.served.last);
     const auto rows = group_digits(watched.served.rows);
+    const auto lag = (watched.quiet_from - circuit.off_since).count();
+    const bool one = watched.served.rows == 1;
     const bool key = circuit.target.kind == Target::Kind::token;
     if (told && words_.chinese()) {
         return fmt::format(
-            "{} 已于 {} 被 quotafuse 禁用，数据库中仍是禁用状态，但此后很久才开始的 {} "
-            "次请求仍被处理，最近一次在 {}：{}",
-            words_.target(circuit.target, circuit.name), tripped, rows, last,
+            "{} 已于 {} 被 quotafuse 禁用，数据库中仍是禁用状态，但有 {} 次请求在禁用{}之后才开始，"
+            "仍被处理，最近一次在 {}：{}",
+            words_.target(circuit.target, circuit.name), tripped, rows,
+            lag > 0 ? fmt::format(" {} 秒", lag) : "", last,
             key ? "网关是否从 Redis 读取令牌状态，且超过 SYNC_FREQUENCY 仍未刷新？"
                 : "网关某个节点的渠道缓存是否没有刷新（SYNC_FREQUENCY 大于 breaker.cache_lag？），"
                   "或它使用的是另一个数据库？");
     }
     return fmt::format(
-        "{} ({}) was disabled by quotafuse at {} and still is so in the database, yet {} requests "
-        "that began long after were served, the last at {}: {}",
-        circuit_breaker::describe(circuit.target), circuit.name, tripped, rows, last,
+        "{} was disabled by quotafuse at {} and still is so in the database, yet {} request{} that "
+        "began {}after that {} served, the last at {}: {}",
+        object_text(circuit.target, circuit.name), tripped, rows, one ? "" : "s",
+        lag > 0 ? fmt::format("more than {} s ", lag) : "", one ? "was" : "were", last,
         key ? "does the gateway read the status of keys from Redis, and not refresh it within "
               "SYNC_FREQUENCY?"
             : "does a node of the gateway keep its channels in a cache that is not refreshed "

@@ -41,8 +41,7 @@ public:
 
 private:
     [[noreturn]] void fail(std::string_view why) const {
-        throw Failure(ExitCode::io_error,
-                      fmt::format("the daemon behind {} does not answer: {}", path_, why));
+        throw NoReply(fmt::format("the daemon behind {} does not answer: {}", path_, why));
     }
 
     [[noreturn]] void deny() const {

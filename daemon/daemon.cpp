@@ -68,7 +68,7 @@ Daemon::Daemon(const Config& config, const base::Clock& clock, const base::Log& 
       watch_({self_alerts_, intake_, upkeep_, outbox_}, config, clock),
       errands_([this] { mailbox_.wake(); }),
       messages_(config),
-      desk_(breaker_rooms(), config, clock, log),
+      desk_(breaker_rooms(), config, clock, log, seed),
       recovery_(breaker_rooms(), desk_, self_alerts_, config, clock, log),
       requests_(breaker_rooms(), desk_, recovery_, config, clock, log),
       announcer_({database_, store_, engine_, self_alerts_, outbox_, audit_, messages_, desk_},

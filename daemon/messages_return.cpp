@@ -33,6 +33,8 @@ Severity severity_of(const ReturnResult& result) {
                                                                     : Severity::warning;
         case ReturnResult::Kind::unknown:
             return Severity::critical;
+        case ReturnResult::Kind::ranks_read:
+            break;
         case ReturnResult::Kind::theirs:
             return released_severity(result.request.circuit.target.kind, result.change);
     }

@@ -1,7 +1,6 @@
 #include <algorithm>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "circuit_breaker/policy.h"
 #include "circuit_breaker/target.h"
@@ -32,15 +31,7 @@ bool waits_for_alert(const TripResult& trip, const alerts::Notice* notice) {
 std::vector<std::string> Messages::trip_lines(const TripResult& trip, const alerts::Notice* notice,
                                               const base::TimeZone& zone) const {
     std::vector<std::string> lines{words_.outcome_and_cause(trip, zone)};
-    const auto list = [&](std::string_view what, const std::vector<std::string>& models) {
-        if (models.empty() || trip.kind == TripResult::Kind::refused) return;
-        lines.push_back(fmt::format("{}{}", what, fmt::join(models, ", ")));
-    };
-    list(words_.say("以下模型不再有可用渠道：", "These now have no channel left: "),
-         trip.dark_models);
-    list(words_.say("同样没有可用渠道（24 小时内无请求）：",
-                    "Nor have these, which nobody asked for in 24 h: "),
-         trip.unused_dark);
+    for (auto& line : words_.dark(trip)) lines.push_back(std::move(line));
     if (trip.kind == TripResult::Kind::tripped)
         lines.push_back(words_.recovery(trip.request, waits_for_alert(trip, notice), zone));
     return lines;

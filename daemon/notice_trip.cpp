@@ -6,8 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "base/text.h"
 #include "circuit_breaker/policy.h"
-#include "daemon/number_format.h"
 
 namespace quotafuse::daemon {
 
@@ -52,13 +52,15 @@ Target target_of(const Action& action) {
     std::abort();
 }
 
-std::string reason_text(const Notice& notice) {
-    const bool compares = notice.compare_to != alerts::Comparison::none;
-    const bool has_window = compares || !alerts::is_gauge(notice.metric);
-    return fmt::format("{}: {}{} {} {}{}", notice.rule, alerts::metric_name(notice.metric),
-                       compares ? " changed by" : "", notice.below ? "under" : "over",
-                       format_value(notice.metric, notice.compare_to, notice.threshold),
-                       has_window ? " in " + alerts::describe(notice.window, notice.zone) : "");
+std::string name_of(const Target& target, const sync::Directory& directory) {
+    if (target.kind == Target::Kind::token) {
+        const auto token = directory.tokens.find(target.token);
+        return base::valid_utf8(token == directory.tokens.end() ? target.token_name
+                                                                : token->second.name);
+    }
+    const auto channel = directory.channels.find(target.channel);
+    return channel == directory.channels.end() ? std::string{}
+                                               : base::valid_utf8(channel->second.name);
 }
 
 namespace {

@@ -9,17 +9,17 @@
 #include "base/recovery.h"
 #include "base/time_zone.h"
 #include "circuit_breaker/action.h"
+#include "sync/directory.h"
 
 namespace quotafuse::daemon {
 
 // What an alert asks of the breaker, in the breaker's words.
 
 circuit_breaker::Target target_of(const alerts::Action& action);
+/// Of the channel or key; empty where it is not known.
+std::string name_of(const circuit_breaker::Target& target, const sync::Directory& directory);
 /// When it may come back by itself; 0 where it does not.
 base::Second back_at(const base::Recovery& recover, const base::TimeZone& zone, base::Second now);
-/// The reason of a trip as the gateway and the audit have it: "channel-burn: tokens over 2,000,000
-/// in 1h".
-std::string reason_text(const alerts::Notice& notice);
 /// The key that makes most of what a notice of this rule tells, if one makes 80 % of it: the one
 /// that the rule is about, or by what explains the alert. Of ratios and the like there is none.
 /// `rule` may be null.

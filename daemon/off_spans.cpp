@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "daemon/wording.h"
+
 namespace quotafuse::daemon {
 namespace {
 
@@ -28,10 +30,29 @@ std::vector<OffSpan> off_spans(const std::vector<Audit::Entry>& entries, const A
 
 std::optional<base::Second> enabled_by_somebody(const std::vector<Audit::Entry>& entries,
                                                 const Audit::Entry& trip) {
-    const auto found = std::ranges::find_if(entries, [&](const Audit::Entry& entry) {
-        return entry.trip_id == trip.trip_id && entry.change == Change::enabled;
-    });
-    return found == entries.end() ? std::nullopt : std::optional{found->at};
+    std::optional<base::Second> ordered;  // by a person, and not answered yet
+    for (const auto& entry : entries) {
+        if (entry.trip_id != trip.trip_id) continue;
+        if (entry.change == Change::enabled) return entry.at;
+        if (entry.step == "whole") return ordered;
+        if (entry.step == "whole_asked")
+            ordered = entry.why == kAskedByPerson ? std::optional{entry.at} : std::nullopt;
+    }
+    return {};
+}
+
+std::vector<OffSpan> without(OffSpan span, std::vector<OffSpan> others) {
+    std::ranges::sort(others, {}, &OffSpan::from);
+    std::vector<OffSpan> left;
+    for (const auto& other : others) {
+        if (other.from >= *span.until) break;
+        if (other.until && *other.until <= span.from) continue;
+        if (other.from > span.from) left.push_back({span.from, other.from});
+        if (!other.until || *other.until >= *span.until) return left;
+        span.from = *other.until;
+    }
+    left.push_back(span);
+    return left;
 }
 
 base::Seconds off_time(const std::vector<OffSpan>& spans, base::Second from, base::Second until) {

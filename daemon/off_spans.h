@@ -21,13 +21,17 @@ struct OffSpan {
 std::vector<OffSpan> off_spans(const std::vector<circuit_breaker::Audit::Entry>& entries,
                                const circuit_breaker::Audit::Entry& trip);
 
-/// When somebody else switched it on again; empty where nobody did.
+/// When a person switched it on again, at the gateway or by an order (`quotafuse breaker restore`,
+/// `undo`): the second of the order. Empty where nobody did.
 std::optional<base::Second> enabled_by_somebody(
     const std::vector<circuit_breaker::Audit::Entry>& entries,
     const circuit_breaker::Audit::Entry& trip);
 
 /// How long of from … until it was off.
 base::Seconds off_time(const std::vector<OffSpan>& spans, base::Second from, base::Second until);
+
+/// What is left of `span`, which has an end, without the others; all of them from < t ≤ until.
+std::vector<OffSpan> without(OffSpan span, std::vector<OffSpan> others);
 
 /// Whoever enables a channel so soon after says that it should not have been disabled.
 inline constexpr base::Seconds kSoon{3600};

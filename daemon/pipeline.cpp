@@ -46,7 +46,7 @@ void Pipeline::run(const std::stop_token& stop) {
 base::MonoTime Pipeline::next_turn() const {
     const auto now = clock_.mono();
     if (!trouble_.empty()) return now + base::Seconds{1};
-    if (evaluates_late() || more_upkeep_ || more_warm_up_) return now;
+    if (evaluates_late() || more_upkeep_ || more_warm_up_ || more_traffic_) return now;
     return rooms_.courier.next_look();
 }
 
@@ -69,6 +69,7 @@ void Pipeline::turn() {
         look_at_itself();
         rooms_.courier.pump();
         warm_up();
+        learn_traffic();
         keep_up();
     });
     rooms_.board.beat();
@@ -101,6 +102,13 @@ void Pipeline::warm_up() {
         log_.info("rules: warmed up");
     }
     told_warm_up_ = more_warm_up_;
+}
+
+/// In short steps, as windows are filled; what waited for it goes out at once.
+void Pipeline::learn_traffic() {
+    const bool known = rooms_.desk.learn_traffic();
+    if (known && more_traffic_) rooms_.desk.hand_over();
+    more_traffic_ = !known;
 }
 
 /// Once a second, as the rules.

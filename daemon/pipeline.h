@@ -79,6 +79,7 @@ private:
     void handle_info_trouble(const InfoTrouble& trouble);
     void evaluate();
     void warm_up();
+    void learn_traffic();
     void collect(base::MonoTime until);
     base::MonoTime next_turn() const;
     void handle_letters();
@@ -100,6 +101,7 @@ private:
     bool started_ = false;
     bool more_upkeep_ = false;
     bool more_warm_up_ = true;
+    bool more_traffic_ = true;   // to be counted for the breaker's guards
     bool told_warm_up_ = false;  // that it began
     std::optional<base::Second> looked_at_;
     std::string trouble_;  // why the store cannot be written; empty when it can

@@ -15,7 +15,7 @@ using circuit_breaker::Target;
 /// Walks over the rows by time and keeps the spans at hand that are about the present one.
 class Sweep {
 public:
-    Sweep(const sync::Texts& texts, std::vector<CostSpan>& spans, std::size_t totals)
+    Sweep(const sync::Texts& texts, const std::vector<CostSpan>& spans, std::size_t totals)
         : texts_(texts), spans_(spans), order_(spans.size()), totals_(totals) {
         std::iota(order_.begin(), order_.end(), std::size_t{0});
         std::erase_if(order_, [&](std::size_t i) { return spans[i].until <= spans[i].after; });
@@ -44,9 +44,8 @@ private:
         begin_spans(base::from_unix(row.created_at));
         const auto quota = charged ? row.quota : -row.quota;
         touched_.clear();
-        add(row, quota, by_channel_, row.channel);
-        add(row, quota, row.token != 0 ? by_token_ : by_owner_,
-            row.token != 0 ? row.token : row.user);
+        touch(row, by_channel_, row.channel);
+        touch(row, row.token != 0 ? by_token_ : by_owner_, row.token != 0 ? row.token : row.user);
         for (const auto total : touched_) totals_[total] += quota;
     }
 
@@ -68,16 +67,14 @@ private:
         }
     }
 
-    void add(const sync::Row& row, std::int64_t quota, Present& present, std::int64_t key) {
+    void touch(const sync::Row& row, Present& present, std::int64_t key) {
         const auto found = present.find(key);
         if (found == present.end()) return;
         const auto t = base::from_unix(row.created_at);
         std::erase_if(found->second, [&](std::size_t i) { return spans_[i].until < t; });
         for (const auto i : found->second) {
-            auto& span = spans_[i];
-            if (!concerns(span.target, row)) continue;
-            span.quota += quota;
-            if (span.total) touched_.insert(*span.total);
+            const auto& span = spans_[i];
+            if (concerns(span.target, row)) touched_.insert(span.totals.begin(), span.totals.end());
         }
     }
 
@@ -95,7 +92,7 @@ private:
     }
 
     const sync::Texts& texts_;
-    std::vector<CostSpan>& spans_;
+    const std::vector<CostSpan>& spans_;
     std::vector<std::size_t> order_;  // by when they begin
     std::size_t next_ = 0;            // in order_
     Present by_channel_;
@@ -107,7 +104,7 @@ private:
 
 }  // namespace
 
-std::vector<std::int64_t> sum_costs(sync::History& history, std::vector<CostSpan>& spans,
+std::vector<std::int64_t> sum_costs(sync::History& history, const std::vector<CostSpan>& spans,
                                     std::size_t totals) {
     return Sweep{history.texts(), spans, totals}.run(history);
 }

@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <vector>
 
 #include "base/clock.h"
@@ -17,13 +16,12 @@ struct CostSpan {
     circuit_breaker::Target target;
     base::Second after{};
     base::Second until{};
-    std::optional<std::size_t> total{};  // the sum that it belongs to, by its number
-    std::int64_t quota = 0;
+    std::vector<std::size_t> totals{};  // the sums that it belongs to, by their numbers
 };
 
-/// Fills in `quota` of all in one pass over the stored rows of their times. Returns `totals` sums:
-/// of the rows that are in any span of the sum, each row once. Throws SQLite::Exception.
-std::vector<std::int64_t> sum_costs(sync::History& history, std::vector<CostSpan>& spans,
+/// One pass over the stored rows of the spans' times. Returns `totals` sums: of the rows that are
+/// in any span of the sum, each row once. Throws SQLite::Exception.
+std::vector<std::int64_t> sum_costs(sync::History& history, const std::vector<CostSpan>& spans,
                                     std::size_t totals);
 
 }  // namespace quotafuse::daemon

@@ -210,6 +210,8 @@ std::string_view Wording::self_alert(std::string_view rule) const {
                 return say("已禁用但仍在服务", "disabled but still serving");
             case alerts::SelfAlert::rule_error:
                 return say("规则无法评估", "a rule is not evaluated");
+            case alerts::SelfAlert::breaker_blind:
+                return say("无法照看已禁用的对象", "what is disabled cannot be looked after");
         }
         std::abort();
     }

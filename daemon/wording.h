@@ -25,6 +25,9 @@ inline constexpr std::size_t kMostDimensionsTold = 5;
 /// circuit_breaker::ReturnRequest::asked_by of what a person commanded.
 inline constexpr std::string_view kAskedByPerson = "a person";
 
+/// Of a command that switches a key off, before its id.
+inline constexpr std::string_view kTripKey = "quotafuse breaker trip --token ";
+
 /// The words of messages in one of the two languages.
 class Wording {
 public:
@@ -45,6 +48,8 @@ public:
     std::string_view metric(alerts::Metric metric) const;
     /// "2 分钟", "1 小时 2 分", "1h2m".
     std::string duration(std::chrono::seconds duration) const;
+    /// Of breaker.guard_traffic: "24 小时", "7 天", "6 h", "7 days".
+    std::string span(base::Seconds span) const;
     /// The notice's value, limit or peak as people read it: with a comparison a change in percent
     /// with its sign, "–" for none.
     std::string value(const alerts::Notice& notice, const std::optional<double>& value,
@@ -94,10 +99,23 @@ public:
     /// `waits`: by itself only when its alert is over, too.
     std::string recovery(const circuit_breaker::TripRequest& trip, bool waits,
                          const base::TimeZone& zone) const;
-    /// "Key ci (alice) makes 94 % of it. To disable the key alone: …"; the command only where the
-    /// key's id is known, and nothing else where the rest `is_said`.
+    /// "Key ci (alice) makes 94 % of the value. To disable the key alone: …"; the command only
+    /// where the key's id is known, and nothing else where the rest `is_said`.
     std::string leading_key(const circuit_breaker::LeadingKey& key, std::string_view rule,
                             bool is_said) const;
+    /// Which key a line offers to disable: its id, else its name, empty where neither stands in the
+    /// line. Nothing for other lines.
+    std::optional<std::string> offered_key(std::string_view line) const;
+    /// Why a target was tripped, as the gateway, the audit and messages have it: "channel-burn:
+    /// tokens over 2,000,000 in 1h".
+    std::string reason(const alerts::Notice& notice) const;
+    /// The same of a person's order: "by hand: leaked", with their own words as they are.
+    std::string reason_by_hand(std::string_view words) const;
+    /// The same of an order to undo the return of a trip.
+    std::string reason_of_undo(std::string_view trip_id) const;
+    /// "These now have no channel left: …", and such of them that nobody asked for; none where
+    /// nothing goes dark.
+    std::vector<std::string> dark(const circuit_breaker::TripResult& trip) const;
     /// What became of a return, as a title: "Channel 3 (azure-eu) on trial".
     std::string outcome(const circuit_breaker::ReturnResult& result) const;
     /// What that means, and what to do: sentences, one a line.
@@ -115,12 +133,14 @@ private:
     std::string former_period(const alerts::Frame& frame) const;
     std::string sentence(const circuit_breaker::TripResult& trip) const;
     std::string status(std::int64_t status, circuit_breaker::Target::Kind kind) const;
+    std::string_view by_its_page() const;
+    std::string first_of(const std::vector<std::string>& names) const;
     std::string not_done(const circuit_breaker::ReturnResult& result) const;
     std::string trial_terms(const base::Recovery& recover) const;
     std::string next_trial(const circuit_breaker::Circuit& circuit,
                            const base::TimeZone& zone) const;
     std::string_view returned_how(const circuit_breaker::ReturnResult& result) const;
-    std::string pairs(const std::vector<circuit_breaker::UsedPair>& pairs) const;
+    std::string pairs(const circuit_breaker::TripCause& cause) const;
     Language language_;
 };
 

@@ -55,6 +55,7 @@ std::string Wording::not_done(const ReturnResult& result) const {
                                    : say(" 是否已恢复未知", ": unknown whether it is on again")};
         case Kind::done:
         case Kind::theirs:
+        case Kind::ranks_read:
             break;
     }
     std::abort();
@@ -64,6 +65,8 @@ std::string_view Wording::returned_how(const ReturnResult& result) const {
     if (result.request.asked_by == kAskedByPerson)
         return say("按人工命令恢复，与熔断之前相同",
                    "By a person's command; all as before the trip");
+    if (result.request.circuit.rule.empty())  // there is no alert
+        return say("时间已到，与熔断之前相同", "Its time had come; all as before the trip");
     return say("时间已到且告警已结束，与熔断之前相同",
                "Its time had come and the alert is over; all as before the trip");
 }
@@ -107,8 +110,9 @@ std::vector<std::string> Wording::consequences(const ReturnResult& result,
         lines.emplace_back(say("quotafuse 会再次查询；请在网关页面确认",
                                "quotafuse asks again; please look at the gateway's page"));
     } else if (result.cause.kind == TripCause::Kind::again_dark) {
-        lines.emplace_back(say("请先启用其他渠道；quotafuse 会继续尝试",
-                               "Enable another channel first; quotafuse goes on trying"));
+        lines.emplace_back(by_hand ? say("请先启用其他渠道", "Enable another channel first")
+                                   : say("请先启用其他渠道；quotafuse 会继续尝试",
+                                         "Enable another channel first; quotafuse goes on trying"));
     } else if (result.kind != Kind::would_be) {
         lines.emplace_back(by_hand ? say("网关中没有任何改变；可再次执行该命令",
                                          "Nothing was changed; the command may be given again")
@@ -161,10 +165,8 @@ std::vector<std::string> Wording::consequences(const Circuit& circuit, Change ch
         if (circuit.target.token != 0) {
             const auto reason =
                 fmt::format(" --reason {}", circuit.rule.empty() ? "again" : circuit.rule);
-            lines.push_back(fmt::format(
-                fmt::runtime(say("再次禁用：quotafuse breaker trip --token {}{}",
-                                 "To disable it again: quotafuse breaker trip --token {}{}")),
-                circuit.target.token, reason));
+            lines.push_back(fmt::format("{}{}{}{}", say("再次禁用：", "To disable it again: "),
+                                        kTripKey, circuit.target.token, reason));
         }
     } else if (change == Change::enabled && circuit.status_written == 3) {
         // A test of the gateway enables only what is disabled automatically.

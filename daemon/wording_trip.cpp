@@ -1,7 +1,9 @@
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "base/text.h"
 #include "daemon/wording.h"
@@ -12,6 +14,7 @@ namespace {
 
 using circuit_breaker::Target;
 using circuit_breaker::TripResult;
+constexpr std::size_t kMostDark = 10;
 constexpr std::size_t kMostName = 80;  // of a model or key, in bytes: clients may write any length
 
 /// Nothing was to be disabled.
@@ -146,7 +149,9 @@ std::string Wording::sentence(const TripResult& trip) const {
                                                : say(" 禁用失败：", " could not be disabled: ")};
         case TripResult::Kind::unknown:
             return std::string{
-                say(" 是否已禁用未知，请检查：", ": unknown whether disabled, please look: ")};
+                say(" 是否已禁用未知，quotafuse 会再次查询，也请在网关页面确认：",
+                    ": unknown whether it is disabled; quotafuse asks again, please look at the "
+                    "gateway's page, too: ")};
     }
     std::abort();
 }
@@ -158,6 +163,65 @@ std::string Wording::outcome_and_cause(const TripResult& trip, const base::TimeZ
     if (text.ends_with(say("：", ": "))) return text + why;
     if (text.ends_with(say("）", ")"))) return fmt::format("{}{}{}", text, say("；", "; "), why);
     return text + (chinese() ? fmt::format("（{}）", why) : fmt::format(" ({})", why));
+}
+
+/// A channel may serve hundreds.
+std::string Wording::first_of(const std::vector<std::string>& names) const {
+    const auto end = names.begin() + static_cast<std::ptrdiff_t>(std::min(names.size(), kMostDark));
+    auto text = fmt::format("{}", fmt::join(names.begin(), end, say("、", ", ")));
+    if (end == names.end()) return text;
+    return text + (chinese() ? fmt::format("等 {} 项", names.size())
+                             : fmt::format(" and {} more", names.end() - end));
+}
+
+std::vector<std::string> Wording::dark(const TripResult& trip) const {
+    if (trip.kind == TripResult::Kind::refused) return {};
+    std::vector<std::string> lines;
+    const bool is_off = trip.kind == TripResult::Kind::tripped;
+    const auto none_left =
+        is_off ? say("以下模型不再有可用渠道", "These now have no channel left")
+               : say("禁用后以下模型将没有可用渠道", "With it off these have no channel left");
+    if (!trip.dark_models.empty())
+        lines.push_back(
+            fmt::format("{}{}{}", none_left, say("：", ": "), first_of(trip.dark_models)));
+    if (trip.unused_dark.empty()) return lines;
+    const auto models = first_of(trip.unused_dark);
+    if (trip.dark_models.empty()) {
+        lines.push_back(
+            fmt::format(fmt::runtime(say("{}（最近 {}无请求）：{}",
+                                         "{}, but nobody asked for them in the last {}: {}")),
+                        none_left, span(trip.traffic), models));
+    } else {
+        lines.push_back(fmt::format(fmt::runtime(say("同样没有可用渠道（最近 {}无请求）：{}",
+                                                     "Nor have these, which nobody asked for in "
+                                                     "the last {}: {}")),
+                                    span(trip.traffic), models));
+    }
+    return lines;
+}
+
+std::string Wording::reason(const alerts::Notice& notice) const {
+    const bool compares = notice.compare_to != alerts::Comparison::none;
+    if (chinese()) {
+        return fmt::format("{}：{}{} {}", notice.rule, metric(notice.metric),
+                           compares ? "变化" : "", limit(notice, {}, true));
+    }
+    const bool has_window = compares || !alerts::is_gauge(notice.metric);
+    return fmt::format("{}: {}{} {} {}{}", notice.rule, alerts::metric_name(notice.metric),
+                       compares ? " changed by" : "", notice.below ? "under" : "over",
+                       format_value(notice.metric, notice.compare_to, notice.threshold),
+                       has_window ? " in " + alerts::describe(notice.window, notice.zone) : "");
+}
+
+std::string Wording::reason_by_hand(std::string_view words) const {
+    if (words.empty()) return std::string{say("人工操作", "by hand")};
+    return fmt::format("{}{}", say("人工：", "by hand: "), words);
+}
+
+std::string Wording::reason_of_undo(std::string_view trip_id) const {
+    return fmt::format(
+        fmt::runtime(say("人工：撤销熔断 {} 的恢复", "by hand: the return of trip {} is undone")),
+        trip_id);
 }
 
 std::string Wording::recovery(const circuit_breaker::TripRequest& trip, bool waits,
@@ -181,22 +245,37 @@ std::string Wording::recovery(const circuit_breaker::TripRequest& trip, bool wai
                        at, alert);
 }
 
+/// One API logs no id of a key.
+std::string_view Wording::by_its_page() const {
+    return say("日志中没有该令牌的编号：请在网关的令牌页面禁用它",
+               "The log has no number of it: to disable the key alone, use the gateway's page");
+}
+
+std::optional<std::string> Wording::offered_key(std::string_view line) const {
+    const auto command = line.find(kTripKey);
+    if (command != std::string_view::npos) {
+        const auto id = line.substr(command + kTripKey.size());
+        return std::string{id.substr(0, id.find(' '))};
+    }
+    if (!line.ends_with(by_its_page())) return std::nullopt;
+    const auto name = line.rfind(say(" 占其中 ", " makes "));
+    return std::string{line.substr(0, name == std::string_view::npos ? 0 : name)};
+}
+
 std::string Wording::leading_key(const circuit_breaker::LeadingKey& key, std::string_view rule,
                                  bool is_said) const {
     std::string text;
     if (!is_said) {
-        text = fmt::format(fmt::runtime(say("{} {} 占其中 {}", "{} {} makes {} of it")),
+        text = fmt::format(fmt::runtime(say("{} {} 占其中 {}", "{} {} makes {} of the value")),
                            dimension(alerts::Dimension::token),
                            base::cut_bytes(key.name, kMostName), percent(key.share));
     }
-    const auto id = id_of(key);
-    if (id == 0) return text;
     if (!is_said) text += say("。", ". ");
-    const auto reason = fmt::format(" --reason {}", rule.empty() ? "leaked" : rule);
-    return text + fmt::format(fmt::runtime(say("只禁用该令牌：quotafuse breaker trip --token {}{}",
-                                               "To disable the key alone: quotafuse breaker trip "
-                                               "--token {}{}")),
-                              id, reason);
+    const auto id = id_of(key);
+    if (id == 0) return text + std::string{by_its_page()};
+    return text + fmt::format("{}{}{} --reason {}",
+                              say("只禁用该令牌：", "To disable the key alone: "), kTripKey, id,
+                              rule.empty() ? "leaked" : rule);
 }
 
 }  // namespace quotafuse::daemon

@@ -35,7 +35,7 @@ constexpr std::array kLockedAccount{3118, 4151};
 constexpr std::array kExpiredPassword{1820, 1862};
 constexpr std::array kWrongPlace{1129, 1130};
 constexpr std::array kNoGrant{1142, 1143, 1227, 1370};
-constexpr std::array kNotThisSchema{1046, 1051, 1054, 1109, 1146};
+constexpr std::array kNotThisSchema{1046, 1051, 1054, 1109, 1146, 1176};
 // Waited for too long, lost a deadlock, or (MariaDB from 11.6) came upon a row that was changed
 // since the transaction's first look: the next try may pass.
 constexpr std::array kInTheWay{1205, 1213, 1020};
@@ -147,7 +147,8 @@ std::string sentence(Kind kind, const MysqlFailure& failure, const Dsn& dsn,
         case Kind::schema:
             return failure.code == kUnknownDatabase
                        ? "the server has no such database: check the name in the DSN"
-                       : "a table or column is missing: not a gateway's database, or of a version "
+                       : "a table, column or index is missing: not a gateway's database, or of a "
+                         "version "
                          "that is too old";
         case Kind::rejected:
             return is_one_of(failure.code, kTakesNoWrites) ? "the server takes no writes"

@@ -60,6 +60,7 @@ Store::Upkeep Store::keep_up(base::Second now) {
     marks_ = marks;
     making_room_ = making_room;
     rows_ = rows;
+    traffic_.remove(step.gone);
     if (rows_ == 0) newest_ = 0;
     looked_at_ = now;
     unlooked_ = 0;

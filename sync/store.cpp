@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <tuple>
 #include <utility>
 
 #include <sqlite3.h>
@@ -42,6 +43,7 @@ base::Schema Store::schema() {
 Store::Store(base::Database& database, Keep keep, base::TimeZone zone)
     : database_(database),
       keep_(keep),
+      traffic_(database),
       insert_row_(database.handle(), insert_row_sql()),
       insert_text_(database.handle(), "INSERT INTO text(id, value, bounded) VALUES(?, ?, ?)"),
       insert_row_text_(database.handle(),
@@ -135,6 +137,7 @@ std::vector<Row> Store::append(const Batch& batch, base::Second now,
     rows_ = rows;
     newest_ = newest;
     unlooked_ += added.size();
+    traffic_.add(added);
     return added;
 }
 
@@ -289,21 +292,17 @@ void Store::read_late(std::int64_t after, std::int64_t until, std::int64_t seen,
     if (old < until) read_seen_after_.each({std::max(after, old), until, seen}, visit);
 }
 
+bool Store::count_traffic(std::int64_t after, std::size_t most) {
+    return traffic_.move_to(after, most);
+}
+
 std::vector<Store::Served> Store::served(std::int64_t after) {
-    // + keeps SQLite from grouping by a scan of everything ever stored.
-    SQLite::Statement query{
-        database_.handle(),
-        "SELECT grp, model, count(*) FROM log WHERE created_at > ? "
-        "AND kind IN (?, ?) AND flags & ? = 0 GROUP BY +grp, +model ORDER BY 3 DESC"};
-    query.bind(1, after);
-    query.bind(2, static_cast<int>(Kind::consume));
-    query.bind(3, static_cast<int>(Kind::error));
-    query.bind(4, kChannelTestFlag);
     std::vector<Served> served;
-    while (query.executeStep()) {
-        served.push_back({texts_.text(query.getColumn(0).getInt()),
-                          texts_.text(query.getColumn(1).getInt()), query.getColumn(2).getInt64()});
-    }
+    for (const auto& [group, model, requests] : traffic_.pairs_after(after))
+        served.push_back({texts_.text(group), texts_.text(model), requests});
+    std::ranges::sort(served, {}, [](const Served& one) {
+        return std::tuple{-one.requests, std::string_view{one.group}, std::string_view{one.model}};
+    });
     return served;
 }
 

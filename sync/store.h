@@ -17,6 +17,7 @@
 #include "sync/row.h"
 #include "sync/row_query.h"
 #include "sync/row_reader.h"
+#include "sync/traffic_count.h"
 
 namespace quotafuse::sync {
 
@@ -109,8 +110,14 @@ public:
     void read_late(std::int64_t after, std::int64_t until, std::int64_t seen,
                    const std::function<void(const Row&)>& visit) override;
 
+    /// One short step (some ms) towards knowing at once what served(after) asks for; true when it
+    /// is known. Whoever asks again and again calls it in between: it follows the time. At a start
+    /// all rows with created_at > after are read once, in such steps. Throws SQLite::Exception.
+    bool count_traffic(std::int64_t after, std::size_t most = kTrafficStep);
+    static constexpr std::size_t kTrafficStep = 3000;  // rows
+
     /// Models × groups that had requests with created_at > after, on whatever channel, busiest
-    /// first.
+    /// first. Reads the rows by which count_traffic() is not there yet. Throws SQLite::Exception.
     struct Served {
         std::string group;
         std::string model;
@@ -162,6 +169,7 @@ private:
     base::Second look_again_{};  // … and does not look before this,
     std::size_t unlooked_ = 0;   // unless so many rows came since as a catch-up brings at once
     std::optional<Rollups> rollups_;
+    TrafficCount traffic_;
     SQLite::Statement insert_row_;
     SQLite::Statement insert_text_;
     SQLite::Statement insert_row_text_;

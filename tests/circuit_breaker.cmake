@@ -6,8 +6,14 @@ quotafuse_test(circuit_breaker THREADS
           circuit_breaker_grants_test.cpp circuit_breaker_grants_text_test.cpp circuit_breaker_guard_test.cpp
           circuit_breaker_look_test.cpp circuit_breaker_orders_test.cpp circuit_breaker_person_races_test.cpp
           circuit_breaker_return_races_test.cpp circuit_breaker_return_test.cpp circuit_breaker_routing_test.cpp
-          circuit_breaker_targets_test.cpp circuit_breaker_trial_test.cpp circuit_breaker_trip_races_test.cpp
+          circuit_breaker_targets_test.cpp circuit_breaker_trial_crash_test.cpp circuit_breaker_trial_models_test.cpp circuit_breaker_trial_rank_test.cpp circuit_breaker_trial_test.cpp circuit_breaker_trip_races_test.cpp
           circuit_breaker_trip_test.cpp
+  LINK quotafuse_circuit_breaker quotafuse_mariadb)
+
+# Statement by statement against what a gateway does. The only threads are the test's own.
+quotafuse_test(circuit_breaker_races
+  SOURCES support/test_gateway.cpp circuit_breaker_model_races_test.cpp
+          circuit_breaker_schema_races_test.cpp circuit_breaker_token_races_test.cpp
   LINK quotafuse_circuit_breaker quotafuse_mariadb)
 
 # What the breaker remembers and decides by itself: no gateway is needed.

@@ -188,3 +188,41 @@ TEST_CASE_FIXTURE(Fixture, "a trip during a trial takes its ranks over") {
     CHECK(circuit("b").kept == R"({"priority":5,"weight":2})");
     CHECK(audit.of_trip("a").back().why == "it was on trial, and was tripped again");
 }
+
+TEST_CASE_FIXTURE(Fixture, "what a trial will replace is on record before it is begun") {
+    auto read = returned(give(trip(trial_request("a")), Way::trial, "half_open"), Back::ranks_read);
+    read.kept = R"({"priority":5})";
+    audit.record(read, kNow);  // nobody asked for it
+    CHECK(circuit("a").intended.empty());
+    REQUIRE(audit.intend_return(read.request, kNow + 60s));
+    audit.record(read, kNow + 61s);
+    CHECK(circuit("a").intended == R"({"priority":5})");
+    CHECK(circuit("a").pending == Way::trial);
+    CHECK(circuit("a").pending_at == kNow + 60s);
+    CHECK(audit.of_trip("a").back().step == "trial_asked");
+    audit.record(returned(read.request, Back::unknown), kNow + 62s);
+    CHECK(circuit("a").intended == R"({"priority":5})");
+    SUBCASE("and not when it came to nothing") {
+        audit.record(returned(read.request, Back::failed), kNow + 63s);
+        CHECK(circuit("a").state == Circuit::State::open);
+        CHECK(circuit("a").kept.empty());
+    }
+    SUBCASE("nor when it has begun") {
+        auto begun = returned(read.request, Back::done);
+        begun.kept =
+            R"({"priority":5,"weight":2,"abilities":[],"trial":{"priority":1,"weight":0}})";
+        audit.record(begun, kNow + 63s);
+        CHECK(circuit("a").kept == begun.kept);
+        // A trip has not touched the ranks: its image gets them here.
+        CHECK(audit.of_trip("a").back().before ==
+              R"({"status":3,"priority":5,"weight":2,"abilities":[]})");
+    }
+    CHECK(circuit("a").intended.empty());
+}
+
+TEST_CASE_FIXTURE(Fixture, "an entry tells how its target was to come back") {
+    const auto asked = trial_request("a");
+    REQUIRE(audit.intend_return(give(trip(asked), Way::whole), kNow));
+    audit.record(returned(give(circuit("a"), Way::whole), Back::done), kNow);
+    for (const auto& entry : audit.of_trip("a")) CHECK(entry.recover == asked.recover);
+}

@@ -152,10 +152,11 @@ TEST_CASE_FIXTURE(Fixture, "what nobody knows is asked again and counts once unt
     unknown("b", 2);
     unknown("c", 3);
     unknown("d", 4);
-    CHECK(audit.counts(kNow).open == 4);
-    CHECK(audit.counts(kNow).live_last_hour == 4);
-    CHECK(audit.recent(kNow).size() == 4);
-    REQUIRE(audit.pending_intents().size() == 4);
+    unknown("e", 5);
+    CHECK(audit.counts(kNow).open == 5);
+    CHECK(audit.counts(kNow).live_last_hour == 5);
+    CHECK(audit.recent(kNow).size() == 5);
+    REQUIRE(audit.pending_intents().size() == 5);
     CHECK(audit.pending_intents()[0].request.resumed);
     CHECK(audit.pending_intents()[0].notifiers == Texts{"ops"});
     CHECK(circuit("a").state == Circuit::State::unsure);
@@ -172,6 +173,7 @@ TEST_CASE_FIXTURE(Fixture, "what nobody knows is asked again and counts once unt
     CHECK(circuit("a").name == "azure");
     audit.record(result(request(2, "b"), Kind::already_off), kNow + 10s);
     audit.record(result(request(3, "c"), Kind::failed), kNow + 10s);
+    audit.record(result(request(5, "e"), Kind::lost_race), kNow + 10s);
     CHECK(open() == Texts{"d", "a"});
     CHECK(audit.counts(kNow).open == 2);
     CHECK(audit.counts(kNow).live_last_hour == 2);

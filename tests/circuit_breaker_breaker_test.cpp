@@ -146,7 +146,8 @@ TEST_CASE("a trip waits for the gateway's own write and then judges what is ther
     other->commit();
     const auto got = news.trips(1);
     REQUIRE(got.size() == 1);
-    CHECK(got[0].why == "channel 1 is the last usable one for default/gpt-4o (3 requests in 24 h)");
+    CHECK(got[0].why ==
+          "channel 1 is the last usable one for default/gpt-4o (3 requests in the last 24 h)");
     CHECK(status_of(*gateway, 1) == "1");
 }
 

@@ -29,6 +29,10 @@ Circuit full(const std::string& trip, Target target) {
     circuit.leading = LeadingKey{"u4/ci", "ci (\"alice\")", 87};
     circuit.pending = Way::settle;
     circuit.pending_at = kNow + 3h;
+    circuit.off_since = kNow + 4h;
+    circuit.asked_again = true;
+    circuit.intended = R"({"priority":6})";
+    circuit.told = "refused";
     return circuit;
 }
 
@@ -53,6 +57,10 @@ void check_equal(const Circuit& a, const Circuit& b) {
     CHECK(a.leading == b.leading);
     CHECK(a.pending == b.pending);
     CHECK(a.pending_at == b.pending_at);
+    CHECK(a.off_since == b.off_since);
+    CHECK(a.asked_again == b.asked_again);
+    CHECK(a.intended == b.intended);
+    CHECK(a.told == b.told);
 }
 
 }  // namespace

@@ -26,8 +26,8 @@ TEST_CASE(
     CHECK(dark.unused.empty());
     CHECK(describe({.kind = TripCause::Kind::last_usable, .pairs = dark.used},
                    Target::of_channel(1)) ==
-          "channel 1 is the last usable one for vip/o1 (300 requests in 24 h), "
-          "vip/gpt-4-gizmo-* (20 requests in 24 h), Default/GPT-4o (1 request in 24 h)");
+          "channel 1 is the last usable one for vip/o1 (300 requests in the last 24 h), "
+          "vip/gpt-4-gizmo-* (20 requests), Default/GPT-4o (1 request)");
 }
 
 TEST_CASE("a long list of models is cut") {
@@ -40,9 +40,9 @@ TEST_CASE("a long list of models is cut") {
     CHECK(
         describe({.kind = TripCause::Kind::last_usable, .pairs = find_dark(7, lit, {}, guard).used},
                  Target::of_channel(7)) ==
-        "channel 7 is the last usable one for g/a (1,234,567 requests in 24 h), "
-        "g/b (1,234,567 requests in 24 h), g/c (1,234,567 requests in 24 h), "
-        "g/d (1,234,567 requests in 24 h), g/e (1,234,567 requests in 24 h) and 3 more");
+        "channel 7 is the last usable one for g/a (1,234,567 requests in the last 24 h), "
+        "g/b (1,234,567 requests), g/c (1,234,567 requests), "
+        "g/d (1,234,567 requests), g/e (1,234,567 requests) and 3 more");
 }
 
 TEST_CASE("a long or broken reason is cut to valid text") {
@@ -115,7 +115,7 @@ TEST_CASE("a key and a model are told in their own words") {
     CHECK(describe({Cause::only_model}, model) ==
           "model o1 of channel 3 is the only one that it serves: disable the channel");
     CHECK(describe({.kind = Cause::last_usable, .pairs = {{"default/o1", 2}}}, model) ==
-          "channel 3 is the last usable one for default/o1 (2 requests in 24 h)");
+          "channel 3 is the last usable one for default/o1 (2 requests in the last 24 h)");
 }
 
 TEST_CASE("only our own mark is one") {

@@ -30,7 +30,7 @@ TEST_CASE("trips, returns and looks are carried out in turn, each reported as wh
     const auto got = news.wait_for(4);
     REQUIRE(got.size() == 4);
     const auto& off = std::get<Looked>(got[0]);
-    CHECK(off.trouble == "");
+    CHECK(off.troubles.empty());
     CHECK(off.began == clock.now());
     REQUIRE(off.sightings.size() == 1);
     CHECK(off.sightings[0].trip_id == "t1");
@@ -55,9 +55,35 @@ TEST_CASE("a look at a gateway that is down says so once, and is not tried again
         breaker.submit(LookOrder{.circuits = {{.trip_id = "a", .target = Target::of_channel(1)}}}));
     const auto got = news.wait_for(1);
     REQUIRE(got.size() == 1);
-    CHECK(std::get<Looked>(got[0]).trouble == "connection refused");
+    CHECK(std::get<Looked>(got[0]).troubles ==
+          decltype(Looked::troubles){{Target::Kind::channel, "connection refused"}});
     CHECK(std::get<Looked>(got[0]).sightings.empty());
     CHECK(tries == 1);
+}
+
+TEST_CASE("a channel that cannot be mended is a trouble, and is seen all the same") {
+    const auto gateway = three_channels(Engine::sqlite);
+    FakeClock clock{kStart};
+    const auto circuit = tripped(*gateway, 1, "t1");
+    gateway->sql("UPDATE abilities SET enabled = 1 WHERE channel_id = 1");
+    auto session = std::make_unique<AccidentSession>(gateway->session());
+    session->before = [](const std::string& sql) {
+        if (sql.starts_with("UPDATE"))
+            throw sync::GatewayError(sync::GatewayError::Kind::denied, "no grant");
+    };
+    News news;
+    Breaker breaker{std::move(session), gateway->database(), clock, 1, news.reporter()};
+    CHECK(breaker.submit(LookOrder{.circuits = {circuit}, .to_mend = {"t1"}}));
+    const auto got = news.wait_for(1);
+    REQUIRE(got.size() == 1);
+    const auto& looked = std::get<Looked>(got[0]);
+    REQUIRE(looked.sightings.size() == 1);
+    CHECK(looked.sightings[0].half_on);
+    CHECK(looked.mended.empty());
+    CHECK(looked.troubles ==
+          decltype(Looked::troubles){
+              {Target::Kind::channel,
+               "channel 1 is half on, and could not be switched off wholly: no grant"}});
 }
 
 TEST_CASE("a return is tried again until it is 30 s old, then it failed") {
@@ -140,7 +166,7 @@ TEST_CASE("while it is paused nothing is written, and what only looks goes on") 
     const auto before = everything(*gateway);
     News news;
     Breaker breaker{gateway->session(), gateway->database(), clock, 1, news.reporter()};
-    breaker.pause(true);
+    breaker.hold(TripCause::Kind::paused);
     auto shadow = order(3, "c", clock);
     shadow.request.mode = Mode::shadow;
     auto dry = return_order(circuit, Way::whole, clock);
@@ -164,7 +190,7 @@ TEST_CASE("while it is paused nothing is written, and what only looks goes on") 
     CHECK(std::get<Looked>(got[4]).sightings.size() == 1);
     CHECK(everything(*gateway) == before);
 
-    breaker.pause(false);
+    breaker.hold({});
     CHECK(breaker.submit(return_order(circuit, Way::whole, clock)));
     CHECK(kind(std::get<ReturnResult>(news.wait_for(6).at(5))) == "done");
 }
@@ -185,7 +211,7 @@ TEST_CASE("a pause holds what is between two tries, and what waits behind it") {
     CHECK(breaker.submit(order(2, "b", clock)));
     CHECK(breaker.submit(return_order(circuit, Way::whole, clock)));
     CHECK(eventually([&] { return tries >= 1; }));
-    breaker.pause(true);
+    breaker.hold(TripCause::Kind::paused);
     const auto got = news.wait_for(2);
     REQUIRE(got.size() == 2);
     for (const auto& one : got) {  // in any order: each waits behind the other
@@ -204,7 +230,7 @@ TEST_CASE("a pause does not hide what was carried out before") {
     CHECK(kind(give_back(*gateway, returned, Way::whole)) == "done");
     News news;
     Breaker breaker{gateway->session(), gateway->database(), clock, 1, news.reporter()};
-    breaker.pause(true);
+    breaker.hold(TripCause::Kind::paused);
     for (const auto& [channel, trip] : {std::pair{1, "done"}, std::pair{3, "not done"}}) {
         auto resumed = order(channel, trip, clock);
         resumed.request.resumed = true;
@@ -246,7 +272,7 @@ TEST_CASE(
         Breaker breaker{std::move(session), gateway->database(), clock, 1, news.reporter()};
         CHECK(breaker.submit(return_order(circuit, Way::whole, clock)));
         CHECK(eventually([&] { return refused >= 2; }));
-        breaker.pause(true);
+        breaker.hold(TripCause::Kind::paused);
         const auto result = news.returns(1).at(0);
         // The gateway was down still: nobody can know.
         CHECK(kind(result) == "unknown");
@@ -279,7 +305,8 @@ TEST_CASE("a library that throws something else leaves a return unknown and a lo
     CHECK(kind(std::get<ReturnResult>(got[0])) == "unknown");
     CHECK(std::get<ReturnResult>(got[0]).why == "the breaker could not go on: out of cheese");
     CHECK(kind(std::get<ReturnResult>(got[1])) == "failed");
-    CHECK(std::get<Looked>(got[2]).trouble == "out of cheese");
+    CHECK(std::get<Looked>(got[2]).troubles ==
+          decltype(Looked::troubles){{Target::Kind::channel, "out of cheese"}});
 }
 
 TEST_CASE("a return that stop() cut off is not reported: it stays on record") {

@@ -1,14 +1,12 @@
 // What a gateway writes, statement by statement as it does, between any two of ours.
 
 #include <algorithm>
-#include <atomic>
 #include <functional>
-#include <future>
-#include <thread>
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include "circuit_breaker_races_fixture.h"
 #include "circuit_breaker_trip_fixture.h"
 
 using namespace quotafuse;
@@ -17,64 +15,8 @@ using namespace quotafuse::tests;
 
 namespace {
 
-constexpr int kEnd = 99;  // after our last statement
-/// How each look at the tables of routing, and at those of keys, begins.
+/// How each look at the tables of routing begins.
 constexpr auto* kLook = "SELECT peer.`group`";
-constexpr auto* kKeyLook = "SELECT `id`, `name`, `status` FROM `tokens`";
-
-/// A connection of the gateway itself. Its statements are autocommitted and may wait for our locks,
-/// so they run beside us, one after the other.
-class GatewaysOwn {
-public:
-    explicit GatewaysOwn(TestGateway& gateway) : gateway_(gateway), watch_(gateway.session()) {}
-    ~GatewaysOwn() {
-        if (running_.valid()) running_.wait();
-    }
-
-    /// Returns when it is done, or waits for a lock.
-    void run(const std::string& sql) {
-        ++unfinished_;
-        running_ =
-            std::async(std::launch::async, [this, sql, last = std::move(running_)]() mutable {
-                if (last.valid()) last.get();
-                if (!session_) session_ = gateway_.session();
-                session_->execute(sql);
-                --unfinished_;
-            });
-        while (running_.wait_for(std::chrono::milliseconds{1}) != std::future_status::ready) {
-            if (!waits_for_lock()) continue;
-            queued_ = unfinished_ == 1;
-            return;
-        }
-        queued_ = false;
-    }
-    /// All are done, or the last one waits in the queue of a lock, before whoever asks later.
-    bool settled() const { return unfinished_ == 0 || queued_; }
-    /// Waits for all of them; the first error is thrown.
-    void finish() {
-        if (running_.valid()) running_.get();
-    }
-
-private:
-    bool waits_for_lock() {
-        return watch_->query("SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_current_waits'")[0][1] !=
-               "0";
-    }
-    TestGateway& gateway_;
-    std::unique_ptr<sync::GatewaySession> watch_;
-    std::unique_ptr<sync::GatewaySession> session_;
-    std::atomic<int> unfinished_{0};
-    bool queued_ = false;
-    std::future<void> running_;
-};
-
-/// Two statements that the gateway runs one after the other, each autocommitted.
-struct Doing {
-    std::string name;
-    std::string first;
-    std::string second;
-    bool starts_off = false;  // the channel is disabled before
-};
 
 /// What a gateway does to channel 2. The whole row is saved as it was read before our trip.
 std::vector<Doing> doings() {
@@ -90,55 +32,25 @@ std::vector<Doing> doings() {
     const auto status = [](int to) {
         return fmt::format("UPDATE channels SET status = {} WHERE id = 2", to);
     };
-    return {{"disable, as New API does since 2025-07", save(2), abilities(0)},
-            {"disable, as One API does", abilities(0), status(3)},
-            {"save an edit form that was opened before", save(1), abilities(1)},
-            {"enable, as New API does since 2025-07", save(1), abilities(1), true},
-            {"enable, as One API does", abilities(1), status(1), true},
-            {"delete, abilities first", "DELETE FROM abilities WHERE channel_id = 2",
-             "DELETE FROM channels WHERE id = 2"},
-            {"delete, channel first", "DELETE FROM channels WHERE id = 2",
-             "DELETE FROM abilities WHERE channel_id = 2"}};
+    return {{"disable, as New API does since 2025-07", {save(2), abilities(0)}},
+            {"disable, as One API does", {abilities(0), status(3)}},
+            {"save an edit form that was opened before", {save(1), abilities(1)}},
+            {"enable, as New API does since 2025-07", {save(1), abilities(1)}, true},
+            {"enable, as One API does", {abilities(1), status(1)}, true},
+            {"delete, abilities first",
+             {"DELETE FROM abilities WHERE channel_id = 2", "DELETE FROM channels WHERE id = 2"}},
+            {"delete, channel first",
+             {"DELETE FROM channels WHERE id = 2", "DELETE FROM abilities WHERE channel_id = 2"}}};
 }
 
-/// One trip during which `doing` happens: its first statement before our statement number `first`,
-/// its second before number `second`.
-class Interleaving {
-public:
-    Interleaving(TestGateway& gateway, const TripRequest& request)
-        : gateway_(gateway), request_(request), session_(gateway.session()) {}
-
-    TripResult run(const Doing& doing, int first, int second) {
-        GatewaysOwn theirs{gateway_};
-        statements_ = 0;
-        all_in_time_ = false;
-        session_.before = [&](const std::string& sql) {
-            ++statements_;
-            if (statements_ == first) theirs.run(doing.first);
-            if (statements_ == second) theirs.run(doing.second);
-            if (sql.starts_with(kLook) || sql.starts_with(kKeyLook))
-                all_in_time_ = statements_ >= second && theirs.settled();
-        };
-        auto result = circuit_breaker::trip(session_, gateway_.database(), request_, {}, kNow);
-        session_.before = nullptr;
-        if (first > statements_) theirs.run(doing.first);
-        if (second > statements_) theirs.run(doing.second);
-        theirs.finish();
-        return result;
-    }
-    /// Of our trip, with those that it repeated.
-    int statements() const { return statements_; }
-    /// Whether the gateway's last statement was at work, or waited for a lock of ours, before our
-    /// last look at what it writes.
-    bool all_in_time() const { return all_in_time_; }
-
-private:
-    TestGateway& gateway_;
-    const TripRequest& request_;
-    AccidentSession session_;
-    int statements_ = 0;
-    bool all_in_time_ = false;
-};
+TripResult run(Interleaving& one, TestGateway& gateway, const TripRequest& request,
+               const Doing& doing, const Interleaving::Places& places) {
+    TripResult result;
+    one.run(doing, places, [&](sync::GatewaySession& session) {
+        result = circuit_breaker::trip(session, gateway.database(), request, {}, kNow);
+    });
+    return result;
+}
 
 std::string end_of(TestGateway& gateway) {
     const auto channel =
@@ -167,20 +79,6 @@ constexpr auto* kTheirsOff3 = "status 3 models gpt-4o,o1 gpt-4o 0 o1 0 mark none
 constexpr auto* kEnabledLate = "status 3 models gpt-4o,o1 gpt-4o 2 o1 2 mark t1";
 constexpr auto* kModelOff = "status 1 models o1 gpt-4o 0 o1 2 mark none";
 
-/// A server scans a small table where it goes by the index of channels in a large one, and then
-/// takes other locks: here are as many rows as a gateway has.
-void add_other_channels(TestGateway& gateway) {
-    std::string rows;
-    for (int channel = 11; channel <= 40; ++channel) {
-        for (int model = 1; model <= 20; ++model) {
-            rows +=
-                fmt::format("{}('other', 'm{}', {}, 1)", rows.empty() ? "" : ", ", model, channel);
-        }
-    }
-    gateway.sql("INSERT INTO abilities(`group`, model, channel_id, enabled) VALUES" + rows +
-                "; ANALYZE TABLE abilities");
-}
-
 void reset(TestGateway& gateway) {
     gateway.sql("DELETE FROM channels WHERE id = 2; DELETE FROM abilities WHERE channel_id = 2");
     gateway.add_channel(2, {"default", "vip"}, {"gpt-4o", "o1"});
@@ -195,28 +93,26 @@ void for_each_interleaving(const TripRequest& request, const std::vector<Doing>&
     gateway->add_channel(1, {"default", "vip"}, {"gpt-4o", "o1"});
     reset(*gateway);
     add_other_channels(*gateway);
-    Interleaving one{*gateway, request};
-    one.run({"nothing", "DO 0", "DO 0"}, kEnd, kEnd);
+    Interleaving one{*gateway, {kLook}};
+    run(one, *gateway, request, {"nothing", {}}, {});
     const int ours = one.statements();
     REQUIRE(ours > 8);
     for (const auto& doing : all) {
         CAPTURE(doing.name);
-        for (int first = 1; first <= ours + 1; ++first) {
-            for (int second = first; second <= ours + 1; ++second) {
-                CAPTURE(first);
-                CAPTURE(second);
-                reset(*gateway);
-                if (doing.starts_off) {
-                    gateway->sql(
-                        "UPDATE channels SET status = 2 WHERE id = 2; "
-                        "UPDATE abilities SET enabled = 0 WHERE channel_id = 2");
-                }
-                const auto result = one.run(doing, first, second);
-                const auto end = end_of(*gateway);
-                CAPTURE(result.why);
-                CAPTURE(end);
-                judge(result, end, one.all_in_time());
+        for (const auto& places : all_places(2, ours + 1, Depth::all)) {
+            CAPTURE(places[0]);
+            CAPTURE(places[1]);
+            reset(*gateway);
+            if (doing.starts_off) {
+                gateway->sql(
+                    "UPDATE channels SET status = 2 WHERE id = 2; "
+                    "UPDATE abilities SET enabled = 0 WHERE channel_id = 2");
             }
+            const auto result = run(one, *gateway, request, doing, places);
+            const auto end = end_of(*gateway);
+            CAPTURE(result.why);
+            CAPTURE(end);
+            judge(result, end, one.all_in_time());
         }
     }
 }
@@ -263,43 +159,4 @@ TEST_CASE("whatever a person does to a channel while one model of it is tripped"
                               if (result.kind == Kind::tripped) ++tripped;
                           });
     CHECK(tripped > 10);
-}
-
-TEST_CASE("whatever becomes of a key during its trip, the result is true") {
-    const auto set = [](const char* what) {
-        return fmt::format("UPDATE tokens SET {} WHERE id = 17", what);
-    };
-    const std::vector<Doing> all = {
-        {"disable", set("status = 2"), "DO 0"},
-        {"disable and enable", set("status = 2"), set("status = 1")},
-        {"use up", set("remain_quota = 0"), set("status = 4")},
-        {"spend", set("used_quota = used_quota + 1"), set("accessed_time = 5")},
-        {"delete", set("deleted_at = '2026-01-05 00:00:00'"), "DO 0"}};
-    TestGateway gateway{Engine::mariadb, "newapi_2026"};
-    const auto request = live_token(17);
-    Interleaving one{gateway, request};
-    for (const auto& doing : all) {
-        CAPTURE(doing.name);
-        for (int first = 1; first <= 9; ++first) {
-            for (int second = first; second <= 9; ++second) {
-                CAPTURE(first);
-                CAPTURE(second);
-                gateway.sql("DELETE FROM tokens");
-                gateway.add_token(17, 4, "ci");
-                const auto result = one.run(doing, first, second);
-                const auto end = gateway.sql("SELECT status, deleted_at IS NULL FROM tokens")[0];
-                CAPTURE(result.why);
-                if (!one.all_in_time()) continue;
-                const auto kind = std::string{kind_name(result.kind)};
-                if (kind == "tripped") {
-                    CHECK(end == Texts{"2", "1"});
-                } else if (kind == "already_off" || kind == "lost_race") {
-                    CHECK(doing.name != "spend");
-                } else {
-                    CHECK(kind == "refused");
-                    CHECK(end[1] == "0");
-                }
-            }
-        }
-    }
 }

@@ -3,7 +3,7 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
-#include "circuit_breaker_trip_fixture.h"
+#include "circuit_breaker_return_fixture.h"
 
 using namespace quotafuse;
 using namespace quotafuse::circuit_breaker;
@@ -97,7 +97,7 @@ TEST_CASE("a model is refused where it is not its channel's, or all of it") {
         auto result = trip(*gateway, live_model(1, "o3"));
         CHECK(kind_name(result.kind) == "refused");
         CHECK(result.cause.kind == TripCause::Kind::no_model);
-        CHECK(result.why == "model o3 of channel 1 is none that it serves under this name");
+        CHECK(result.why == "model o3 of channel 1 is not served under this very name");
         CHECK(trip(*gateway, live_model(1, "GPT-4o")).cause.kind == TripCause::Kind::no_model);
         result = trip(*gateway, live_model(2, "gpt-4o"));
         CHECK(kind_name(result.kind) == "refused");
@@ -322,5 +322,28 @@ TEST_CASE("abilities that were disabled before a channel's trip stand in its mar
         const auto info = gateway->value("SELECT other_info FROM channels WHERE id = 1");
         CHECK(trip_mark(info) == "t1");
         CHECK(abilities_off(info) == Routes{{"default", "o1"}, {"vip", "o1"}});
+    }
+}
+
+TEST_CASE("what lacks the gateway's index on abilities is tripped and given back all the same") {
+    for (const auto* schema : {"newapi_2025", "newapi_2026", "oneapi"}) {
+        CAPTURE(schema);
+        TestGateway gateway{Engine::mariadb, schema};
+        add_two_channels(gateway);
+        gateway.sql("DROP INDEX idx_abilities_channel_id ON abilities");
+        const auto before = everything(gateway);
+        auto circuit = tripped(gateway, 2, "t1");
+        CHECK(status_of(gateway, 2) != "1");
+        const auto begun = give_back(gateway, circuit, Way::trial);
+        CHECK(kind(begun) == "done");
+        const auto again = give_back(gateway, on_trial(circuit, begun), Way::again);
+        CHECK(kind(again) == "done");
+        circuit.status_written = again.status_written;
+        CHECK(kind(give_back(gateway, circuit, Way::whole)) == "done");
+        CHECK(everything(gateway) == before);
+        const auto model = trip(gateway, live_model(1, "o1"));
+        CHECK(kind_name(model.kind) == "tripped");
+        CHECK(kind(give_back(gateway, circuit_of(model), Way::whole)) == "done");
+        CHECK(everything(gateway) == before);
     }
 }

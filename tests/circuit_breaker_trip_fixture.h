@@ -92,6 +92,6 @@ inline Guard o1_has_traffic() {
 }
 
 inline constexpr auto* kO1IsLast =
-    "channel 1 is the last usable one for default/o1 (1,234 requests in 24 h)";
+    "channel 1 is the last usable one for default/o1 (1,234 requests in the last 24 h)";
 
 }  // namespace quotafuse::tests

@@ -103,7 +103,8 @@ TEST_CASE("a model that nobody asked for may go dark and is listed") {
 TEST_CASE(
     "a channel that is off in one of the two tables, or under an alert itself, is no replacement") {
     const Guard guard{.served = {{"vip", "gpt-4o", 1}}};
-    const auto* refused = "channel 1 is the last usable one for vip/gpt-4o (1 request in 24 h)";
+    const auto* refused =
+        "channel 1 is the last usable one for vip/gpt-4o (1 request in the last 24 h)";
     for (const auto* change : {"UPDATE channels SET status = 3 WHERE id = 2",
                                "UPDATE abilities SET enabled = 0 WHERE channel_id = 2",
                                "UPDATE abilities SET enabled = NULL WHERE channel_id = 2",
@@ -223,4 +224,21 @@ TEST_CASE("a repeated request finds its mark and counts as tripped, once") {
     CHECK(kind_name(third.kind) == "lost_race");
     CHECK(third.why == "channel 2 was enabled again after this trip");
     CHECK(gateway->value("SELECT status FROM channels WHERE id = 2") == "1");
+}
+
+TEST_CASE("a column of an older character set takes a reason in whatever language") {
+    for (const std::string schema : {"newapi_2025", "newapi_2026"}) {
+        TestGateway gateway{TestGateway::Engine::mariadb, schema};
+        CAPTURE(gateway.describe());
+        add_two_channels(gateway);
+        gateway.sql("ALTER TABLE channels MODIFY other_info longtext CHARACTER SET latin1");
+        auto request = live(2, "t1", gateway.gateway());
+        request.reason = "1 小时内消耗过多";
+        const auto result = trip(gateway, request);
+        CHECK(result.why == "");
+        CHECK(kind_name(result.kind) == "tripped");
+        const auto info =
+            Json::parse(gateway.value("SELECT other_info FROM channels WHERE id = 2"));
+        CHECK(info.at("status_reason") == "[quotafuse] 1 小时内消耗过多");
+    }
 }

@@ -31,6 +31,7 @@ TEST_CASE("an order outlives a store that was locked when it was decided") {
 
 TEST_CASE("requests that a peer served make a channel the last one, too") {
     Desk desk{burn_rule("one", 1)};
+    desk.config().breaker.guard_traffic = 6h;
     desk.gateway(
         "UPDATE channels SET status = 2 WHERE id > 1; UPDATE abilities SET enabled = 0 WHERE "
         "channel_id > 1;"
@@ -49,7 +50,7 @@ TEST_CASE("requests that a peer served make a channel the last one, too") {
     desk.tick();
     desk.take_results(1);
     CHECK(desk.status_of(1) == "1");
-    CHECK(contains(desk.texts("a").at(0), "default/m (3 requests in 24 h)"));
+    CHECK(contains(desk.texts("a").at(0), "default/m (3 requests in the last 6 h)"));
 }
 
 TEST_CASE("a result that comes after its alert was sent is told to those who had the alert") {

@@ -1,4 +1,12 @@
 // `quotafuse breaker …` as people type it: beside a stopped daemon and beside a running one.
+#include <array>
+#include <csignal>
+#include <optional>
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include "daemon/unix_socket.h"
 #include "daemon_alerts_site.h"
 #include "daemon_breaker_report_fixture.h"
 
@@ -22,6 +30,7 @@ public:
                                folder_.file("one-api.db"), store, folder_.file("c.sock")));
     }
     std::string config() const { return folder_.file("quotafuse.yaml"); }
+    std::string socket() const { return folder_.file("c.sock"); }
     Ran run(std::vector<std::string> words) const {
         words.insert(words.begin(), "breaker");
         words.insert(words.end(), {"--config", config()});
@@ -55,7 +64,7 @@ TEST_CASE("without a daemon, list and report read the store") {
     CHECK(ran.code == 0);
     CHECK(contains(ran.out, "breaker shadow\n"));
     CHECK(contains(ran.out, open + "  key 17 (azure) since 2026-01-05 04:00:00, comes back by "
-                                   "hand: burn: too much"));
+                                   "hand; reason: burn: too much"));
     CHECK(contains(ran.out, shadow + "  would_trip (shadow)  channel 3 (azure): burn: too much"));
     ran = desk.run({"list", "--json", "--limit", "1"});
     CHECK(ran.code == 0);
@@ -102,121 +111,113 @@ TEST_CASE("what changes something needs a daemon, and a store that is not there 
     CHECK(desk.run({"pause", "--for", "soon"}).code == 64);
 }
 
+TEST_CASE("wrong usage is answered with what to write instead") {
+    TempDir folder;
+    const Desk desk{folder.file("none.db")};
+    auto ran = desk.run({"trip", "--channel", "3", "--reason", ""});
+    CHECK(ran.code == 64);
+    CHECK(contains(ran.err, "--reason: say why in a few words: it is empty"));
+    ran = desk.run({"trip", "--token", "17", "--reason", "leaked", "--even-if-last"});
+    CHECK(ran.code == 64);
+    CHECK(contains(ran.err, "--even-if-last: a key takes no channel from anybody"));
+}
+
 namespace {
 
-/// A gateway with two channels for one model and a key, and a daemon that may write to it.
-class LiveSite : public Site {
+/// A daemon that answers as it is told, and is gone when this ends, as after a kill: its socket
+/// stays behind.
+class Impostor {
 public:
-    LiveSite() : Site(kBurn) {
-        gateway(
-            "INSERT INTO channels(id, name, `key`, status, `group`, models) "
-            "VALUES(4, 'spare', 'sk', 1, 'default', 'gpt-4o');"
-            "UPDATE channels SET `group` = 'default', models = 'gpt-4o' WHERE id = 3;"
-            "INSERT INTO abilities(`group`, model, channel_id, enabled) "
-            "VALUES('default', 'gpt-4o', 3, 1), ('default', 'gpt-4o', 4, 1);"
-            "INSERT INTO tokens(id, user_id, `key`, status, name) VALUES(17, 1, 'k', 1, 'ci')");
-        write_file(config(),
-                   read_file(config()) + fmt::format("breaker: {{dsn: \"{}\", mode: live, protect: "
-                                                     "{{channels: [4]}}}}\n",
-                                                     gateway_file()));
+    explicit Impostor(const std::string& path) : listener_(daemon::bind_unix(path)) {
+        REQUIRE(listener_);
+        REQUIRE(::listen(listener_.get(), 8) == 0);
     }
-    std::int64_t number(const std::string& sql) const {
-        SQLite::Database db{gateway_file(), SQLite::OPEN_READONLY, 5000};
-        return db.execAndGet(sql).getInt64();
+    /// Takes one request; without an answer it hangs up.
+    std::string serve(const std::optional<std::string>& answer) const {
+        REQUIRE(ready(listener_));
+        const daemon::FileDescriptor client{::accept(listener_.get(), nullptr, nullptr)};
+        REQUIRE(client);
+        std::string request;
+        std::array<char, 4096> buffer{};
+        while (request.find('\n') == std::string::npos) {
+            REQUIRE(ready(client));
+            const auto got = ::recv(client.get(), buffer.data(), buffer.size(), 0);
+            REQUIRE(got > 0);
+            request.append(buffer.data(), static_cast<std::size_t>(got));
+        }
+        if (answer) {
+            const auto line = *answer + "\n";
+            REQUIRE(::send(client.get(), line.data(), line.size(), MSG_NOSIGNAL) ==
+                    static_cast<ssize_t>(line.size()));
+        }
+        return request;
     }
-    Ran breaker(std::vector<std::string> words) const {
-        words.insert(words.begin(), "breaker");
-        return run(std::move(words));
-    }
-    Json listed() const { return Json::parse(breaker({"list", "--json"}).out); }
 
 private:
-    std::string gateway_file() const {
-        const auto text = read_file(config());
-        const auto begin = text.find('"') + 1;
-        return text.substr(begin, text.find('"', begin) - begin);
+    static bool ready(const daemon::FileDescriptor& socket) {
+        pollfd watched{socket.get(), POLLIN, 0};
+        return ::poll(&watched, 1, 30'000) == 1;
     }
+
+    daemon::FileDescriptor listener_;
 };
 
-constexpr auto kStatus = "SELECT status FROM channels WHERE id = 3";
-constexpr auto kAbility = "SELECT enabled FROM abilities WHERE channel_id = 3";
+constexpr auto kAccepted = R"({"id":"t9"})";
+constexpr auto kNotYet = R"({"done":false})";
 
 }  // namespace
 
-TEST_CASE("a person trips, gives back, undoes, and a dry run writes nothing") {
-    const LiveSite site;
-    const auto daemon = site.start();
-    auto ran = site.breaker({"trip", "--channel", "3", "--reason", "it burns", "--dry-run"});
-    CHECK_MESSAGE(ran.code == 0, ran.err);
-    CHECK(site.number(kStatus) == 1);
-    CHECK(site.listed().at("open").empty());
-
-    ran = site.breaker({"trip", "--channel", "3", "--reason", "it burns", "--json"});
-    CHECK_MESSAGE(ran.code == 0, ran.err);
-    CHECK(Json::parse(ran.out).at("outcome") == "tripped");
-    CHECK(site.number(kStatus) == 3);
-    CHECK(site.number(kAbility) == 0);
-    const auto open = site.listed().at("open");
-    REQUIRE(open.size() == 1);
-    const auto id = open[0].at("trip_id").get<std::string>();
-    CHECK(contains(open[0].at("reason").get<std::string>(), "it burns"));
-
-    ran = site.breaker({"restore", id, "--dry-run"});
-    CHECK_MESSAGE(ran.code == 0, ran.err);
-    CHECK(site.number(kStatus) == 3);
-    ran = site.breaker({"undo", id, "--dry-run"});
-    CHECK_MESSAGE(ran.code == 0, ran.err);
-    CHECK(site.number(kStatus) == 3);
-    ran = site.breaker({"restore", "--channel", "3"});
-    CHECK_MESSAGE(ran.code == 0, ran.err);
-    CHECK(site.number(kStatus) == 1);
-    CHECK(site.number(kAbility) == 1);
-    ran = site.breaker({"undo", id});
-    CHECK_MESSAGE(ran.code == 0, ran.err);
-    CHECK(site.number(kStatus) == 3);
+TEST_CASE("a daemon that is lost after it accepted an order: nobody knows what became of it") {
+    TempDir folder;
+    const Desk desk{folder.file("none.db")};
+    std::vector<std::string> words{"breaker",  "trip", "--channel", "3",
+                                   "--reason", "x",    "--config",  desk.config()};
+    std::string said = "the order was accepted (t9), but the daemon that has it does not answer";
+    std::string then = "its outcome is unknown; see `quotafuse breaker list`";
+    std::optional<Impostor> daemon{desk.socket()};
+    const auto begin = [&] { return std::make_unique<Program>(words); };
+    std::unique_ptr<Program> program;
+    SUBCASE("it is killed") {
+        program = begin();
+        CHECK(contains(daemon->serve(kAccepted), "breaker_trip"));
+        CHECK(contains(daemon->serve(kNotYet), "\"id\":\"t9\""));
+        daemon.reset();
+    }
+    SUBCASE("it hangs up whenever it is asked") {
+        program = begin();
+        daemon->serve(kAccepted);
+        for (int i = 0; i < 3; ++i) daemon->serve({});
+    }
+    SUBCASE("it hangs up before it says whether it accepted") {
+        program = begin();
+        daemon->serve({});
+        said = "it closed the connection. It may have accepted the order";
+    }
+    SUBCASE("nothing came of it in any case") {
+        words.insert(words.begin() + 2, "--dry-run");
+        program = begin();
+        daemon->serve(kAccepted);
+        daemon.reset();
+        then = "nothing was changed, ask again";
+    }
+    REQUIRE(program->wait() == 69);
+    CHECK(contains(program->err(), said));
+    CHECK(contains(program->err(), then));
+    CHECK(program->out().empty());
 }
 
-TEST_CASE("a key goes off and comes back by its number") {
-    const LiveSite site;
-    const auto daemon = site.start();
-    auto ran = site.breaker({"trip", "--token", "17", "--reason", "leaked"});
-    CHECK_MESSAGE(ran.code == 0, ran.err);
-    CHECK(site.number("SELECT status FROM tokens WHERE id = 17") == 2);
-    ran = site.breaker({"restore", "--token", "17"});
-    CHECK_MESSAGE(ran.code == 0, ran.err);
-    CHECK(site.number("SELECT status FROM tokens WHERE id = 17") == 1);
-}
-
-TEST_CASE("what is refused or not there ends with 1 and says why") {
-    const LiveSite site;
-    const auto daemon = site.start();
-    auto ran = site.breaker({"trip", "--channel", "4", "--reason", "x"});
-    CHECK(ran.code == 1);
-    CHECK(contains(ran.err, "protected"));
-    ran = site.breaker({"restore", "--channel", "3"});
-    CHECK(ran.code == 1);
-    CHECK(contains(ran.err, "channel 3 is not off by quotafuse"));
-    CHECK(site.breaker({"undo", "t-none"}).code == 1);
-    CHECK(site.number(kStatus) == 1);
-}
-
-TEST_CASE("while it is paused nothing is written, until it is resumed") {
-    const LiveSite site;
-    const auto daemon = site.start();
-    auto ran = site.breaker({"pause", "--for", "2h", "--reason", "a move", "--dry-run"});
-    CHECK_MESSAGE(ran.code == 0, ran.err);
-    CHECK(contains(ran.out, "for 2h (now: not paused)"));
-    CHECK(site.listed().at("paused").is_null());
-    ran = site.breaker({"pause", "--for", "2h", "--reason", "a move"});
-    CHECK_MESSAGE(ran.code == 0, ran.err);
-    CHECK(site.listed().at("paused").at("reason") == "a move");
-    CHECK(contains(site.breaker({"list"}).out, "paused since "));
-    CHECK(site.breaker({"trip", "--channel", "3", "--reason", "x"}).code == 1);
-    CHECK(site.number(kStatus) == 1);
-    ran = site.breaker({"resume", "--dry-run"});
-    CHECK(contains(ran.out, "would write again"));
-    CHECK(site.breaker({"resume"}).code == 0);
-    CHECK(site.listed().at("paused").is_null());
-    CHECK(site.breaker({"trip", "--channel", "3", "--reason", "x"}).code == 0);
-    CHECK(site.number(kStatus) == 3);
+TEST_CASE("an order is waited for while a daemon is away, busy or on its way out") {
+    TempDir folder;
+    const Desk desk{folder.file("none.db")};
+    std::optional<Impostor> daemon{desk.socket()};
+    Program program{{"breaker", "restore", "t9", "--config", desk.config()}};
+    daemon->serve(kAccepted);
+    daemon->serve({});  // it was asked while it stopped
+    daemon->serve(R"({"error":{"code":69,"message":"the daemon is stopping"}})");
+    daemon.reset();
+    REQUIRE(::unlink(desk.socket().c_str()) == 0);
+    daemon.emplace(desk.socket());
+    daemon->serve(R"({"done":true,"ok":true,"outcome":"done","text":"it is given back"})");
+    REQUIRE(program.wait() == 0);
+    CHECK(contains(program.out(), "it is given back"));
 }

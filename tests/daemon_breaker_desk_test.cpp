@@ -268,3 +268,100 @@ TEST_CASE("requests that mean nothing are refused in words") {
     CHECK_THROWS_AS(desk.requests().pause(R"({"for": "soon"})"), base::Failure);
     CHECK(desk.audit().last(10).empty());
 }
+
+TEST_CASE("what became of an order by hand is told after a restart, too") {
+    Desk desk{tokens_rule(kDisableChannel)};
+    desk.row(1, 1, kStart);
+    desk.second();
+    const auto ordered = [&](const std::string& answer) {
+        return Json::parse(answer).at("id").get<std::string>();
+    };
+    const std::string target = R"({"kind": "channel", "channel": 1, "reason": "x")";
+    const auto dry = ordered(desk.requests().trip(target + R"(, "dry_run": true})"));
+    desk.take_results(1);
+    const auto id = ordered(desk.requests().trip(target + "}"));
+    desk.take_results(1);
+    const auto before = answer(desk, id);
+    CHECK(before.at("outcome") == "tripped");
+    desk.open();
+    desk.desk().resume();
+    CHECK(answer(desk, id) == before);
+    CHECK_THROWS_AS(answer(desk, dry), base::Failure);  // it left no trace
+    CHECK_THROWS_AS(answer(desk, "t-none"), base::Failure);
+
+    // Asked for, and not answered before the restart.
+    const auto back = ordered(desk.requests().restore(target + "}"));
+    desk.open();
+    CHECK(answer(desk, back).at("done") == false);
+    desk.recovery().resume();
+    CHECK(answer(desk, back).at("done") == false);
+    desk.second();
+    desk.take_results(1);
+    const auto given = answer(desk, back);
+    CHECK(given.at("outcome") == "done");
+    desk.open();
+    CHECK(answer(desk, back) == given);
+}
+
+TEST_CASE("an order waits while the traffic of a big store is counted, and then goes out") {
+    Desk desk{tokens_rule(kDisableChannel)};
+    for (int i = 0; i < 3; ++i) desk.row(1, 1, kStart);
+    sync::Batch many;
+    for (std::int64_t id = 1; id <= 7000; ++id) {
+        many.entries.push_back(Desk::entry_of(1, 1, kStart - 7000 + id));
+        many.entries.back().id = 1000 + id;
+    }
+    many.position.cursor = 8000;
+    desk.store().append(many, desk.clock.now());
+    desk.open();
+    desk.second();
+    desk.requests().trip(R"({"kind": "channel", "channel": 1, "reason": "x"})");
+    desk.desk().hand_over();
+    CHECK(desk.news_waiting() == 0);
+    CHECK(desk.status_of(1) == "1");
+    int steps = 0;
+    while (!desk.desk().learn_traffic()) ++steps;
+    CHECK(steps < 10);
+    desk.desk().hand_over();
+    desk.take_results(1);
+    CHECK(desk.status_of(1) == "3");
+}
+
+TEST_CASE("the reason of a person's order is in the language of the site but for their own words") {
+    Desk desk{tokens_rule(kDisableChannel)};
+    desk.row(1, 1, kStart);
+    desk.second();
+    std::string reason = "by hand: looks ill";
+    SUBCASE("English") {
+        desk.config().language = Language::english;
+    }
+    SUBCASE("Chinese") {
+        desk.config().language = Language::chinese;
+        reason = "人工：looks ill";
+    }
+    ask(desk, R"({"kind": "channel", "channel": 1, "reason": "looks ill"})");
+    REQUIRE(desk.circuit());
+    CHECK(desk.circuit()->reason == reason);
+    const auto escaped = Json(reason).dump(-1, ' ', true);
+    CHECK(
+        contains(desk.gateway_contents(), "[quotafuse] " + escaped.substr(1, escaped.size() - 2)));
+}
+
+TEST_CASE("two daemons with one alert of one second do not take each other's trip for their own") {
+    std::set<std::string> ids;
+    for (const std::uint64_t seed : {1U, 2U}) {
+        Desk desk{tokens_rule(kDisableChannel), seed};
+        desk.row(1, 1, kStart);
+        desk.second();
+        desk.row(1, 1000, kStart + 1);
+        desk.second();
+        desk.take_results(1);
+        REQUIRE(desk.circuit());
+        ids.insert(desk.circuit()->trip_id);
+        const auto by_hand = desk.requests().trip(
+            R"({"kind": "channel", "channel": 2, "reason": "x", "even_if_last": true})");
+        ids.insert(Json::parse(by_hand).at("id").get<std::string>());
+        desk.take_results(1);
+    }
+    CHECK(ids.size() == 4);
+}

@@ -20,7 +20,8 @@ TEST_CASE("a circuit tells what is off, since when, why, and how it comes back")
         "trip_id": "t1", "kind": "model", "channel": 3, "model": "gpt-4o", "token": 0, "user": 0,
         "token_name": "", "name": "azure", "mode": "live", "state": "open", "since": 1767585600,
         "reason": "burn: too much", "rule": "burn", "recover": "manual", "back_at": null,
-        "failed_trials": 0, "trial_at": null, "pending": null, "leading": null})"));
+        "failed_trials": 0, "trial_at": null, "pending": null, "leading": null,
+        "before": null, "after": null, "ranks": null})"));
     circuit.state = circuit_breaker::Circuit::State::trial;
     circuit.recover.kind = base::Recovery::Kind::half_open;
     circuit.back_at = base::from_unix(kNoon + 300);
@@ -83,7 +84,8 @@ TEST_CASE("an answer says whether it is as asked, in a sentence with the reason"
                                                  {"outcome", "tripped"},
                                                  {"text", "channel 3 (azure) is off"},
                                                  {"dark", {"default/gpt-4o"}},
-                                                 {"unused_dark", {"vip/o3"}}});
+                                                 {"unused_dark", {"vip/o3"}},
+                                                 {"traffic_seconds", 86400}});
     trip.kind = TripResult::Kind::would_trip;
     CHECK(Json::parse(answer_json(trip)).at("ok") == true);
     trip.kind = TripResult::Kind::refused;
@@ -91,7 +93,13 @@ TEST_CASE("an answer says whether it is as asked, in a sentence with the reason"
     const auto refused = Json::parse(answer_json(trip));
     CHECK(refused.at("ok") == false);
     CHECK(refused.at("outcome") == "refused");
-    CHECK(refused.at("text") == "channel 3 (azure) was not switched off: " + trip.why);
+    CHECK(refused.at("text") ==
+          "channel 3 (azure) was not switched off: the breaker is paused; `quotafuse breaker "
+          "resume` ends that");
+    explain(trip, {.kind = TripCause::Kind::last_usable, .pairs = {{"default/o1", 7}}});
+    CHECK(Json::parse(answer_json(trip)).at("text") ==
+          "channel 3 (azure) was not switched off: it is the last usable one for default/o1 (7 "
+          "requests in the last 24 h); --even-if-last switches it off all the same");
     for (const auto kind : {TripResult::Kind::already_off, TripResult::Kind::lost_race,
                             TripResult::Kind::failed, TripResult::Kind::unknown}) {
         trip.kind = kind;
@@ -115,7 +123,8 @@ TEST_CASE("an answer says whether it is as asked, in a sentence with the reason"
     CHECK(theirs.at("ok") == false);
     CHECK(theirs.at("outcome") == "theirs");
     CHECK(theirs.at("text") ==
-          "key 17 (ci) is left as it is, quotafuse answers for it no more: somebody enabled it");
+          "key 17 (ci) is left as it is, and quotafuse no longer answers for it: somebody enabled "
+          "it");
     for (const auto kind : {Kind::refused, Kind::failed, Kind::unknown}) {
         result.kind = kind;
         CHECK(Json::parse(answer_json(result)).at("ok") == false);
@@ -138,4 +147,41 @@ TEST_CASE("recoveries read as rule files write them, and objects with their name
     named.user = 4;
     named.token_name = "ci";
     CHECK(object_text(named, "ci") == "key 'ci' of user 4");
+}
+
+TEST_CASE("what is on record of an order answers as the order itself was answered") {
+    using Kind = TripResult::Kind;
+    Ledger ledger;
+    for (const auto kind : {Kind::tripped, Kind::would_trip, Kind::refused, Kind::already_off,
+                            Kind::lost_race, Kind::failed, Kind::unknown}) {
+        Ledger::Asked asked{.rule = "", .series = "", .kind = kind};
+        if (kind == Kind::refused) asked.cause.kind = TripCause::Kind::max_open;
+        const auto id = ledger.trip(kNoon, asked);
+        CAPTURE(circuit_breaker::kind_name(kind));
+        TripResult result;
+        result.kind = kind;
+        result.request.target = asked.target;
+        result.name = "azure";
+        explain(result, asked.cause);
+        CHECK(recorded_answer(ledger.audit().of_trip(id), false) == answer_json(result));
+        CHECK(!recorded_answer(ledger.audit().of_trip(id), true));
+    }
+    CHECK(!recorded_answer({}, false));
+}
+
+TEST_CASE("a return that is on record answers as it was answered, the newest of several") {
+    using Kind = circuit_breaker::ReturnResult::Kind;
+    Ledger ledger;
+    const auto id = ledger.trip(kNoon, live());
+    const auto recorded = [&] { return recorded_answer(ledger.audit().of_trip(id), true); };
+    std::int64_t now = kNoon;
+    for (const auto kind : {Kind::failed, Kind::refused, Kind::done}) {
+        circuit_breaker::ReturnResult result;
+        result.kind = kind;
+        result.request.circuit = ledger.audit().circuits().of_trip(id).value();
+        ledger.ordered_back(id, ++now, 0, kind);
+        CHECK(recorded() == answer_json(result));
+    }
+    CHECK(Json::parse(*recorded_answer(ledger.audit().of_trip(id), false)).at("outcome") ==
+          "tripped");
 }

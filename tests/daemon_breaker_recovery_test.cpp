@@ -280,6 +280,8 @@ TEST_CASE("requests that begin long after a trip prove that it does not work") {
         CHECK(fires());
         CHECK(contains(newest(desk), "SYNC_FREQUENCY"));
         const auto entries = desk.audit().of_trip(desk.circuit()->trip_id);
+        CHECK(contains(entries.back().why,
+                       "yet 1 request that began more than 90 s after that was served"));
         CHECK(std::ranges::count(entries, "still_serving", &circuit_breaker::Audit::Entry::step) ==
               1);
     }

@@ -213,6 +213,7 @@ private:
         poll.sent = clock_.now();
         poll.drained = true;
         intake_.take(poll);
+        desk_.learn_traffic();
         announcer_.advance(intake_.horizon().value());
         announcer_.advance_self();
         while (asks()) take_answer();

@@ -27,8 +27,11 @@ static_assert(static_cast<int>(sync::Kind::consume) == 1 &&
               static_cast<int>(sync::Kind::refund) == 3);
 /// A row that the trip `t` would have saved, or the refusal let through.
 constexpr auto kOfTrip =
-    "l.created_at > t.at + 90 AND l.created_at <= t.counted_until AND iif(t.target_kind = "
-    "'token', l.token = t.token, l.channel = t.channel)";
+    "EXISTS(SELECT 1 FROM piece p WHERE p.trip = t.id AND l.created_at > p.after AND l.created_at "
+    "<= p.until) AND iif(t.target_kind = 'token', l.token = t.token, l.channel = t.channel) AND "
+    "(t.step = 'would_trip' OR NOT EXISTS(SELECT 1 FROM trip s WHERE s.step = 'would_trip' AND "
+    "s.target_kind = t.target_kind AND s.channel = t.channel AND s.token = t.token AND "
+    "l.created_at > s.at + 90 AND (s.off_until IS NULL OR l.created_at <= s.off_until)))";
 
 /// The same period by plain SQL: table `trip` has what the report has to tell.
 class Expected {
@@ -36,7 +39,10 @@ public:
     Expected(const std::string& store, Span period) : db_(store) {
         // An episode's events have its id in common.
         db_.exec(fmt::format(
-            "CREATE TEMP TABLE asked AS SELECT a.id, a.at, a.rule, a.step, a.cause, "
+            "CREATE TEMP TABLE episode AS SELECT f.rule, f.series, f.at AS begins, o.at AS over "
+            "FROM alert_event f LEFT JOIN alert_event o ON o.what = 'over' AND o.id = f.id WHERE "
+            "f.what = 'firing';"
+            "CREATE TEMP TABLE asked AS SELECT a.id, a.at, a.rule, a.series, a.step, a.cause, "
             "a.target_kind, a.channel, a.token, o.at AS over, o.reason AS ending, "
             "min(ifnull(o.at, {1}), {1}) AS counted_until, "
             "iif(a.step = 'refused', o.at, max(o.at, {2})) AS off_until, "
@@ -47,9 +53,11 @@ public:
             "LEFT JOIN alert_event o ON o.what = 'over' AND o.id = f.id "
             "WHERE a.step IN ('would_trip', 'refused') AND a.at >= {0} AND a.at < {1};"
             "CREATE TEMP TABLE trip AS SELECT *, 0 AS repeats FROM asked LIMIT 0;"
-            "CREATE TEMP TABLE repeat(rule TEXT)",
+            "CREATE TEMP TABLE repeat(rule TEXT);"
+            "CREATE TEMP TABLE piece(trip INTEGER, after INTEGER, until INTEGER)",
             period.from, period.until, kBack, kHeld));
-        sort_out();
+        wait_for_alerts();
+        sort_out(period.until);
     }
 
     std::int64_t number(const std::string& sql) { return db_.execAndGet(sql).getInt64(); }
@@ -60,29 +68,53 @@ public:
     SQLite::Database& db() { return db_; }
 
 private:
+    /// An alert that fires when the time has come is waited for.
+    void wait_for_alerts() {
+        while (db_.exec("UPDATE asked SET off_until = (SELECT e.over FROM episode e WHERE e.rule = "
+                        "asked.rule AND e.series = asked.series AND e.begins <= off_until AND "
+                        "ifnull(e.over > off_until, 1)) WHERE step = 'would_trip' AND EXISTS("
+                        "SELECT 1 FROM episode e WHERE e.rule = asked.rule AND e.series = "
+                        "asked.series AND e.begins <= off_until AND ifnull(e.over > off_until, "
+                        "1))") > 0) {
+        }
+    }
+
+    /// The newest trip of that target, asked for as `step` and held by `cause`, if it holds on.
+    static std::string holder(const std::string& step, const std::string& cause) {
+        return fmt::format(
+            "(SELECT t.id FROM trip t WHERE t.step = '{0}' AND t.target_kind = a.target_kind AND "
+            "t.channel = a.channel AND t.token = a.token AND {1} AND ifnull(t.off_until >= a.at, "
+            "1) ORDER BY t.at DESC LIMIT 1)",
+            step, cause);
+    }
+
     /// What is asked for while its target would be off already (or the same guard holds it still)
-    /// repeats the newest trip of that target.
-    void sort_out() {
+    /// repeats the newest trip of that target, and saves what its own episode costs meanwhile.
+    void sort_out(std::int64_t end) {
         SQLite::Statement next{
-            db_,
-            "SELECT a.id, a.rule, (SELECT t.id FROM trip t WHERE t.step = a.step AND "
-            "t.target_kind = a.target_kind AND t.channel = a.channel AND t.token = a.token AND "
-            "t.cause = a.cause AND t.at = (SELECT max(at) FROM trip u WHERE u.step = t.step AND "
-            "u.target_kind = t.target_kind AND u.channel = t.channel AND u.token = t.token AND "
-            "u.cause = t.cause) AND ifnull(t.off_until >= a.at, 1)) FROM asked a "
-            "WHERE a.id > ? ORDER BY a.id LIMIT 1"};
+            db_, fmt::format("SELECT a.id, a.rule, coalesce({}, iif(a.step = 'refused', {}, NULL)) "
+                             "FROM asked a WHERE a.id > ? ORDER BY a.id LIMIT 1",
+                             holder("would_trip", "1"), holder("refused", "t.cause = a.cause"))};
         for (std::int64_t last = 0;; next.reset()) {
             next.bind(1, last);
             if (!next.executeStep()) break;
             last = next.getColumn(0).getInt64();
             if (next.getColumn(2).isNull()) {
                 db_.exec(
-                    fmt::format("INSERT INTO trip SELECT *, 0 FROM asked WHERE id = {}", last));
+                    fmt::format("INSERT INTO trip SELECT *, 0 FROM asked WHERE id = {0};"
+                                "INSERT INTO piece SELECT id, at + 90, counted_until FROM "
+                                "asked WHERE id = {0}",
+                                last));
             } else {
-                db_.exec(
-                    fmt::format("UPDATE trip SET repeats = repeats + 1 WHERE id = {};"
-                                "INSERT INTO repeat VALUES('{}')",
-                                next.getColumn(2).getInt64(), next.getColumn(1).getString()));
+                db_.exec(fmt::format(
+                    "UPDATE trip SET repeats = repeats + 1 WHERE id = {0};"
+                    "INSERT INTO repeat VALUES('{1}');"
+                    "INSERT INTO piece SELECT t.id, max(a.at, t.at + 90), min(a.counted_until, "
+                    "ifnull(t.off_until, {3})) FROM trip t, asked a WHERE t.id = {0} AND a.id = "
+                    "{2} AND t.step = 'would_trip';"
+                    "UPDATE trip SET counted_until = max(counted_until, ifnull((SELECT max(until) "
+                    "FROM piece WHERE trip = id AND until > after), 0))",
+                    next.getColumn(2).getInt64(), next.getColumn(1).getString(), last, end));
             }
         }
     }

@@ -11,6 +11,7 @@
 #include "alerts/state_store.h"
 #include "circuit_breaker/audit.h"
 #include "daemon/breaker_report.h"
+#include "daemon/wording.h"
 #include "support/temp_dir.h"
 #include "sync/store.h"
 
@@ -111,6 +112,22 @@ public:
         base::WriteTransaction transaction{database_};
         REQUIRE(audit_.intend_return(result.request, base::from_unix(at)));
         audit_.record(result, base::from_unix(at));
+        transaction.commit();
+    }
+    /// As `quotafuse breaker restore` does, answered so many seconds later.
+    void ordered_back(
+        const std::string& trip, std::int64_t at, std::int64_t answered_after = 0,
+        circuit_breaker::ReturnResult::Kind kind = circuit_breaker::ReturnResult::Kind::done) {
+        const auto circuit = audit_.circuits().of_trip(trip);
+        REQUIRE(circuit);
+        circuit_breaker::ReturnResult result;
+        result.kind = kind;
+        result.request.circuit = *circuit;
+        result.request.way = circuit_breaker::Way::whole;
+        result.request.asked_by = daemon::kAskedByPerson;
+        base::WriteTransaction transaction{database_};
+        REQUIRE(audit_.intend_return(result.request, base::from_unix(at)));
+        audit_.record(result, base::from_unix(at + answered_after));
         transaction.commit();
     }
     alerts::Rule& rule(const std::string& name) {

@@ -168,7 +168,7 @@ TEST_CASE("the report for people and the one for programs tell the same") {
 
 rule    mode  would trip  would save  undone  refused  repeats
 burn  shadow           1       $2.50       1        1  1
-would save: what the rows of the target cost from 1m30s after the trip (the gateway's cache) until its alert was over; $2.50 in all, each row once
+would save: what the rows of the target cost from 1m30s after the trip (the gateway's cache) until its alert was over, and in repeats while it would still have been off; $2.50 in all, each row once
 undone: the value was back by itself within 10m of the trip
 refused, burn: max_open 1
 

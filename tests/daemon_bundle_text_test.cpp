@@ -222,6 +222,42 @@ TEST_CASE("a batch tells each refusal with its reason, equal ones once with all 
     }
 }
 
+TEST_CASE("what a batch offers to do about a key is told once, at the end, whatever was refused") {
+    using circuit_breaker::TripCause;
+    const auto lines = [&](const std::string& key) {
+        const auto c = config(Language::english);
+        Bundle b{Bundle::Why::batch, {}};
+        for (int channel = 1; channel < 5; ++channel) {
+            circuit_breaker::TripResult trip;
+            trip.request.target = circuit_breaker::Target::of_channel(channel);
+            trip.request.rule = "token-burn";
+            trip.request.leading = circuit_breaker::LeadingKey{key, "ci (alice)", 90 + channel};
+            trip.kind = circuit_breaker::TripResult::Kind::refused;
+            trip.name = "azure";
+            if (channel == 3)
+                explain(trip, {.kind = TripCause::Kind::same_key, .count = 93, .detail = "ci"});
+            else
+                explain(trip, {channel < 3 ? TripCause::Kind::is_protected
+                                           : TripCause::Kind::auto_ban_off});
+            b.items.push_back(
+                {Messages{c}.alert(notice(channel), {trip}), base::from_unix(kElevenAtNight)});
+        }
+        return BundleText{c}(b).sections.at(1).lines;
+    };
+    const auto numbered = lines("t17");
+    REQUIRE(numbered.size() == 4);
+    CHECK(numbered.at(0).starts_with("Channels 1 (azure), 2 (azure) stay enabled: protected"));
+    CHECK(
+        numbered.back() ==
+        "Key ci (alice) makes 91 % of the value. To disable the key alone: quotafuse breaker trip "
+        "--token 17 --reason token-burn");
+    const auto nameless = lines("u4/ci");
+    const auto offers = std::ranges::count_if(
+        nameless, [](const auto& line) { return line.ends_with("use the gateway's page"); });
+    CHECK(offers == 1);
+    CHECK(nameless.size() == 4);
+}
+
 TEST_CASE("a batch keeps channels, models and keys apart, and each with its own lines") {
     using circuit_breaker::Target;
     using Kind = circuit_breaker::TripResult::Kind;
@@ -253,10 +289,10 @@ TEST_CASE("a batch keeps channels, models and keys apart, and each with its own 
                 "Recovery: by hand (quotafuse breaker restore --channel 3)",
                 "Channel 30 is disabled at the gateway",
                 "Recovery: by hand (quotafuse breaker restore --channel 30)",
-                "Keys 17 (ci), 18 (web) stay enabled: keys in the last hour: 5 "
+                "Keys 17 (ci), 18 (web) stay enabled: 5 keys disabled in the last hour already "
                 "(breaker.max_keys_per_hour is 5)",
-                "Models o1 of channel 3 (azure), o3 of channel 3 (azure) stay enabled: keys in "
-                "the last hour: 5 (breaker.max_keys_per_hour is 5)"});
+                "Models o1 of channel 3 (azure), o3 of channel 3 (azure) stay enabled: 5 keys "
+                "disabled in the last hour already (breaker.max_keys_per_hour is 5)"});
     const auto chinese = told(Language::chinese);
     CHECK(chinese.at(4).starts_with("令牌 17 (ci)、18 (web) 保持启用："));
     CHECK(chinese.at(5).starts_with("渠道 3 (azure) 的模型 o1、渠道 3 (azure) 的模型 o3 保持"));

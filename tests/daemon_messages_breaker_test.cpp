@@ -174,7 +174,7 @@ TEST_CASE("a key that makes most of the value is named, once, with the command t
     const Messages messages{config(Language::english)};
     lead(94);
     const std::string offer =
-        "Key ci (alice) makes 94 % of it. To disable the key alone: quotafuse breaker trip "
+        "Key ci (alice) makes 94 % of the value. To disable the key alone: quotafuse breaker trip "
         "--token 17 --reason token-burn";
     const auto lines = breaker_lines(messages.alert(n, {result, result}));
     CHECK(lines.back() == offer);
@@ -207,6 +207,8 @@ TEST_CASE("a channel that is spared for a key names the key, with a command only
         "Channel 3 (azure-eu) stays enabled: one key (ci (alice)) makes 93 % of the value, and a "
         "channel was tripped for it already: the key is to blame";
     CHECK(breaker_lines(messages.alert(notice(), {spared})) == Lines{why});
+    const std::string by_page =
+        "The log has no number of it: to disable the key alone, use the gateway's page";
     spared.request.leading = circuit_breaker::LeadingKey{"t17", "ci (alice)", 93};
     CHECK(
         breaker_lines(messages.alert(notice(), {spared})) ==
@@ -214,11 +216,11 @@ TEST_CASE("a channel that is spared for a key names the key, with a command only
     for (const std::string unknown : {"u4/ci", "t", "t0", "t17x", "17", "t99999999999999999999"}) {
         CAPTURE(unknown);
         spared.request.leading = circuit_breaker::LeadingKey{unknown, "ci", 93};
-        CHECK(breaker_lines(messages.alert(notice(), {spared})) == Lines{why});
+        CHECK(breaker_lines(messages.alert(notice(), {spared})) == Lines{why, by_page});
         auto tripped = trip(TripKind::tripped);
         tripped.request.leading = spared.request.leading;
         CHECK(breaker_lines(messages.alert(notice(), {tripped})).back() ==
-              "Key ci makes 93 % of it");
+              "Key ci makes 93 % of the value. " + by_page);
     }
 }
 
@@ -306,7 +308,8 @@ TEST_CASE("a return that did not happen says why, and who tries again") {
     CHECK(stays.title == "Channel 3 (azure-eu) stays on trial");
     CHECK(stays.severity == base::Severity::critical);
     CHECK(breaker_lines(stays).front() ==
-          "Why: off again, it would leave no channel for default/o1 (7 requests in 24 h)");
+          "Why: switched off again, it would leave no channel for default/o1 (7 requests in the "
+          "last 24 h)");
     auto unknown = returned(Way::whole, ReturnKind::unknown);
     unknown.cause = {.kind = TripCause::Kind::lost_commit, .detail = "gone", .unread = "refused"};
     CHECK(messages.returned(unknown, after(1)).severity == base::Severity::critical);

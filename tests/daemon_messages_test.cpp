@@ -43,11 +43,12 @@ TEST_CASE("what the breaker did stands in the alert that asked for it") {
     auto dark = trip(Kind::tripped);
     dark.dark_models = {"default/gpt-4o", "vip/o1"};
     dark.unused_dark = {"vip/old"};
-    CHECK(lines_of(messages.alert(notice(), {dark})) ==
-          std::vector<std::string>{"Channel 3 (azure-eu) is disabled at the gateway (status 3)",
-                                   "These now have no channel left: default/gpt-4o, vip/o1",
-                                   "Nor have these, which nobody asked for in 24 h: vip/old",
-                                   "Recovery: by hand (quotafuse breaker restore --channel 3)"});
+    CHECK(
+        lines_of(messages.alert(notice(), {dark})) ==
+        std::vector<std::string>{"Channel 3 (azure-eu) is disabled at the gateway (status 3)",
+                                 "These now have no channel left: default/gpt-4o, vip/o1",
+                                 "Nor have these, which nobody asked for in the last 24 h: vip/old",
+                                 "Recovery: by hand (quotafuse breaker restore --channel 3)"});
 }
 
 TEST_CASE(

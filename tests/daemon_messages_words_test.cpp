@@ -1,9 +1,11 @@
 #include <doctest/doctest.h>
 
 #include "alerts/self_alerts.h"
+#include "circuit_breaker/cause_names.h"
 #include "circuit_breaker/last_channel_guard.h"
 #include "circuit_breaker/policy.h"
 #include "circuit_breaker/settings.h"
+#include "daemon/notice_trip.h"
 #include "daemon_messages_fixture.h"
 
 using namespace quotafuse;
@@ -69,11 +71,114 @@ TEST_CASE("what the real guards refuse is told in the language of messages, and 
     const auto dark = find_dark(3, lit, lit, {.served = {{"default", "gpt-4o", 1204}}});
     explain(refused, {.kind = TripCause::Kind::last_usable, .pairs = dark.used});
     CHECK(lines_of(told(Language::chinese)).at(0) ==
-          "渠道 3 (azure-eu) 保持启用：是 default/gpt-4o（24 小时内 1,204 "
+          "渠道 3 (azure-eu) 保持启用：是 default/gpt-4o（最近 24 小时 1,204 "
           "次请求）的最后一个可用渠道");
     CHECK(lines_of(told(Language::english)).at(0) ==
           "Channel 3 (azure-eu) stays enabled: the last usable one for default/gpt-4o (1,204 "
-          "requests in 24 h)");
+          "requests in the last 24 h)");
+}
+
+TEST_CASE("requests are told over the span that guard_traffic asks for") {
+    using circuit_breaker::TripCause;
+    const auto n = notice();
+    auto refused = trip(circuit_breaker::TripResult::Kind::refused);
+    auto dark = trip(circuit_breaker::TripResult::Kind::tripped);
+    dark.unused_dark = {"vip/old"};
+    const auto told = [&](Language language, base::Seconds traffic) {
+        const std::vector<circuit_breaker::Ability> lit{{"default", "gpt-4o", 3, true, true},
+                                                        {"vip", "o1", 3, true, true}};
+        const auto found = find_dark(
+            3, lit, lit,
+            {.served = {{"default", "gpt-4o", 1204}, {"vip", "o1", 1}}, .traffic = traffic});
+        explain(
+            refused,
+            {.kind = TripCause::Kind::last_usable, .pairs = found.used, .traffic = found.traffic});
+        return lines_of(Messages{config(language)}.breaker(refused, n.at, &n)).at(0);
+    };
+    CHECK(told(Language::english, 6h) ==
+          "Channel 3 (azure-eu) stays enabled: the last usable one for default/gpt-4o (1,204 "
+          "requests in the last 6 h), vip/o1 (1 request)");
+    CHECK(refused.why ==
+          "channel 3 is the last usable one for default/gpt-4o (1,204 requests in the last 6 h), "
+          "vip/o1 (1 request)");
+    CHECK(told(Language::chinese, 6h) ==
+          "渠道 3 (azure-eu) 保持启用：是 default/gpt-4o（最近 6 小时 1,204 次请求）、vip/o1（1 "
+          "次请求）的最后一个可用渠道");
+    CHECK(told(Language::english, 7 * 24h).find("in the last 7 days") != std::string::npos);
+    CHECK(told(Language::chinese, 7 * 24h).find("最近 7 天 1,204") != std::string::npos);
+    CHECK(told(Language::english, 90min).find("in the last 1h30m") != std::string::npos);
+    dark.traffic = 6h;
+    CHECK(Wording{Language::english}.dark(dark) ==
+          std::vector<std::string>{"These now have no channel left, but nobody asked for them in "
+                                   "the last 6 h: vip/old"});
+    CHECK(Wording{Language::chinese}.dark(dark) ==
+          std::vector<std::string>{"以下模型不再有可用渠道（最近 6 小时无请求）：vip/old"});
+    dark.dark_models = {"default/o1"};
+    CHECK(Wording{Language::english}.dark(dark).at(1) ==
+          "Nor have these, which nobody asked for in the last 6 h: vip/old");
+    CHECK(Wording{Language::chinese}.dark(dark).at(1) ==
+          "同样没有可用渠道（最近 6 小时无请求）：vip/old");
+}
+
+TEST_CASE("what nobody serves is told as it is: in shadow mode as what would be, many by number") {
+    auto shadow = trip(circuit_breaker::TripResult::Kind::would_trip);
+    for (int i = 0; i < 13; ++i) shadow.dark_models.push_back(fmt::format("g/m{}", i));
+    CHECK(Wording{Language::english}.dark(shadow) ==
+          std::vector<std::string>{"With it off these have no channel left: g/m0, g/m1, g/m2, "
+                                   "g/m3, g/m4, g/m5, g/m6, g/m7, g/m8, g/m9 and 3 more"});
+    CHECK(Wording{Language::chinese}.dark(shadow).at(0).ends_with("g/m9等 13 项"));
+    shadow.kind = circuit_breaker::TripResult::Kind::refused;
+    CHECK(Wording{Language::english}.dark(shadow).empty());
+}
+
+TEST_CASE("a reason is in the language of the site, a person's own words as they are") {
+    const Wording english{Language::english};
+    const Wording chinese{Language::chinese};
+    auto n = notice();
+    CHECK(english.reason(n) == "token-burn: tokens over 2,000,000 in 1h");
+    CHECK(chinese.reason(n) == "token-burn：Token 用量 > 2,000,000，1 小时");
+    n.compare_to = alerts::Comparison::previous;
+    n.threshold = 50;
+    CHECK(chinese.reason(n) == "token-burn：Token 用量变化 > +50%，1 小时");
+    CHECK(english.reason_by_hand("Schlüssel leaked") == "by hand: Schlüssel leaked");
+    CHECK(chinese.reason_by_hand("it leaked") == "人工：it leaked");
+    CHECK(chinese.reason_by_hand("") == "人工操作");
+    CHECK(chinese.reason_of_undo("t1") == "人工：撤销熔断 t1 的恢复");
+    CHECK(english.reason_of_undo("t1") == "by hand: the return of trip t1 is undone");
+}
+
+TEST_CASE("what is refused without a look at the gateway has the name that is known") {
+    using circuit_breaker::Target;
+    sync::Directory directory;
+    directory.channels[3].name = "azure\xff";
+    directory.tokens[17].name = "ci";
+    Target nameless{.kind = Target::Kind::token, .user = 4, .token_name = "web"};
+    CHECK(name_of(Target::of_channel(3), directory) == "azure\uFFFD");
+    CHECK(name_of(Target::of_model(3, "o1"), directory) == "azure\uFFFD");
+    CHECK(name_of(Target::of_channel(4), directory).empty());
+    CHECK(name_of(Target::of_token(17), directory) == "ci");
+    CHECK(name_of(Target::of_token(18), directory).empty());
+    CHECK(name_of(nameless, directory) == "web");
+}
+
+TEST_CASE("of a key without a number no command is offered but the gateway's page") {
+    auto n = notice();  // as One API logs it: by name, the number is 0 or missing
+    for (const auto id : {std::optional<std::int64_t>{}, std::optional<std::int64_t>{0}}) {
+        n.contributions = {{alerts::Dimension::token,
+                            {{{alerts::Dimension::token, id, "ci", "ci (alice)"}, 94, {}}},
+                            {}}};
+        auto tripped = trip(circuit_breaker::TripResult::Kind::tripped);
+        tripped.request.leading = leading_key(n, nullptr);
+        REQUIRE(tripped.request.leading);
+        const auto told = [&](Language language) {
+            return lines_of(Messages{config(language)}.breaker(tripped, n.at, &n)).back();
+        };
+        CHECK(told(Language::english) ==
+              "Key ci (alice) makes 94 % of the value. The log has no number of it: to disable the "
+              "key alone, use the gateway's page");
+        CHECK(told(Language::chinese) ==
+              "令牌 ci (alice) 占其中 94%。日志中没有该令牌的编号：请在网关的令牌页面禁用它");
+    }
 }
 
 TEST_CASE("every cause of the breaker has its own words in both languages") {
@@ -115,8 +220,9 @@ TEST_CASE("every cause of the breaker has its own words in both languages") {
         {Kind::held, "已将其禁用", "has it off already"},
         {Kind::again_dark, "没有可用渠道", "leave no channel for default/o1"},
         {Kind::rows_missing, "1,003 行已不存在", "1,003 of its abilities are gone"},
+        {Kind::on_trial, "正在试用", "it is on trial"},
     };
-    REQUIRE(rows.size() == static_cast<std::size_t>(Kind::rows_missing));
+    REQUIRE(rows.size() == circuit_breaker::kCauseKinds - 1);  // but for none
     const auto target = circuit_breaker::Target::of_channel(3);
     for (const auto& row : rows) {
         CAPTURE(row.english);

@@ -90,14 +90,14 @@ private:
         spending.channel = 3;
         return spending;
     }
-    static circuit_breaker::TripResult trip(circuit_breaker::TripResult::Kind kind) {
+    circuit_breaker::TripResult trip(circuit_breaker::TripResult::Kind kind) const {
         circuit_breaker::TripResult result;
         result.kind = kind;
         result.request.target = circuit_breaker::Target::of_channel(3);
         result.request.rule = "channel-token-burn";
         result.request.trip_id = "k3v9x2m7qa003";
         result.request.mode = circuit_breaker::Mode::live;
-        result.request.reason = "channel-token-burn: tokens over 2,000,000 in 1h";
+        result.request.reason = daemon::Wording{config_.language}.reason(notice());
         result.request.leading = circuit_breaker::LeadingKey{"t17", "batch-job (alice)", 94};
         result.name = "azure-eu";
         result.status_written = 3;
@@ -177,7 +177,7 @@ private:
     }
 
     /// Refused as the real guard does it.
-    static circuit_breaker::TripResult last_usable() {
+    circuit_breaker::TripResult last_usable() const {
         auto refused = trip(circuit_breaker::TripResult::Kind::refused);
         const std::vector<circuit_breaker::Ability> lit{{"default", "gpt-4o", 3, true, true},
                                                         {"vip", "o1", 3, true, true}};
@@ -187,7 +187,7 @@ private:
                 {.kind = circuit_breaker::TripCause::Kind::last_usable, .pairs = dark.used});
         return refused;
     }
-    static circuit_breaker::TripResult guarded(std::int64_t channel) {
+    circuit_breaker::TripResult guarded(std::int64_t channel) const {
         auto refused = trip(circuit_breaker::TripResult::Kind::refused);
         refused.request.target.channel = channel;
         circuit_breaker::Settings settings;
@@ -219,7 +219,7 @@ private:
                 {"breaker-unknown", messages_.breaker(unknown, at(12))}};
     }
 
-    static circuit_breaker::TripResult trip_of(circuit_breaker::Target target, std::string name) {
+    circuit_breaker::TripResult trip_of(circuit_breaker::Target target, std::string name) const {
         auto result = trip(circuit_breaker::TripResult::Kind::tripped);
         result.request.target = std::move(target);
         result.name = std::move(name);
@@ -259,7 +259,7 @@ private:
                 {"paused", messages_.alert(spread, {paused})}};
     }
 
-    static circuit_breaker::Circuit circuit(base::Recovery::Kind recover) {
+    circuit_breaker::Circuit circuit(base::Recovery::Kind recover) const {
         circuit_breaker::Circuit circuit;
         const auto tripped = trip(circuit_breaker::TripResult::Kind::tripped);
         circuit.trip_id = tripped.request.trip_id;
@@ -300,8 +300,8 @@ private:
         key.target = circuit_breaker::Target::of_token(17);
         key.name = "batch-job";
         const std::string_view errors = config_.language == daemon::Language::chinese
-                                            ? "5 次请求中 3 次错误"
-                                            : "errors: 3 of 5";
+                                            ? "5 次请求中 3 次失败"
+                                            : "3 of 5 attempts failed";
         return {
             {"trial-begun", messages_.returned(done(Way::trial, on_trial), at(300))},
             {"trial-failed", messages_.returned(done(Way::again, off_again), at(360), errors)},
@@ -319,7 +319,8 @@ private:
         notifiers::Bundle refused{Why::batch, {}};
         for (int channel = 3; channel < 7; ++channel) {
             many.items.push_back({messages_.alert(notice(channel)), at(channel)});
-            const auto held = guarded(channel);
+            auto held = channel < 6 ? guarded(channel) : last_usable();
+            held.request.target.channel = channel;
             refused.items.push_back({messages_.alert(notice(channel), {held}), at(channel)});
         }
         auto queue = many;

@@ -29,7 +29,7 @@ quotafuse_test(sync_gateway THREADS
 # The store needs no gateway.
 quotafuse_test(sync_store
   SOURCES sync_address_test.cpp sync_history_test.cpp sync_mirror_test.cpp sync_older_rows_test.cpp sync_retention_test.cpp
-          sync_row_reader_test.cpp sync_store_test.cpp sync_texts_test.cpp
+          sync_row_reader_test.cpp sync_store_test.cpp sync_texts_test.cpp sync_traffic_test.cpp
   LINK quotafuse_sync)
 
 quotafuse_test(sync_gauges

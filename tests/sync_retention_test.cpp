@@ -106,6 +106,9 @@ TEST_CASE("no statement of an append or an upkeep goes through a table") {
     opened.store.read(0, kNow, [](const Row&) {});
     opened.store.texts_of(1);
     opened.store.served(kNow - 60);
+    opened.store.count_traffic(kNow - 60, 5);
+    opened.store.count_traffic(kNow - 10'000);
+    opened.store.count_traffic(kNow - 60, 5);
     sqlite3_trace_v2(db.getHandle(), 0, nullptr, nullptr);
 
     const std::set<std::string> one_row{"SCAN position\n", "SCAN upkeep\n", "SCAN gateway_state\n"};

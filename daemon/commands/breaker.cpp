@@ -10,8 +10,10 @@
 
 #include "base/duration.h"
 #include "base/failure.h"
+#include "base/text.h"
 #include "daemon/breaker_json.h"
 #include "daemon/commands/commands.h"
+#include "daemon/control_client.h"
 #include "sync/history.h"
 
 namespace quotafuse::daemon {
@@ -24,6 +26,10 @@ using Action = BreakerArguments::Action;
 /// An order is worth 30 s at the gateway (see circuit_breaker::kRequestLife).
 constexpr auto kAskAgain = 100ms;
 constexpr auto kPatience = 40s;
+/// So long a daemon takes at most to reload its configuration.
+constexpr auto kReload = 12s;
+/// A daemon that is not there so many times is none that reloads.
+constexpr int kMostGone = 3;
 
 std::string dump(const Json& json) {
     return json.dump(-1, ' ', false, Json::error_handler_t::replace);
@@ -72,12 +78,9 @@ Json list_request(std::int64_t limit) {
     return {{"command", "breaker_list"}, {"limit", limit}};
 }
 
-std::string pause_text(const Json& paused, const base::TimeZone& zone) {
-    const auto reason = text_of(paused, "reason");
-    const auto until = number_of(paused, "until") == 0 ? std::string{"until resumed"}
-                                                       : "until " + time_of(paused, "until", zone);
-    return fmt::format("paused since {} {}{}{}", time_of(paused, "since", zone), until,
-                       reason.empty() ? "" : ": ", reason);
+circuit_breaker::Pause pause_of(const Json& paused) {
+    return {base::from_unix(number_of(paused, "since")),
+            base::from_unix(number_of(paused, "until")), text_of(paused, "reason")};
 }
 
 /// "by hand", "after 30m, not before …": how it comes back.
@@ -93,7 +96,7 @@ std::string return_text(const Json& circuit, const base::TimeZone& zone) {
 }
 
 std::string circuit_text(const Json& circuit, const base::TimeZone& zone) {
-    return fmt::format("{}  {}{} since {}, {}: {}", text_of(circuit, "trip_id"),
+    return fmt::format("{}  {}{} since {}, {}; reason: {}", text_of(circuit, "trip_id"),
                        object_text(target_of(circuit), text_of(circuit, "name")),
                        text_of(circuit, "state") == "unsure" ? ", perhaps off" : "",
                        time_of(circuit, "since", zone), return_text(circuit, zone),
@@ -101,7 +104,7 @@ std::string circuit_text(const Json& circuit, const base::TimeZone& zone) {
 }
 
 std::string entry_text(const Json& entry, const base::TimeZone& zone) {
-    const auto why = text_of(entry, "why");
+    const auto why = circuit_breaker::with_it(text_of(entry, "why"), target_of(entry));
     return fmt::format("{}  {}  {}{}  {}: {}{}", time_of(entry, "at", zone),
                        text_of(entry, "trip_id"), text_of(entry, "result"),
                        text_of(entry, "mode") == "shadow" ? " (shadow)" : "",
@@ -121,7 +124,7 @@ int list(const Arguments& arguments) {
     const auto& zone = config.timezone;
     std::cout << fmt::format("breaker {}\n", text_of(found, "mode"));
     if (found.contains("paused") && found.at("paused").is_object())
-        std::cout << pause_text(found.at("paused"), zone) << '\n';
+        std::cout << pause_text(pause_of(found.at("paused")), zone) << '\n';
     if (found.at("open").empty()) std::cout << "nothing is off by quotafuse\n";
     for (const auto& circuit : found.at("open")) std::cout << circuit_text(circuit, zone) << '\n';
     if (!found.at("recent").empty()) std::cout << "newest steps:\n";
@@ -167,44 +170,94 @@ Json order_of(const BreakerArguments& typed) {
     std::abort();
 }
 
-/// Waits for what became of an order. A command of seconds on the real clock: nothing here decides
-/// by time.
-Json await_result(const Config& config, const std::string& id) {
-    const auto request = dump({{"command", "breaker_result"}, {"id", id}});
-    const auto deadline = std::chrono::steady_clock::now() + kPatience;
-    while (std::chrono::steady_clock::now() < deadline) {
-        auto answer = Json::parse(ask_or_fail(config, request));
-        if (answer.at("done").get<bool>()) return answer;
-        std::this_thread::sleep_for(kAskAgain);
-    }
-    throw base::Failure(base::ExitCode::unavailable, "no answer yet; see `quotafuse breaker list`");
+[[noreturn]] void fail_unknown(const std::string& what, bool dry_run) {
+    throw base::Failure(
+        base::ExitCode::unavailable,
+        dry_run ? what + "; nothing was changed, ask again"
+                : what +
+                      ": its outcome is unknown; see `quotafuse breaker list` (it needs no "
+                      "daemon) before you give it again");
 }
 
-void print_pairs(const Json& answer, const char* key, const std::string& head) {
-    const auto pairs = answer.value(key, std::vector<std::string>{});
-    if (!pairs.empty()) std::cerr << fmt::format("{}: {}\n", head, fmt::join(pairs, ", "));
+/// The daemon's {"id"} for an order.
+std::string give(const Config& config, const BreakerArguments& typed) {
+    try {
+        return Json::parse(ask_or_fail(config, dump(order_of(typed)))).at("id");
+    } catch (const NoReply& e) {
+        fail_unknown(fmt::format("{}. It may have accepted the order", e.what()), typed.dry_run);
+    }
+}
+
+/// Waits for what became of an order, also while the daemon reloads. A command of seconds on the
+/// real clock: nothing here decides by time.
+Json await_result(const Config& config, const std::string& id, bool dry_run) {
+    using Clock = std::chrono::steady_clock;
+    const auto request = dump({{"command", "breaker_result"}, {"id", id}});
+    const auto deadline = Clock::now() + kPatience;
+    auto heard_at = Clock::now();
+    for (int gone = 0; Clock::now() < deadline; std::this_thread::sleep_for(kAskAgain)) {
+        const auto heard = ask_patiently(config, request);
+        if (!heard.answer) {
+            gone = heard.gone ? gone + 1 : 0;
+            if (gone < kMostGone && Clock::now() - heard_at < kReload) continue;
+            fail_unknown(fmt::format("the order was accepted ({}), but the daemon that has it does "
+                                     "not answer any more",
+                                     id),
+                         dry_run);
+        }
+        gone = 0;
+        heard_at = Clock::now();
+        auto answer = Json::parse(*heard.answer);
+        if (answer.at("done").get<bool>()) return answer;
+    }
+    fail_unknown(fmt::format("the order was accepted ({}), but there is no answer yet", id),
+                 dry_run);
+}
+
+/// What nobody serves any more, or would.
+void print_dark(const Json& answer, bool dry_run) {
+    const auto used = answer.value("dark", std::vector<std::string>{});
+    const auto unused = answer.value("unused_dark", std::vector<std::string>{});
+    const auto* const none_left =
+        dry_run ? "no channel would be left for" : "no channel is left for";
+    if (!used.empty()) std::cerr << fmt::format("{}: {}\n", none_left, fmt::join(used, ", "));
+    if (unused.empty()) return;
+    const base::Seconds traffic{number_of(answer, "traffic_seconds")};
+    std::cerr << fmt::format("{}{} (no requests in the last {}): {}\n", none_left,
+                             used.empty() ? "" : " these either",
+                             circuit_breaker::span_text(traffic), fmt::join(unused, ", "));
 }
 
 int order(const Arguments& arguments) {
     const auto config = load_to_ask(arguments);
-    const auto asked = Json::parse(ask_or_fail(config, dump(order_of(arguments.breaker))));
-    auto answer = await_result(config, asked.at("id").get<std::string>());
+    const auto id = give(config, arguments.breaker);
+    auto answer = await_result(config, id, arguments.breaker.dry_run);
     answer.erase("done");
     const auto outcome = text_of(answer, "outcome");
     if (!arguments.breaker.dry_run && (outcome == "would_trip" || outcome == "would_be")) {
         answer["ok"] = false;
-        answer["text"] = text_of(answer, "text") + ": breaker.mode is not live";
+        answer["text"] = text_of(answer, "text") +
+                         " (breaker.mode is not live: set it in quotafuse.yaml, and reload)";
     }
     const bool ok = answer.at("ok").get<bool>();
+    if (!ok && arguments.breaker.dry_run) {
+        auto text = text_of(answer, "text");
+        for (const auto* const what : {"switched off", "given back"}) {
+            base::replace_all(text, fmt::format(" was not {}", what),
+                              fmt::format(" would not be {}", what));
+        }
+        answer["text"] = text;
+    }
+    if (ok && arguments.breaker.dry_run && config.breaker.mode != circuit_breaker::Mode::live) {
+        answer["text"] =
+            fmt::format("{} (nor would it be without --dry-run: breaker.mode is {})",
+                        text_of(answer, "text"), circuit_breaker::mode_name(config.breaker.mode));
+    }
     if (arguments.json) {
         std::cout << dump(answer) << '\n';
     } else {
         (ok ? std::cout : std::cerr) << text_of(answer, "text") << '\n';
-        if (ok) {
-            const std::string then = arguments.breaker.dry_run ? " then" : "";
-            print_pairs(answer, "dark", "no channel is left" + then + " for");
-            print_pairs(answer, "unused_dark", "nor for, without requests in 24 h");
-        }
+        if (ok) print_dark(answer, arguments.breaker.dry_run);
     }
     return static_cast<int>(ok ? base::ExitCode::ok : base::ExitCode::failed);
 }
@@ -223,7 +276,8 @@ std::optional<base::Seconds> pause_length(const std::string& typed) {
 std::string dry_run_text(const Config& config, const BreakerArguments& typed) {
     const auto found = Json::parse(ask_or_fail(config, dump(list_request(1))));
     const bool is_paused = found.contains("paused") && found.at("paused").is_object();
-    const auto present = is_paused ? pause_text(found.at("paused"), config.timezone) : "not paused";
+    const auto present =
+        is_paused ? pause_text(pause_of(found.at("paused")), config.timezone) : "not paused";
     if (typed.action == Action::resume)
         return fmt::format("the breaker would {} (now: {})",
                            is_paused ? "write again" : "go on as it does", present);

@@ -52,6 +52,14 @@ const alerts::Rule& rule_or_fail(const std::vector<alerts::Rule>& rules, const s
 std::optional<std::string> ask_if_running(const Config& config, const std::string& request_json);
 /// The same, and Failure (unavailable) where no daemon is there.
 std::string ask_or_fail(const Config& config, const std::string& request_json);
+/// The same of a daemon that may be on its way out or in: where it cannot answer now, no exception
+/// tells it, only what it says of the request itself.
+struct Heard {
+    std::optional<std::string> answer{};
+    bool gone = false;  // it left its socket behind, or hung up: a reload does not look like that
+                        // more than once
+};
+Heard ask_patiently(const Config& config, const std::string& request_json);
 /// One line for a silence as the daemon answers it (see silences_json).
 std::string silence_text(const std::string& json, const base::TimeZone& zone);
 

@@ -58,6 +58,20 @@ std::optional<std::string> ask_if_running(const Config& config, const std::strin
     return answer;
 }
 
+Heard ask_patiently(const Config& config, const std::string& request_json) {
+    try {
+        auto answer = ask_if_running(config, request_json);
+        // A daemon that ends in good order takes its socket with it.
+        const bool left = !answer && ::access(config.control_socket.c_str(), F_OK) == 0;
+        return {std::move(answer), left};
+    } catch (const NoReply&) {
+        return {{}, true};
+    } catch (const base::Failure& e) {
+        if (e.code() != base::ExitCode::unavailable) throw;
+        return {};  // it is stopping, or busy
+    }
+}
+
 std::string ask_or_fail(const Config& config, const std::string& request_json) {
     auto answer = ask_if_running(config, request_json);
     if (!answer) {

@@ -1,10 +1,16 @@
-#include <cstdlib>
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <string_view>
 
 #include "circuit_breaker/action.h"
 
 namespace quotafuse::circuit_breaker {
 
-std::string_view cause_name(TripCause::Kind kind) {
+/// "last_usable", "max_open", …: for programs, and stored; "" for none. Names every kind: one that
+/// is new does not compile before it stands here.
+constexpr std::string_view cause_name(TripCause::Kind kind) {
     using Kind = TripCause::Kind;
     switch (kind) {
         case Kind::none:
@@ -74,7 +80,23 @@ std::string_view cause_name(TripCause::Kind kind) {
         case Kind::on_trial:
             return "on_trial";
     }
-    std::abort();
+    return {};
+}
+
+/// How many kinds there are.
+inline constexpr std::size_t kCauseKinds = [] {
+    std::size_t kinds = 1;  // the first, none, has no name
+    while (!cause_name(static_cast<TripCause::Kind>(kinds)).empty()) ++kinds;
+    return kinds;
+}();
+
+/// Whether a table of texts has one row for each kind, at its place: the rows name their `kind`.
+template <class Row, std::size_t kRows>
+consteval bool has_every_cause(const std::array<Row, kRows>& rows) {
+    for (std::size_t i = 0; i < kRows; ++i) {
+        if (rows[i].kind != static_cast<TripCause::Kind>(i)) return false;
+    }
+    return kRows == kCauseKinds;
 }
 
 }  // namespace quotafuse::circuit_breaker
