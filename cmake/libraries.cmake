@@ -13,6 +13,7 @@ find_package(CLI11 REQUIRED)
 pkg_check_modules(SYSTEMD REQUIRED IMPORTED_TARGET libsystemd)
 pkg_check_modules(HTTPLIB REQUIRED IMPORTED_TARGET cpp-httplib)
 find_library(MYSQLCPPCONN mysqlcppconn REQUIRED)
+find_library(CRYPT crypt REQUIRED)
 find_path(MYSQLCPPCONN_INCLUDE cppconn/connection.h REQUIRED)
 
 # Debian 13 names yaml-cpp's target with a namespace, Debian 12 does not.

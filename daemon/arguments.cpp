@@ -77,6 +77,8 @@ public:
         add_test_rules();
         add_init();
         add_notify();
+        add(Arguments::Command::password, "password",
+            "ask for a password of the status page and print its hash for the configuration");
         add(Arguments::Command::grants, "grants",
             "print the SQL for the database accounts that this configuration needs");
         auto* const backup = add(Arguments::Command::backup, "backup",

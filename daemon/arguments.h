@@ -72,6 +72,7 @@ struct Arguments {
         sync,
         status,
         notify,
+        password,
         grants,
         backup,
         demo,

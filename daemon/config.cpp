@@ -13,9 +13,8 @@
 #include "base/text.h"
 #include "daemon/builtin_rules.h"
 #include "daemon/config_notifiers.h"
+#include "daemon/config_status.h"
 #include "daemon/config_values.h"
-#include "daemon/http_server.h"
-#include "notifiers/entry_reader.h"
 
 namespace quotafuse::daemon {
 namespace {
@@ -29,7 +28,6 @@ constexpr auto kRulesFolder = "/etc/quotafuse/rules.d";
 constexpr base::Milliseconds kLongestKept = std::chrono::hours{24 * 3660};
 constexpr std::int64_t kSmallestStore = 50'000'000;
 constexpr std::int64_t kLargestStore = 100'000'000'000'000;
-constexpr std::size_t kLongestUrl = 300;
 
 std::string host_name() {
     std::array<char, 256> name{};
@@ -130,46 +128,6 @@ void read_store(const std::string& file, const Node& node, Config& config,
     }
     if (const auto bytes = map.size("max_size", kSmallestStore, kLargestStore))
         config.keep.bytes = *bytes;
-    map.refuse_unknown();
-}
-
-void check_listen(Mapping& map, const std::string& listen) {
-    const auto place = map.find("listen")->place;
-    try {
-        if (parse_listen_address(listen).is_loopback()) return;
-        map.error(place, fmt::format(
-                             "listen: {} is open to other hosts, and the page has no password yet; "
-                             "listen on 127.0.0.1 and use a tunnel (ssh -L)",
-                             listen));
-    } catch (const base::Failure& e) {
-        map.error(place, fmt::format("listen: {}", e.what()));
-    }
-}
-
-/// Everybody who gets a message reads it: no place for a password or a token.
-void read_public_url(Mapping& map, Config& config) {
-    const auto text = map.text("public_url");
-    if (!text || text->empty()) return;
-    const auto url = notifiers::parse_url(*text);
-    const bool plain = text->find_first_of("?#") == std::string::npos && !text->ends_with('/') &&
-                       url.authority.find('@') == std::string_view::npos;
-    if (!notifiers::is_url(*text, {"http", "https"}) || !plain || text->size() > kLongestUrl) {
-        map.error(map.find("public_url")->place,
-                  "public_url must be an http:// or https:// URL such as https://fuse.example.com, "
-                  "without a user, a query or a slash at its end");
-        return;
-    }
-    config.public_url = *text;
-}
-
-void read_status(const std::string& file, const Node& node, Config& config,
-                 Diagnostics& diagnostics) {
-    Mapping map{file, node, "status", diagnostics};
-    if (const auto listen = map.text("listen")) {
-        config.listen = *listen;
-        check_listen(map, *listen);
-    }
-    read_public_url(map, config);
     map.refuse_unknown();
 }
 

@@ -12,6 +12,7 @@
 #include "base/time_zone.h"
 #include "base/yaml.h"
 #include "circuit_breaker/settings.h"
+#include "daemon/access.h"
 #include "notifiers/heartbeat_settings.h"
 #include "notifiers/settings.h"
 #include "sync/dialect.h"
@@ -56,7 +57,8 @@ struct Config {
     std::vector<std::string> self_notify;
     std::string listen = "127.0.0.1:8787";
     std::string
-        public_url;  // of the status page, for links in messages; without a slash at its end
+        public_url;         // of the status page, for links in messages; without a slash at its end
+    AccessSettings access;  // to the status page; its public_url is the same
     std::string control_socket = "/run/quotafuse/control.sock";
     std::string site;
     Language language = Language::chinese;

@@ -74,6 +74,9 @@ std::vector<std::string> Config::secrets() const {
     add_secret(secrets, source.main);
     add_secret(secrets, source.logs);
     add_secret(secrets, breaker.dsn);
+    for (const auto* const secret : {&access.password, &access.metrics_token}) {
+        if (!secret->empty()) secrets.push_back(secret->reveal());
+    }
     for (const auto& notifier : notifiers) {
         const auto more = notifier.recipe->secrets();
         secrets.insert(secrets.end(), more.begin(), more.end());

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -34,9 +35,32 @@ public:
     ControlProtocol(std::map<std::string, ControlCommand> commands, const base::Log& log)
         : commands_(std::move(commands)), log_(log) {}
 
-    std::string_view terminator() const override { return "\n"; }
+    std::optional<std::size_t> length(std::string_view bytes, std::size_t searched) const override {
+        const auto end = bytes.find('\n', searched);
+        return end == std::string_view::npos ? std::nullopt : std::optional{end + 1};
+    }
 
-    std::string answer(std::string_view request, const std::string&) const override {
+    Answer answer(std::string_view request, const std::string&) const override {
+        return {.bytes = reply_to(request)};
+    }
+
+    std::string refuse(Refusal why) const override {
+        switch (why) {
+            case Refusal::too_large:
+                return error_line(ExitCode::usage, "the request is too long");
+            case Refusal::too_slow:
+                return error_line(ExitCode::usage,
+                                  "the request took too long to arrive; end it with a line break");
+            case Refusal::too_busy:
+            case Refusal::too_many_listeners:
+                return error_line(ExitCode::unavailable,
+                                  "the daemon has too many clients; try again");
+        }
+        std::abort();
+    }
+
+private:
+    std::string reply_to(std::string_view request) const {
         const auto parsed = json::parse(request, nullptr, false);
         const auto name = parsed.is_object() ? parsed.find("command") : parsed.end();
         if (name == parsed.end() || !name->is_string()) {
@@ -48,21 +72,6 @@ public:
         return run(command->first, command->second, std::string{base::trim(request)});
     }
 
-    std::string refuse(Refusal why) const override {
-        switch (why) {
-            case Refusal::too_large:
-                return error_line(ExitCode::usage, "the request is too long");
-            case Refusal::too_slow:
-                return error_line(ExitCode::usage,
-                                  "the request took too long to arrive; end it with a line break");
-            case Refusal::too_busy:
-                return error_line(ExitCode::unavailable,
-                                  "the daemon has too many clients; try again");
-        }
-        std::abort();
-    }
-
-private:
     std::string unknown_command() const {
         std::string known;
         for (const auto& [name, command] : commands_) known += (known.empty() ? "" : ", ") + name;

@@ -41,7 +41,7 @@ std::vector<base::Schema> all_schemas() {
 }
 
 Daemon::Daemon(const Config& config, const base::Clock& clock, const base::Log& log,
-               std::uint64_t seed, bool reloaded)
+               std::uint64_t seed, Sessions& sessions, bool reloaded)
     : config_(config),
       clock_(clock),
       log_(log),
@@ -54,7 +54,7 @@ Daemon::Daemon(const Config& config, const base::Clock& clock, const base::Log& 
       outbox_(make_outbox(database_, config)),
       audit_(database_),
       pause_(database_),
-      board_(config, clock),
+      board_(config, clock, [this](const std::string& event) { server_.publish(event); }),
       pacing_(clock, seed),
       dispatcher_(
           make_providers(),
@@ -75,7 +75,8 @@ Daemon::Daemon(const Config& config, const base::Clock& clock, const base::Log& 
                  config, clock, log),
       reports_({{database_, audit_, engine_.names()}, outbox_, intake_}, config, clock, log),
       courier_(outbox_, dispatcher_, pacing_, config.notifier_names(), clock, log),
-      server_(parse_listen_address(config.listen), board_, clock, log, {}, make_pages()),
+      server_(parse_listen_address(config.listen), board_, clock, log, {}, make_pages(),
+              config.access, &sessions),
       socket_(config.control_socket, make_commands(), clock, log),
       reader_(make_reader(seed)),
       pipeline_(
@@ -151,9 +152,9 @@ std::unique_ptr<SourceReader> Daemon::make_reader(std::uint64_t seed) {
 }
 
 StatusPages Daemon::make_pages() const {
-    return {{"/api/v1/outbox", [store = config_.store](const HttpRequest& request) {
+    return {{"/api/v1/outbox", {[store = config_.store](const HttpRequest& request) {
                  return answer_outbox(store, request);
-             }}};
+             }}}};
 }
 
 /// What changes or asks the engine is done by the pipeline thread, between two turns.

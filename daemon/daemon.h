@@ -25,9 +25,10 @@ class Daemon {
 public:
     /// Starts. Throws base::Failure where something that it cannot do without is not to be had;
     /// then nothing runs.
-    /// `reloaded`: it takes the place of one with another configuration.
+    /// `sessions`: who is logged in to the status page; outlives it. `reloaded`: it takes the place
+    /// of one with another configuration.
     Daemon(const Config& config, const base::Clock& clock, const base::Log& log, std::uint64_t seed,
-           bool reloaded = false);
+           Sessions& sessions, bool reloaded = false);
     /// Stops within 2 s while peers answer. What is being sent is waited for, up to 10 s, because
     /// it would be sent again.
     ~Daemon();

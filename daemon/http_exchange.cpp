@@ -11,13 +11,13 @@
 namespace quotafuse::daemon {
 namespace {
 
-constexpr std::array<std::pair<const char*, const char*>, 6> kStrictHeaders{{
-    {"Content-Security-Policy",
-     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' "
-     "data:; "
-     "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"},
+constexpr auto kPolicy =
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' "
+    "data:; "
+    "frame-ancestors 'none'; base-uri 'none'; form-action {}";
+
+constexpr std::array<std::pair<const char*, const char*>, 4> kStrictHeaders{{
     {"X-Content-Type-Options", "nosniff"},
-    {"Referrer-Policy", "no-referrer"},
     {"Cross-Origin-Opener-Policy", "same-origin"},
     {"Cross-Origin-Embedder-Policy", "require-corp"},
     {"Cross-Origin-Resource-Policy", "same-origin"},
@@ -69,24 +69,30 @@ public:
 
 void fill(httplib::Response& to, const HttpReply& reply) {
     to.status = reply.status;
-    for (const auto& [name, value] : kStrictHeaders) to.set_header(name, value);
-    to.set_header("Cache-Control", reply.cache_control);
-    for (const auto& [name, value] : reply.headers) to.set_header(name, value);
-    to.set_content(reply.body, reply.content_type);
+    for (const auto& [name, value] : strict_headers(reply)) to.set_header(name, value);
+    if (!reply.content_type.empty()) to.set_content(reply.body, reply.content_type);
 }
 
 }  // namespace
 
-std::string http_exchange(HttpRequest request, const HttpHandler& handler) {
-    // Only what it has to decode: ranges, encodings and expectations of a stranger stay outside.
-    MemoryStream stream{
-        fmt::format("{} {} HTTP/1.1\r\nConnection: close\r\n\r\n", request.method, request.target)};
+std::string http_exchange(HttpRequest request, const HttpHandler& handler, HttpReply& open) {
+    // Only what it has to decode: bodies, ranges, encodings and expectations of a stranger stay
+    // outside.
+    MemoryStream stream{fmt::format("{} {} HTTP/1.1\r\nConnection: close\r\n\r\n",
+                                    request.method == "HEAD" ? "HEAD" : "GET", request.target)};
+    bool stays_open = false;
     Exchange exchange;
     exchange.set_pre_routing_handler(
         [&](const httplib::Request& decoded, httplib::Response& response) {
             request.path = decoded.path;
             request.query = {decoded.params.begin(), decoded.params.end()};
-            fill(response, handler(request));
+            auto reply = handler(request);
+            if (reply.stream || reply.listens) {
+                open = std::move(reply);
+                stays_open = true;
+            } else {
+                fill(response, reply);
+            }
             return httplib::Server::HandlerResponse::Handled;
         });
     exchange.set_error_handler([](const httplib::Request&, httplib::Response& response) {
@@ -94,12 +100,24 @@ std::string http_exchange(HttpRequest request, const HttpHandler& handler) {
             fill(response, error_reply(response.status, "the request is malformed"));
     });
     exchange.run(stream);
-    return stream.take_output();
+    return stays_open ? std::string{} : stream.take_output();
 }
 
 std::string http_refusal(const HttpReply& reply) {
-    return http_exchange({.method = "GET", .target = "/"},
-                         [&](const HttpRequest&) { return reply; });
+    HttpReply none;
+    return http_exchange(
+        {.method = "GET", .target = "/"}, [&](const HttpRequest&) { return reply; }, none);
+}
+
+std::vector<std::pair<std::string, std::string>> strict_headers(const HttpReply& reply) {
+    // A form that is sent from a page without a referrer has no origin, and would be refused.
+    std::vector<std::pair<std::string, std::string>> headers{
+        {"Content-Security-Policy", fmt::format(kPolicy, reply.has_form ? "'self'" : "'none'")},
+        {"Referrer-Policy", reply.has_form ? "same-origin" : "no-referrer"},
+        {"Cache-Control", reply.cache_control}};
+    headers.insert(headers.end(), kStrictHeaders.begin(), kStrictHeaders.end());
+    headers.insert(headers.end(), reply.headers.begin(), reply.headers.end());
+    return headers;
 }
 
 }  // namespace quotafuse::daemon

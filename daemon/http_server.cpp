@@ -14,6 +14,7 @@
 
 #include "base/failure.h"
 #include "daemon/http_exchange.h"
+#include "daemon/http_stream.h"
 
 namespace quotafuse::daemon {
 namespace {
@@ -21,21 +22,39 @@ namespace {
 using base::ExitCode;
 using base::Failure;
 
+constexpr std::string_view kHeadEnd = "\r\n\r\n";
+
 class HttpProtocol final : public RequestProtocol {
 public:
-    HttpProtocol(HttpHandler handler, const base::Log& log)
-        : handler_(std::move(handler)), log_(log) {}
+    HttpProtocol(HttpHandler handler, std::size_t streams, const base::Log& log)
+        : handler_(std::move(handler)), places_(streams), log_(log) {}
 
-    std::string_view terminator() const override { return "\r\n\r\n"; }
-
-    std::string answer(std::string_view head, const std::string& peer) const override {
-        auto parsed = parse_head(head);
-        if (const auto* refused = std::get_if<HttpReply>(&parsed)) return http_refusal(*refused);
-        auto& request = std::get<HttpRequest>(parsed);
-        request.peer = peer;
-        return http_exchange(std::move(request),
-                             [this](const auto& decoded) { return handle(decoded); });
+    std::optional<std::size_t> length(std::string_view bytes, std::size_t searched) const override {
+        const auto from = searched < kHeadEnd.size() ? 0 : searched - kHeadEnd.size() + 1;
+        const auto found = bytes.find(kHeadEnd, from);
+        if (found == std::string_view::npos) return std::nullopt;
+        const auto head = found + kHeadEnd.size();
+        return head + announced_body(bytes.substr(0, head));
     }
+
+    Answer answer(std::string_view request, const std::string& peer) const override {
+        const auto head = request.find(kHeadEnd) + kHeadEnd.size();
+        auto parsed = parse_head(request.substr(0, head));
+        if (const auto* refused = std::get_if<HttpReply>(&parsed))
+            return {.bytes = http_refusal(*refused)};
+        auto& understood = std::get<HttpRequest>(parsed);
+        understood.peer = peer;
+        understood.body = request.substr(head);
+        const bool whole = understood.method != "HEAD";
+        const bool chunked = understood.reads_chunks;
+        HttpReply open;
+        auto bytes = http_exchange(
+            std::move(understood), [this](const auto& decoded) { return handle(decoded); }, open);
+        if (!open.stream && !open.listens) return {.bytes = std::move(bytes)};
+        return begin(open, whole, chunked);
+    }
+
+    std::string alive() const override { return ": alive\n\n"; }
 
     std::string refuse(Refusal why) const override {
         switch (why) {
@@ -44,16 +63,31 @@ public:
             case Refusal::too_slow:
                 return http_refusal(error_reply(408, "the request took too long to arrive"));
             case Refusal::too_busy:
-                return http_refusal(busy());
+                return http_refusal(busy("too many requests at once; try again in a second", "1"));
+            case Refusal::too_many_listeners:
+                return http_refusal(busy("too many pages listen; ask every few seconds", "60"));
         }
         std::abort();
     }
 
 private:
-    static HttpReply busy() {
-        auto reply = error_reply(503, "too many requests at once; try again in a second");
-        reply.headers.emplace_back("Retry-After", "1");
+    static HttpReply busy(std::string_view message, const char* seconds) {
+        auto reply = error_reply(503, message);
+        reply.headers.emplace_back("Retry-After", seconds);
         return reply;
+    }
+
+    /// The head of a reply that goes on, unless only the head was asked for.
+    Answer begin(const HttpReply& reply, bool whole, bool chunked) const {
+        if (!whole) return {.bytes = stream_head(reply, chunked && reply.stream)};
+        if (reply.listens)
+            return {.bytes = stream_head(reply, false) + reply.body, .listens = true};
+        auto rest = places_.take(reply.stream, chunked);
+        if (!rest) {
+            return {.bytes = http_refusal(
+                        busy("too many exports at once; try again when one has ended", "10"))};
+        }
+        return {.bytes = stream_head(reply, chunked), .rest = std::move(rest)};
     }
 
     HttpReply handle(const HttpRequest& request) const {
@@ -66,6 +100,7 @@ private:
     }
 
     HttpHandler handler_;
+    mutable StreamPlaces places_;
     const base::Log& log_;
 };
 
@@ -190,7 +225,8 @@ ListenAddress parse_listen_address(std::string_view text) {
 HttpServer::HttpServer(const ListenAddress& listen, HttpHandler handler, const base::Clock& clock,
                        const base::Log& log, const RequestLimits& limits)
     : address_(listen),
-      loop_(listen_on(address_), std::make_unique<HttpProtocol>(std::move(handler), log), limits,
-            clock, log) {}
+      loop_(listen_on(address_),
+            std::make_unique<HttpProtocol>(std::move(handler), limits.streams, log), limits, clock,
+            log) {}
 
 }  // namespace quotafuse::daemon

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -26,8 +27,9 @@ ListenAddress parse_listen_address(std::string_view text);
 /// 127.0.0.0/8, ::1, or the first as an IPv6 address.
 bool is_loopback_ip(std::string_view ip);
 
-/// A bounded HTTP/1.1 server for GET and HEAD: one request a connection, errors in one JSON shape,
-/// strict headers on each reply. A handler's exception becomes a 500 and a line in the log.
+/// A bounded HTTP/1.1 server for GET, HEAD and POSTs of a login: one request a connection, errors
+/// in one JSON shape, strict headers on each reply. A handler's exception becomes a 500 and a line
+/// in the log.
 class HttpServer {
 public:
     /// Listens at once. Throws Failure: unavailable when the address is taken or cannot be had.
@@ -37,6 +39,8 @@ public:
 
     /// With the port that the system picked, if it did.
     const ListenAddress& address() const { return address_; }
+    /// Sends `bytes`, one server-sent event, to all whose reply listens. Any thread.
+    void publish(std::string bytes) { loop_.publish(std::move(bytes)); }
 
 private:
     ListenAddress address_;

@@ -26,6 +26,8 @@ int dispatch(const Arguments& arguments) {
             return status_command(arguments);
         case Arguments::Command::notify:
             return notify_command(arguments);
+        case Arguments::Command::password:
+            return password_command(arguments);
         case Arguments::Command::grants:
             return grants_command(arguments);
         case Arguments::Command::backup:

@@ -12,13 +12,13 @@
 #include <utility>
 #include <vector>
 
-#include <arpa/inet.h>
 #include <fmt/format.h>
-#include <netinet/in.h>
 #include <poll.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 
+#include "base/guarded.h"
+#include "daemon/request_connection.h"
+#include "daemon/wake_up.h"
 #include "daemon/worker_pool.h"
 
 namespace quotafuse::daemon {
@@ -32,55 +32,11 @@ using base::MonoTime;
 constexpr Milliseconds kDrainTime{500};
 constexpr Milliseconds kAcceptPause{100};
 constexpr std::size_t kReadSize = 16 * 1024;
+// A listener whose host is gone takes a place of the few until the system gives it up.
+constexpr Milliseconds kLostAfter{60'000};
 
-enum class Phase { reading, answering, writing, draining, done };
-
-struct Connection {
-    std::uint64_t id;
-    FileDescriptor socket;
-    std::string peer;
-    MonoTime deadline;
-    Phase phase = Phase::reading;
-    std::string bytes{};   // what came so far, later what is to be sent
-    std::size_t sent = 0;  // of bytes
-    bool ready = false;    // the last poll saw something
-};
-
-std::string peer_address(const sockaddr_storage& address) {
-    std::array<char, INET6_ADDRSTRLEN> text{};
-    if (address.ss_family == AF_INET) {
-        const auto& v4 = reinterpret_cast<const sockaddr_in&>(address);
-        ::inet_ntop(AF_INET, &v4.sin_addr, text.data(), text.size());
-    } else if (address.ss_family == AF_INET6) {
-        const auto& v6 = reinterpret_cast<const sockaddr_in6&>(address);
-        ::inet_ntop(AF_INET6, &v6.sin6_addr, text.data(), text.size());
-    }
-    return text.data();
-}
-
-bool would_block() {
-    return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
-}
-
-short events_of(Phase phase) {
-    switch (phase) {
-        case Phase::reading:
-        case Phase::draining:
-            return POLLIN;
-        case Phase::writing:
-            return POLLOUT;
-        case Phase::answering:
-        case Phase::done:
-            return 0;
-    }
-    std::abort();
-}
-
-FileDescriptor make_wake_descriptor() {
-    FileDescriptor wake{::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
-    if (!wake) throw std::system_error(errno, std::generic_category(), "eventfd");
-    return wake;
-}
+using Connection = RequestConnection;
+using Phase = Connection::Phase;
 
 }  // namespace
 
@@ -93,12 +49,12 @@ struct RequestLoop::Impl {
           clock(time),
           log(journal),
           pool(
-              limits.threads, limits.queued, [this](const auto& job) { return answer(job); },
-              [this] { wake_up(); }),
+              limits.threads, limits.queued, [this](auto& job) { return answer(job); },
+              [this] { wake.ring(); }),
           thread([this](const std::stop_token& stop) { run(stop); }) {}
 
-    std::string answer(const WorkerPool::Job& job) const;
-    void wake_up() const;
+    WorkerPool::Reply answer(WorkerPool::Job& job) const;
+    void publish(std::string bytes);
     void run(const std::stop_token& stop);
     void turn();
     void wait();
@@ -107,27 +63,36 @@ struct RequestLoop::Impl {
     void add_client(int socket, const sockaddr_storage& address);
     bool make_room();
     void hand_out_replies();
+    void hand_out_events();
     void advance(Connection& client);
     void read_request(Connection& client);
     void take_request(Connection& client, std::size_t length);
-    void reply(Connection& client, std::string bytes);
+    void reply(Connection& client, WorkerPool::Reply ready);
+    void listen(Connection& client, std::string bytes);
+    void tell(Connection& client, std::string_view bytes);
     void refuse(Connection& client, RequestProtocol::Refusal why);
     void send_more(Connection& client);
+    void go_on(Connection& client);
+    void finish(Connection& client);
+    MonoTime stream_deadline(const Connection& client) const;
     void drain(Connection& client);
     void end_if_overdue(Connection& client);
+    void end_overdue(Connection& client);
 
     FileDescriptor listener;
-    FileDescriptor wake = make_wake_descriptor();
+    WakeUp wake;
     std::unique_ptr<RequestProtocol> protocol;
     RequestLimits limits;
     const base::Clock& clock;
     const base::Log& log;
+    base::Guarded<std::vector<std::string>> published;
 
     // Only the loop's thread touches these.
     std::list<Connection> clients;  // oldest first
     std::uint64_t next_id = 1;
     std::optional<MonoTime> accept_again;
     std::array<char, kReadSize> buffer{};
+    std::string last_event;
 
     WorkerPool pool;
     std::jthread thread;
@@ -141,23 +106,34 @@ RequestLoop::RequestLoop(FileDescriptor listening, std::unique_ptr<RequestProtoc
 
 RequestLoop::~RequestLoop() = default;
 
-std::string RequestLoop::Impl::answer(const WorkerPool::Job& job) const {
+void RequestLoop::publish(std::string bytes) {
+    impl_->publish(std::move(bytes));
+}
+
+void RequestLoop::Impl::publish(std::string bytes) {
+    published.with([&](auto& waiting) { waiting.push_back(std::move(bytes)); });
+    wake.ring();
+}
+
+WorkerPool::Reply RequestLoop::Impl::answer(WorkerPool::Job& job) const {
     try {
-        return protocol->answer(job.request, job.peer);
+        if (job.producer) {
+            auto piece = job.producer->next();
+            if (piece.empty()) return {};
+            return {.bytes = std::move(piece), .producer = std::move(job.producer)};
+        }
+        auto answer = protocol->answer(job.request, job.peer);
+        return {.bytes = std::move(answer.bytes),
+                .producer = std::move(answer.rest),
+                .listens = answer.listens};
     } catch (const std::exception& e) {
         log.error(fmt::format("a request could not be answered: {}", e.what()));
-        return {};
+        return {.broken = job.producer != nullptr};
     }
 }
 
-void RequestLoop::Impl::wake_up() const {
-    const std::uint64_t one = 1;
-    // A full counter refuses the write, and then the loop is awake anyhow.
-    [[maybe_unused]] const auto written = ::write(wake.get(), &one, sizeof one);
-}
-
 void RequestLoop::Impl::run(const std::stop_token& stop) {
-    const std::stop_callback wake_on_stop{stop, [this] { wake_up(); }};
+    const std::stop_callback wake_on_stop{stop, [this] { wake.ring(); }};
     while (!stop.stop_requested()) {
         try {
             turn();
@@ -171,6 +147,7 @@ void RequestLoop::Impl::run(const std::stop_token& stop) {
 
 void RequestLoop::Impl::turn() {
     wait();
+    hand_out_events();
     hand_out_replies();
     for (auto& client : clients) {
         if (client.ready) advance(client);
@@ -182,11 +159,10 @@ void RequestLoop::Impl::turn() {
 
 /// Sleeps until a socket has something for us, a reply is ready, a deadline passes, or stop.
 void RequestLoop::Impl::wait() {
-    std::vector<pollfd> watched{{wake.get(), POLLIN, 0},
+    std::vector<pollfd> watched{{wake.descriptor(), POLLIN, 0},
                                 {accept_again ? -1 : listener.get(), POLLIN, 0}};
     for (const auto& client : clients) {
-        // Not while its request is in work: poll would report a hang-up again and again.
-        const auto events = events_of(client.phase);
+        const auto events = client.events();
         watched.push_back({events == 0 ? -1 : client.socket.get(), events, 0});
     }
     if (::poll(watched.data(), watched.size(), wait_time()) < 0 && errno != EINTR) {
@@ -194,8 +170,7 @@ void RequestLoop::Impl::wait() {
     }
     auto seen = watched.begin() + 2;
     for (auto& client : clients) client.ready = (seen++)->revents != 0;
-    std::uint64_t ignored = 0;
-    [[maybe_unused]] const auto read = ::read(wake.get(), &ignored, sizeof ignored);
+    wake.silence();
 }
 
 /// Milliseconds to the next deadline, rounded up, or -1 for none.
@@ -243,10 +218,11 @@ void RequestLoop::Impl::add_client(int socket, const sockaddr_storage& address) 
 }
 
 /// The oldest client that nobody works for makes room: honest clients send at once, so it is a
-/// stuck one.
+/// stuck one. Streams and listeners are few, and counted.
 bool RequestLoop::Impl::make_room() {
-    const auto oldest = std::find_if(clients.begin(), clients.end(),
-                                     [](const auto& c) { return c.phase != Phase::answering; });
+    const auto oldest = std::find_if(clients.begin(), clients.end(), [](const auto& c) {
+        return !c.in_work() && !c.streams() && c.phase != Phase::listening;
+    });
     if (oldest == clients.end()) return false;
     if (oldest->phase == Phase::reading) refuse(*oldest, RequestProtocol::Refusal::too_busy);
     clients.erase(oldest);
@@ -257,7 +233,17 @@ void RequestLoop::Impl::hand_out_replies() {
     for (auto& ready : pool.take_replies()) {
         const auto client = std::find_if(clients.begin(), clients.end(),
                                          [&](const auto& c) { return c.id == ready.connection; });
-        if (client != clients.end()) reply(*client, std::move(ready.bytes));
+        if (client != clients.end()) reply(*client, std::move(ready));
+    }
+}
+
+void RequestLoop::Impl::hand_out_events() {
+    auto events = published.with([](auto& waiting) { return std::exchange(waiting, {}); });
+    for (auto& event : events) {
+        for (auto& client : clients) {
+            if (client.phase == Phase::listening) tell(client, event);
+        }
+        last_event = std::move(event);
     }
 }
 
@@ -267,9 +253,14 @@ void RequestLoop::Impl::advance(Connection& client) {
             return read_request(client);
         case Phase::writing:
             return send_more(client);
+        case Phase::listening:
+            send_more(client);
+            if (client.phase != Phase::done) drain(client);
+            return;
         case Phase::draining:
             return drain(client);
         case Phase::answering:
+        case Phase::producing:
         case Phase::done:
             return;
     }
@@ -283,65 +274,118 @@ void RequestLoop::Impl::read_request(Connection& client) {
         client.phase = Phase::done;
         return;
     }
-    const auto end = protocol->terminator();
-    const auto seen = client.bytes.size();
+    const auto searched = client.bytes.size();
     client.bytes.append(buffer.data(), static_cast<std::size_t>(got));
-    const auto found = client.bytes.find(end, seen < end.size() ? 0 : seen - end.size() + 1);
-    const bool whole = found != std::string::npos;
-    const auto length = whole ? found + end.size() : client.bytes.size();
+    if (!client.length) client.length = protocol->length(client.bytes, searched);
+    const auto length = client.length.value_or(client.bytes.size());
     if (length > limits.request_bytes) return refuse(client, RequestProtocol::Refusal::too_large);
-    if (whole) take_request(client, length);
+    if (client.length && client.bytes.size() >= length) take_request(client, length);
 }
 
 void RequestLoop::Impl::take_request(Connection& client, std::size_t length) {
     client.bytes.resize(length);
     client.phase = Phase::answering;
-    if (!pool.push({client.id, std::exchange(client.bytes, {}), client.peer})) {
+    if (!pool.push({.connection = client.id,
+                    .request = std::exchange(client.bytes, {}),
+                    .peer = client.peer})) {
         refuse(client, RequestProtocol::Refusal::too_busy);
     }
 }
 
-void RequestLoop::Impl::reply(Connection& client, std::string bytes) {
-    client.bytes = std::move(bytes);
+void RequestLoop::Impl::reply(Connection& client, WorkerPool::Reply ready) {
+    if (ready.broken) return client.break_off();
+    if (ready.listens) return listen(client, std::move(ready.bytes));
+    client.bytes = std::move(ready.bytes);
     client.sent = 0;
+    client.producer = std::move(ready.producer);
+    if (client.producer && !client.ends) client.ends = clock.mono() + limits.stream_time;
     client.phase = Phase::writing;
-    client.deadline = clock.mono() + limits.request_time;
+    client.deadline =
+        client.streams() ? stream_deadline(client) : clock.mono() + limits.request_time;
+    send_more(client);
+}
+
+/// `bytes` open the stream of events; the newest event comes with them.
+void RequestLoop::Impl::listen(Connection& client, std::string bytes) {
+    const auto listeners = std::count_if(clients.begin(), clients.end(),
+                                         [](const auto& c) { return c.phase == Phase::listening; });
+    if (static_cast<std::size_t>(listeners) >= limits.listeners)
+        return refuse(client, RequestProtocol::Refusal::too_many_listeners);
+    client.phase = Phase::listening;
+    client.ends = clock.mono() + limits.listen_time;
+    client.give_up_after(kLostAfter);
+    tell(client, bytes + last_event);
+}
+
+void RequestLoop::Impl::tell(Connection& client, std::string_view bytes) {
+    if (client.unsent() + bytes.size() > limits.listener_bytes) return client.break_off();
+    client.bytes.erase(0, std::exchange(client.sent, 0));
+    client.bytes += bytes;
+    client.deadline = std::min(clock.mono() + limits.alive_interval, *client.ends);
     send_more(client);
 }
 
 void RequestLoop::Impl::refuse(Connection& client, RequestProtocol::Refusal why) {
-    reply(client, protocol->refuse(why));
+    reply(client, {.bytes = protocol->refuse(why)});
+}
+
+MonoTime RequestLoop::Impl::stream_deadline(const Connection& client) const {
+    return std::min(clock.mono() + limits.stream_pause, *client.ends);
 }
 
 void RequestLoop::Impl::send_more(Connection& client) {
-    while (client.sent < client.bytes.size()) {
-        const auto put = ::send(client.socket.get(), client.bytes.data() + client.sent,
-                                client.bytes.size() - client.sent, MSG_NOSIGNAL);
-        if (put < 0 && would_block()) return;
-        if (put < 0) {
+    switch (client.send_some()) {
+        case Connection::Sent::lost:
             client.phase = Phase::done;
             return;
-        }
-        client.sent += static_cast<std::size_t>(put);
+        case Connection::Sent::some:
+            if (client.streams()) client.deadline = stream_deadline(client);
+            return;
+        case Connection::Sent::nothing:
+            return;
+        case Connection::Sent::all:
+            return go_on(client);
     }
-    client.bytes = {};
-    ::shutdown(client.socket.get(), SHUT_WR);
+    std::abort();
+}
+
+/// All that there was to send is sent.
+void RequestLoop::Impl::go_on(Connection& client) {
+    if (client.phase == Phase::listening) return;
+    if (!client.producer) return finish(client);
+    client.phase = Phase::producing;
+    client.deadline = stream_deadline(client);
+    // A piece is never refused.
+    [[maybe_unused]] const bool taken =
+        pool.push({.connection = client.id, .producer = std::move(client.producer)});
+}
+
+void RequestLoop::Impl::finish(Connection& client) {
+    client.ends.reset();
+    client.half_close();
     client.phase = Phase::draining;
     client.deadline = clock.mono() + kDrainTime;
 }
 
 void RequestLoop::Impl::drain(Connection& client) {
-    const auto got = ::recv(client.socket.get(), buffer.data(), buffer.size(), 0);
-    if (got == 0 || (got < 0 && !would_block())) client.phase = Phase::done;
+    if (!client.drop_input(buffer.data(), buffer.size())) client.phase = Phase::done;
 }
 
 void RequestLoop::Impl::end_if_overdue(Connection& client) {
     if (client.phase == Phase::answering || client.phase == Phase::done) return;
-    if (clock.mono() < client.deadline) return;
-    if (client.phase == Phase::reading && !client.bytes.empty()) {
-        refuse(client, RequestProtocol::Refusal::too_slow);
-    } else {
+    if (clock.mono() >= client.deadline) end_overdue(client);
+}
+
+void RequestLoop::Impl::end_overdue(Connection& client) {
+    if (client.phase == Phase::reading && !client.bytes.empty())
+        return refuse(client, RequestProtocol::Refusal::too_slow);
+    if (client.streams()) return client.break_off();
+    if (client.phase != Phase::listening) {
         client.phase = Phase::done;
+    } else if (clock.mono() >= *client.ends) {
+        finish(client);
+    } else {
+        tell(client, protocol->alive());
     }
 }
 

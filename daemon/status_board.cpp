@@ -93,6 +93,13 @@ Json self_alert_json(const alerts::SelfAlerts::Alert& alert) {
             {"text", alert.text}};
 }
 
+std::size_t firing(const alerts::SelfAlerts& self_alerts) {
+    const auto& alerts = self_alerts.alerts();
+    return static_cast<std::size_t>(std::count_if(
+        alerts.begin(), alerts.end(),
+        [](const auto& alert) { return alert.state.phase == alerts::Phase::firing; }));
+}
+
 Json alerts_json(const alerts::Overview& overview, const alerts::SelfAlerts& self_alerts) {
     auto list = Json::array();
     for (const auto& alert : self_alerts.alerts()) {
@@ -162,10 +169,13 @@ Json outbox_json(const StatusBoard::Rooms& rooms, const Config& config) {
 
 }  // namespace
 
-StatusBoard::StatusBoard(const Config& config, const base::Clock& clock)
+StatusBoard::StatusBoard(const Config& config, const base::Clock& clock,
+                         std::function<void(const std::string&)> tell)
     : config_(config),
       clock_(clock),
       writes_to_source_(trips_write_to_source(config)),
+      tell_(std::move(tell)),
+      feed_(clock),
       start_(clock.mono()),
       json_("{}"),
       beat_(clock.mono() + kLongestStart) {
@@ -290,6 +300,11 @@ void StatusBoard::publish(const Rooms& rooms) {
     line_.set(fmt::format("{}, {} rows, {} rules, {} firing, breaker {}", phase_name(source.phase),
                           group_digits(rooms.store.rows()), overview.total, overview.firing,
                           circuit_breaker::mode_name(config_.breaker.mode)));
+    const auto event = feed_.next({.rows = rooms.store.rows(),
+                                   .firing = overview.firing + firing(rooms.self_alerts),
+                                   .open = status["breaker"]["open"].size(),
+                                   .pending = rooms.outbox.pending()});
+    if (event && tell_) tell_(*event);
 }
 
 std::string StatusBoard::status_json() const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -11,6 +12,7 @@
 #include "circuit_breaker/audit.h"
 #include "circuit_breaker/pause.h"
 #include "daemon/config.h"
+#include "daemon/event_feed.h"
 #include "daemon/intake.h"
 #include "daemon/silence_book.h"
 #include "daemon/status_view.h"
@@ -25,7 +27,9 @@ namespace quotafuse::daemon {
 /// beat() belong to the pipeline thread; the rest is thread-safe.
 class StatusBoard final : public StatusView {
 public:
-    StatusBoard(const Config& config, const base::Clock& clock);
+    /// `tell` gets what EventFeed makes of each publish(), by whoever calls that.
+    StatusBoard(const Config& config, const base::Clock& clock,
+                std::function<void(const std::string&)> tell = {});
 
     struct Rooms {
         const sync::Store& store;
@@ -74,6 +78,8 @@ private:
     const Config& config_;
     const base::Clock& clock_;
     const bool writes_to_source_;
+    const std::function<void(const std::string&)> tell_;
+    EventFeed feed_;
     std::atomic<base::MonoTime> start_;
     base::Guarded<std::string> json_;
     base::Guarded<std::string> line_;

@@ -15,7 +15,7 @@ WorkerPool::WorkerPool(std::size_t threads, std::size_t max_queued, Answer answe
 bool WorkerPool::push(Job job) {
     {
         const std::scoped_lock lock{mutex_};
-        if (jobs_.size() >= max_queued_) return false;
+        if (job.producer == nullptr && jobs_.size() >= max_queued_) return false;
         jobs_.push_back(std::move(job));
     }
     job_waits_.notify_one();
@@ -31,12 +31,13 @@ void WorkerPool::work(const std::stop_token& stop) {
     std::unique_lock lock{mutex_};
     while (job_waits_.wait(lock, stop, [this] { return !jobs_.empty(); }) &&
            !stop.stop_requested()) {
-        const auto job = std::move(jobs_.front());
+        auto job = std::move(jobs_.front());
         jobs_.pop_front();
         lock.unlock();
-        auto bytes = answer_(job);
+        auto reply = answer_(job);
+        reply.connection = job.connection;
         lock.lock();
-        replies_.push_back({job.connection, std::move(bytes)});
+        replies_.push_back(std::move(reply));
         on_reply_();
     }
 }

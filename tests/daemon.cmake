@@ -6,8 +6,8 @@ include(support/program.cmake)
 include(support/writers_site.cmake)
 
 quotafuse_test(daemon THREADS
-  SOURCES daemon_accounts_test.cpp daemon_announcer_state_test.cpp daemon_announcer_test.cpp daemon_blind_spots_test.cpp daemon_breaker_blind_test.cpp daemon_breaker_desk_test.cpp daemon_breaker_guards_test.cpp daemon_breaker_recovery_test.cpp daemon_breaker_trial_test.cpp daemon_bundle_text_test.cpp daemon_catch_up_pace_test.cpp daemon_config_test.cpp
-          daemon_errands_test.cpp daemon_intake_test.cpp daemon_messages_breaker_test.cpp daemon_messages_test.cpp daemon_messages_words_test.cpp daemon_money_test.cpp daemon_number_format_test.cpp daemon_outbox_page_test.cpp daemon_report_breaker_test.cpp daemon_report_test.cpp daemon_rule_report_test.cpp
+  SOURCES daemon_accounts_test.cpp daemon_announcer_state_test.cpp daemon_announcer_test.cpp daemon_blind_spots_test.cpp daemon_breaker_blind_test.cpp daemon_breaker_desk_test.cpp daemon_breaker_guards_test.cpp daemon_breaker_recovery_test.cpp daemon_breaker_trial_test.cpp daemon_bundle_text_test.cpp daemon_catch_up_pace_test.cpp daemon_config_status_test.cpp daemon_config_test.cpp
+          daemon_errands_test.cpp daemon_event_feed_test.cpp daemon_intake_test.cpp daemon_messages_breaker_test.cpp daemon_messages_test.cpp daemon_messages_words_test.cpp daemon_money_test.cpp daemon_number_format_test.cpp daemon_outbox_page_test.cpp daemon_report_breaker_test.cpp daemon_report_test.cpp daemon_rule_report_test.cpp
           daemon_self_watch_test.cpp daemon_silence_test.cpp daemon_source_reader_test.cpp
           daemon_status_board_test.cpp daemon_store_copy_test.cpp daemon_upkeep_test.cpp support/simulated_source.cpp support/test_gateway.cpp
   LINK quotafuse_daemon quotafuse_program quotafuse_mariadb)
@@ -58,3 +58,9 @@ quotafuse_test(breaker_command
 quotafuse_test(breaker_processes
   SOURCES breaker_processes_test.cpp
   LINK quotafuse_sync quotafuse_mariadb quotafuse_chat_services quotafuse_program)
+
+# The status page's password, as people meet it: the command, the program over reloads, and behind nginx.
+quotafuse_test(daemon_login
+  SOURCES daemon_nginx_test.cpp daemon_password_test.cpp support/terminal.cpp support/tls_files.cpp
+  LINK quotafuse_daemon quotafuse_mariadb quotafuse_program PkgConfig::HTTPLIB OpenSSL::SSL OpenSSL::Crypto)
+target_compile_definitions(daemon_login_test PRIVATE QUOTAFUSE_ETC="${CMAKE_SOURCE_DIR}/etc")

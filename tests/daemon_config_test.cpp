@@ -5,34 +5,11 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
-#include "daemon/config.h"
-#include "support/program.h"
+#include "daemon_config_loaded.h"
 
 using namespace quotafuse;
 using namespace quotafuse::daemon;
 using namespace std::chrono_literals;
-
-namespace {
-
-struct Loaded {
-    Config config;
-    std::vector<std::string> lines;
-    bool ok;
-};
-
-Loaded load(const std::string& file, std::map<std::string, std::string> variables = {}) {
-    base::yaml::Diagnostics diagnostics;
-    auto config = load_config({file, true}, base::Environment{std::move(variables)}, diagnostics);
-    return {std::move(config), diagnostics.lines(), diagnostics.ok()};
-}
-
-Loaded load_text(const tests::TempDir& folder, const std::string& text,
-                 std::map<std::string, std::string> variables = {}) {
-    tests::write_file(folder.file("q.yaml"), text);
-    return load(folder.file("q.yaml"), std::move(variables));
-}
-
-}  // namespace
 
 TEST_CASE("every faulty file is refused with all its faults, each at its place, and exit code 78") {
     std::size_t cases = 0;
@@ -72,43 +49,6 @@ TEST_CASE(
     CHECK(bare.config.notifiers.empty());
     CHECK(fmt::format("{}", fmt::join(bare.lines, "\n"))
               .find("notifier mail is left out: its password is empty") != std::string::npos);
-}
-
-TEST_CASE("the status page's public URL is for links: web, and nothing secret or useless in it") {
-    const tests::TempDir folder;
-    const auto with = [&](const std::string& url) {
-        return load_text(folder, "status: {public_url: \"" + url + "\"}\n");
-    };
-    CHECK(with("https://fuse.example.com/q").config.public_url == "https://fuse.example.com/q");
-    const auto left_out = with("");
-    CHECK(left_out.ok);
-    CHECK(left_out.config.public_url.empty());
-    for (const auto* const bad : {"fuse.example.com", "ftp://fuse.example", "https://fuse.example/",
-                                  "https://a:b@fuse.example", "https://fuse.example?token=1",
-                                  "https://fuse.example/#x", "https://fuse example"}) {
-        CAPTURE(bad);
-        const auto loaded = with(bad);
-        CHECK_FALSE(loaded.ok);
-        CHECK(fmt::format("{}", fmt::join(loaded.lines, "\n")).find("q.yaml:1:") !=
-              std::string::npos);
-        CHECK(fmt::format("{}", fmt::join(loaded.lines, "\n")).find("public_url must be an") !=
-              std::string::npos);
-    }
-}
-
-TEST_CASE("a public URL that only a proxy with a login can serve is warned of, a tunnel's is not") {
-    const tests::TempDir folder;
-    const auto check = [&](const std::string& url) {
-        tests::write_file(folder.file("q.yaml"), "status: {public_url: \"" + url + "\"}\n");
-        const auto ran = tests::run_program({"check", "--config", folder.file("q.yaml")});
-        CHECK_MESSAGE(ran.code == 0, ran.err);
-        return ran.out;
-    };
-    const std::string warning =
-        "  warning: status.public_url https://fuse.example.com is dead unless";
-    CHECK(check("https://fuse.example.com").find(warning) != std::string::npos);
-    CHECK(check("http://127.0.0.1:8787").find("public_url") == std::string::npos);
-    CHECK(check("http://localhost:9000/q").find("public_url") == std::string::npos);
 }
 
 TEST_CASE("the shipped example loads as it is, with nothing in the environment") {

@@ -147,6 +147,8 @@ TEST_CASE("a request that is not direct is refused and told of a tunnel") {
         const auto reply = get(run.port, "/api/v1/status", std::string{header} + "\r\n");
         CHECK(error_status(reply) == 403);
         CHECK(contains(reply, "ssh -L"));
+        CHECK(contains(reply, "status.password"));
+        CHECK(contains(reply, "status.public_url"));
         CHECK(error_status(get(run.port, "/", std::string{header} + "\r\n")) == 403);
     }
 }
@@ -170,15 +172,16 @@ TEST_CASE("only the names of the loopback interface are accepted as Host") {
 }
 
 TEST_CASE("a peer that is not loopback is refused whatever it claims") {
-    const FixedView view;
+    const Fixture f;
+    const StatusSite site{{.ip = "127.0.0.1"}, f.view, {}, {}, nullptr, f.clock, f.log};
     HttpRequest request{.method = "GET",
                         .target = "/",
                         .path = "/",
                         .headers = {{"host", "127.0.0.1"}},
                         .peer = "192.168.1.7"};
-    CHECK(answer_status_request(view, {}, request).status == 403);
+    CHECK(site.answer(request).status == 403);
     request.peer = "::ffff:127.0.0.1";
-    CHECK(answer_status_request(view, {}, request).status == 200);
+    CHECK(site.answer(request).status == 200);
 }
 
 TEST_CASE("health and readiness answer probes that come through a proxy") {

@@ -77,7 +77,8 @@ public:
     alerts::SelfAlerts self_alerts{{}, {}};
     SilenceBook silences{{database_, engine_, self_alerts}, {}, clock, log_};
     Intake intake{database_, store_, engine_, "a test", clock, log_};
-    StatusBoard board{config_, clock};
+    std::vector<std::string> told;
+    StatusBoard board{config_, clock, [this](const std::string& event) { told.push_back(event); }};
 };
 
 Config live_config(const std::string& breaker) {
@@ -316,4 +317,17 @@ TEST_CASE(
     CHECK(outbox.at("dead").at(0).at("error") == "no 4");
     CHECK(outbox.at("dead").at(0).at("notifier") == "ops");
     CHECK(outbox.at("dead").at(0).at("id").is_number());
+}
+
+TEST_CASE("pages are told what changed on the board, and nothing while it stays as it is") {
+    Config config;
+    config.notifiers.resize(1);
+    config.notifiers[0].name = "screen";
+    Desk desk{std::move(config)};
+    desk.reasons();
+    REQUIRE(desk.told.size() == 1);
+    CHECK(desk.told[0] == R"({"at":1767000000,"rows":0,"firing":0,"open":0,"pending":0})");
+    desk.clock.advance(5s);
+    desk.reasons();
+    CHECK(desk.told.size() == 1);
 }

@@ -67,16 +67,16 @@ void print_modes(const Config& config) {
     }
 }
 
-/// The page has no password yet: who comes from elsewhere is refused.
-void print_public_url(const Config& config) {
-    if (config.public_url.empty() ||
-        is_loopback_host(notifiers::parse_url(config.public_url).authority))
-        return;
-    std::cout << fmt::format(
-        "  warning: status.public_url {} is dead unless a proxy on this host asks for a login, "
-        "sets "
-        "Host to {} and sends no forwarding headers: the page has no password yet\n",
-        config.public_url, config.listen);
+/// One guesser could keep everybody out.
+void print_proxies(const Config& config) {
+    const auto& access = config.access;
+    const bool proxied = !config.public_url.empty() &&
+                         !is_loopback_host(parse_public_url(config.public_url).authority) &&
+                         parse_listen_address(config.listen).is_loopback();
+    if (!proxied || !access.trusted_proxies.empty()) return;
+    std::cout << "  warning: status.trusted_proxies is not set: wrong passwords count for the "
+                 "proxy, and slow down all who come through it; name it (127.0.0.1 for one on this "
+                 "host)\n";
 }
 
 void print_spots(const std::vector<std::string>& spots) {
@@ -178,7 +178,7 @@ int check_command(const Arguments& arguments) {
     parse_listen_address(config.listen);
     print_summary(config);
     print_modes(config);
-    print_public_url(config);
+    print_proxies(config);
     print_spots(blind_spots(config));
     if (!arguments.online) return 0;
     return check_online(config) ? 0 : static_cast<int>(base::ExitCode::unavailable);

@@ -22,6 +22,7 @@ int demo_command(const Arguments& arguments);
 int grants_command(const Arguments& arguments);
 int init_command(const Arguments& arguments);
 int notify_command(const Arguments& arguments);
+int password_command(const Arguments& arguments);
 int replay_command(const Arguments& arguments);
 int run_command(const Arguments& arguments);
 int silence_command(const Arguments& arguments);

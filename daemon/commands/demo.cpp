@@ -87,7 +87,8 @@ int demo_command(const Arguments& arguments) {
     const Stage stage{arguments.demo_folder};
     const auto setup = demo::prepare_demo(stage.path(), clock);
     const auto config = prepare_config(setup, arguments.demo_listen);
-    Daemon daemon{config, clock, log, 1};
+    Sessions sessions{clock};
+    Daemon daemon{config, clock, log, 1, sessions};
     tell_the_story(daemon.url(), stage.path());
     const auto traffic = demo::start_traffic(setup, clock, log);
     const auto end = clock.mono() + base::Seconds{arguments.demo_seconds};

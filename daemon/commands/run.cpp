@@ -89,7 +89,8 @@ private:
     void start(std::unique_ptr<Config> config, bool reloaded) {
         require_source(*config);
         hiding_.hide(config->secrets());
-        daemon_ = std::make_unique<Daemon>(*config, clock_, log_, std::random_device{}(), reloaded);
+        daemon_ = std::make_unique<Daemon>(*config, clock_, log_, std::random_device{}(), sessions_,
+                                           reloaded);
         board().note_start(begun_);
         config_ = std::move(config);
         heartbeat_ = make_heartbeat();
@@ -109,6 +110,7 @@ private:
     const base::Log& log_;
     base::Log& hiding_;
     base::SystemClock clock_;
+    Sessions sessions_{clock_};  // a reload logs nobody out
     const base::MonoTime begun_ = clock_.mono();
     std::unique_ptr<Config> config_;
     std::unique_ptr<Daemon> daemon_;  // after config_, to which it refers

@@ -273,7 +273,7 @@ function paintAll() {
 }
 
 async function ask() {
-  const reply = await fetch("/api/v1/status", { cache: "no-store", signal: AbortSignal.timeout(kReplyTime) });
+  const reply = await fetch("./api/v1/status", { cache: "no-store", signal: AbortSignal.timeout(kReplyTime) });
   if (!reply.ok) throw new Error(`HTTP ${reply.status}`);
   return reply.json();
 }

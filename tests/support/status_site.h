@@ -71,6 +71,21 @@ public:
         }
     }
 
+    /// What comes until `end` has come `times` times; less where the server closes, or after five
+    /// seconds.
+    std::string receive_until(std::string_view end, int times = 1) const {
+        std::string all;
+        std::array<char, 4096> buffer{};
+        for (;;) {
+            int seen = 0;
+            for (auto at = all.find(end); at != all.npos; at = all.find(end, at + 1)) ++seen;
+            if (seen >= times) return all;
+            const auto got = ::recv(socket_.get(), buffer.data(), buffer.size(), 0);
+            if (got <= 0) return all;
+            all.append(buffer.data(), static_cast<std::size_t>(got));
+        }
+    }
+
     bool is_reset_within(std::chrono::milliseconds time) const {
         pollfd watched{socket_.get(), 0,
                        0};  // no event asked for: only errors and resets are reported
@@ -130,8 +145,12 @@ inline int error_status(const std::string& reply) {
 }
 
 struct Running : Fixture {
-    explicit Running(const RequestLimits& limits = {})
-        : server({.ip = "127.0.0.1"}, view, clock, log, limits), port(server.port()) {}
+    explicit Running(const RequestLimits& limits = {}, StatusPages pages = {},
+                     AccessSettings access = {})
+        : server({.ip = "127.0.0.1"}, view, clock, log, limits, std::move(pages), std::move(access),
+                 &sessions),
+          port(server.port()) {}
+    Sessions sessions{clock};
     StatusServer server;
     int port;
 };
