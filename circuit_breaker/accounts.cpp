@@ -9,6 +9,7 @@
 #include <fmt/ranges.h>
 
 #include "circuit_breaker/account_excess.h"
+#include "circuit_breaker/account_powers.h"
 #include "circuit_breaker/grant_list.h"
 
 namespace quotafuse::circuit_breaker {
@@ -104,16 +105,18 @@ std::vector<TableGrant> needed_by(const GrantsWanted& wanted, AccountUse use) {
 
 class AccountCheck {
 public:
-    AccountCheck(GatewaySession& session, const GrantsWanted& wanted, AccountUse use)
-        : session_(session), wanted_(wanted), needed_(needed_by(wanted, use)) {}
+    AccountCheck(GatewaySession& session, const GrantsWanted& wanted, AccountUse use, Shared shared)
+        : session_(session), wanted_(wanted), needed_(needed_by(wanted, use)), allowed_(needed_) {
+        if (shared == Shared::no) return;
+        for (auto& grant : breaker_grants(wanted)) allowed_.push_back(std::move(grant));
+    }
 
     AccountFindings run() {
-        identify();
-        read_grants();
+        if (!identify()) return std::move(findings_);
         find_secrets();
         for (const auto& grant : needed_) try_grant(grant);
         warn_of_secrets();
-        for (auto& warning : excess_of(powers_, needed_))
+        for (auto& warning : excess_of(held_.powers, allowed_, findings_.account))
             findings_.warnings.push_back(std::move(warning));
         return std::move(findings_);
     }
@@ -127,11 +130,7 @@ private:
         std::string refused;  // why the statement failed although each column alone may be used
     };
 
-    void identify();
-    void read_grants();
-    std::vector<GrantLine> ask_grants(const std::string& sql);
-    std::string active_roles();
-    void warn_of_idle_roles(const std::vector<GrantLine>& lines, const Names& active);
+    bool identify();
     void find_secrets();
     void warn_of_secrets();
     void try_grant(const TableGrant& grant);
@@ -145,73 +144,30 @@ private:
     GatewaySession& session_;
     const GrantsWanted& wanted_;
     std::vector<TableGrant> needed_;
-    std::vector<Power> powers_;
+    std::vector<TableGrant> allowed_;  // and what it may have though it does not need it
+    AccountPowers held_;
     Names secrets_;  // "tokens.key": those that it may read
     bool read_only_ = false;
     AccountFindings findings_;
 };
 
-void AccountCheck::identify() {
-    const auto row = session_.query("SELECT CURRENT_USER(), @@hostname, @@port").at(0);
-    const auto name = row[0].value_or("");
-    const auto at = name.rfind('@');
-    findings_.account = at == std::string::npos
-                            ? quote_account(name, "%")
-                            : quote_account(name.substr(0, at), name.substr(at + 1));
-    findings_.server = row[1].value_or("") + ":" + row[2].value_or("");
-}
-
-std::vector<GrantLine> AccountCheck::ask_grants(const std::string& sql) {
-    std::vector<GrantLine> lines;
-    for (const auto& row : session_.query(sql)) lines.push_back(parse_grant(row[0].value_or("")));
-    return lines;
-}
-
-/// As the server writes them; empty for none.
-std::string AccountCheck::active_roles() {
-    try {
-        return session_.query("SELECT CURRENT_ROLE()").at(0)[0].value_or("");
-    } catch (const GatewayError& e) {
-        failure(e);  // MySQL 5.7 knows no roles
-        return {};
+/// False where what the account may is beside the point.
+bool AccountCheck::identify() {
+    const auto name = name_of_account(session_);
+    findings_.account = name.quoted;
+    if (name.user.empty() && !name.login.empty()) {
+        findings_.lacks.push_back(fmt::format(
+            "is taken for the anonymous account {0}, which stands before {1}: DROP USER {0};",
+            name.quoted, quote_account(name.login, "%")));
+        return false;
     }
-}
-
-/// MariaDB lists the rights of active roles, and those of PUBLIC, as theirs. MySQL merges them into
-/// the account's own, unless it is asked for the account by its name.
-void AccountCheck::read_grants() {
-    auto lines = ask_grants("SHOW GRANTS");
-    const auto roles = active_roles();
-    const auto version = session_.query("SELECT VERSION()").at(0)[0].value_or("");
-    const bool mariadb = version.find("MariaDB") != std::string::npos;
-    // MariaDB has one active role at a time and tells its bare name.
-    const auto active = mariadb ? Names{roles} : parse_roles(roles);
-    warn_of_idle_roles(lines, active);
-    if (mariadb || active.empty()) {
-        powers_ = powers_of(lines);
-        return;
-    }
-    for (auto& line : ask_grants("SHOW GRANTS FOR CURRENT_USER() USING " + roles))
-        lines.push_back(std::move(line));
-    powers_ = powers_of(ask_grants("SHOW GRANTS FOR " + findings_.account));
-    for (auto& power : powers_of(lines)) {
-        if (std::ranges::find(powers_, power) != powers_.end()) continue;
-        power.by_role = true;
-        powers_.push_back(std::move(power));
-    }
-}
-
-void AccountCheck::warn_of_idle_roles(const std::vector<GrantLine>& lines, const Names& active) {
-    for (const auto& line : lines) {
-        if (line.kind != GrantLine::Kind::roles || line.grantee != findings_.account) continue;
-        for (const auto& role : line.roles) {
-            if (std::ranges::find(active, role) != active.end()) continue;
-            findings_.warnings.push_back(fmt::format(
-                "may take the role {0}, which is not active and was not looked at: REVOKE {0} "
-                "FROM {1}; unless it is needed",
-                quote_name(role), findings_.account));
-        }
-    }
+    if (name.user != name.login)
+        findings_.warnings.push_back(
+            fmt::format("logs in as {} and acts as {} (PROXY), whose rights are told here",
+                        quote_name(name.login), name.quoted));
+    held_ = read_powers(session_, name);
+    for (auto& warning : held_.warnings) findings_.warnings.push_back(std::move(warning));
+    return true;
 }
 
 void AccountCheck::find_secrets() {
@@ -226,12 +182,13 @@ void AccountCheck::warn_of_secrets() {
     if (secrets_.empty()) return;
     std::vector<Power> sources;
     for (const auto& [table, column] : kSecrets) {
-        for (const auto& power : powers_) {
+        for (const auto& power : held_.powers) {
             if (gives(power, "SELECT", wanted_.database, table, column)) sources.push_back(power);
         }
     }
     findings_.warnings.push_back(fmt::format("may read {}, which quotafuse never asks for: {}",
-                                             fmt::join(secrets_, ", "), cure_of_reading(sources)));
+                                             fmt::join(secrets_, ", "),
+                                             cure_of_reading(sources, findings_.account)));
 }
 
 void AccountCheck::try_grant(const TableGrant& grant) {
@@ -284,10 +241,8 @@ AccountCheck::Missing AccountCheck::find_unwritable(const TableGrant& grant) {
     missing.refused.clear();
     tell_read_only();
     for (const auto& column : grant.update) {
-        const bool may = std::ranges::any_of(powers_, [&](const Power& power) {
-            return gives(power, "UPDATE", grant.database, grant.table, column);
-        });
-        if (!may) missing.denied.push_back(column);
+        if (!held_.may("UPDATE", grant.database, grant.table, column))
+            missing.denied.push_back(column);
     }
     return missing;
 }
@@ -356,19 +311,10 @@ AccountFindings check_file(GatewaySession& session, AccountUse use) {
 
 }  // namespace
 
-AccountFindings check_account(GatewaySession& session, const GrantsWanted& wanted, AccountUse use) {
+AccountFindings check_account(GatewaySession& session, const GrantsWanted& wanted, AccountUse use,
+                              Shared shared) {
     if (session.kind() == sync::Dsn::Kind::sqlite) return check_file(session, use);
-    return AccountCheck{session, wanted, use}.run();
-}
-
-std::string same_account(const AccountFindings& reader, const AccountFindings& breaker) {
-    const bool same = !reader.account.empty() && reader.account == breaker.account &&
-                      reader.server == breaker.server;
-    if (!same) return {};
-    return fmt::format(
-        "reader and breaker are one account, {}: what only reads could write, too; make one for "
-        "each, as `quotafuse grants` prints",
-        reader.account);
+    return AccountCheck{session, wanted, use, shared}.run();
 }
 
 }  // namespace quotafuse::circuit_breaker

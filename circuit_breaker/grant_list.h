@@ -14,15 +14,16 @@ struct GrantLine {
         roles,    // GRANT role, … TO …
         proxy,    // GRANT PROXY ON … TO …: to act as another account
         takes,    // REVOKE … FROM …: a partial revoke of MySQL 8
-        nothing,  // anything else, e.g. SET DEFAULT ROLE
+        nothing,  // SET DEFAULT ROLE
+        unread,   // anything else: it may give more than is known
     };
     struct Right {
         std::string name;                  // upper case: "SELECT", "ALL PRIVILEGES"
         std::vector<std::string> columns;  // empty = the whole object
     };
-    Kind kind = Kind::nothing;
+    Kind kind = Kind::unread;
     std::vector<Right> rights;
-    std::vector<std::string> roles;  // without their host part
+    std::vector<std::string> roles;  // quoted for a statement, with the host where they have one
     std::string type;                // of the object: "", "PROCEDURE", "FUNCTION", …
     std::string database;            // as granted, a pattern where `table` is "*"; "*" = any
     std::string table;               // or routine; "*" = any
@@ -30,12 +31,16 @@ struct GrantLine {
     bool may_grant = false;          // WITH GRANT OPTION, WITH ADMIN OPTION
 };
 
-/// Reads a line of MySQL 5.7 to 9 or MariaDB, whatever quotes it has. A line that is not understood
-/// is `nothing`. The password's hash, which some servers add, is left behind.
+/// Reads a line of MySQL 5.7 to 9 or MariaDB, whatever quotes it has. What is not understood from
+/// its beginning to its end is `unread`, never half of it. The password's hash, which some servers
+/// add, is left behind.
 GrantLine parse_grant(std::string_view line);
 
-/// Names of the roles in CURRENT_ROLE() of MySQL ("`a`@`%`,`b`@`%`"), without their host; none for
-/// NONE.
+/// A line for people: without what follows IDENTIFIED, on one line of at most 200 bytes.
+std::string shown_grant(std::string_view line);
+
+/// The roles in CURRENT_ROLE() or @@mandatory_roles of MySQL ("`a`@`%`,b"), as in
+/// GrantLine::roles; one without a host has '%'. None for NONE.
 std::vector<std::string> parse_roles(std::string_view text);
 
 /// One right on one thing.
@@ -46,13 +51,16 @@ struct Power {
     std::string database;
     std::string table;
     std::string grantee;
-    bool by_role = false;  // the server does not tell which of the roles gave it
+    std::string role{};  // quoted: the active role that it comes with, itself or by roles within it
+    bool mandatory = false;  // that role is in mandatory_roles: no REVOKE takes it from the account
     bool operator==(const Power&) const = default;
 };
 
 /// All that the lines give, each once. Partial revokes are not taken off: rather one warning too
 /// many.
 std::vector<Power> powers_of(const std::vector<GrantLine>& lines);
+/// What partial revokes take off the rights on *.*.
+std::vector<Power> taken_by(const std::vector<GrantLine>& lines);
 
 /// Whether it gives `right` on a column (all of them if empty) of a table. Names are compared
 /// without their case: some servers keep it and some do not.

@@ -40,7 +40,8 @@ TableGrant options_grant(const GrantsWanted& wanted, std::string without) {
     return {.database = kOptionsDatabase,
             .table = options_table(wanted),
             .select = {},
-            .without = std::move(without)};
+            .without = std::move(without),
+            .what = "harmless options, through the view"};
 }
 
 /// In shadow mode without an account of its own the breaker judges with the reader's.
@@ -56,7 +57,10 @@ TableGrant reader_channels(const GrantsWanted& wanted) {
     }
     if (wanted.breaker.empty() && wanted.rules.models) add(columns, {"models"});
     if (wanted.needs.balances) add(columns, {"balance", "balance_updated_time"});
-    return {.database = wanted.database, .table = "channels", .select = columns};
+    const auto* const what = reader_judges(wanted)
+                                 ? "channels by name and state, and what shadow mode judges by"
+                                 : "channels by name and state, not their keys";
+    return {.database = wanted.database, .table = "channels", .select = columns, .what = what};
 }
 
 TableGrant reader_tokens(const GrantsWanted& wanted) {
@@ -65,7 +69,10 @@ TableGrant reader_tokens(const GrantsWanted& wanted) {
         add(columns, {"expired_time", "remain_quota", "unlimited_quota", "used_quota"});
     // One API deletes keys and users, New API marks them.
     if (is_new_api(wanted)) add(columns, {"deleted_at"});
-    return {.database = wanted.database, .table = "tokens", .select = columns};
+    return {.database = wanted.database,
+            .table = "tokens",
+            .select = columns,
+            .what = "API keys by name and state, not the keys themselves"};
 }
 
 TableGrant reader_users(const GrantsWanted& wanted) {
@@ -73,15 +80,24 @@ TableGrant reader_users(const GrantsWanted& wanted) {
         return {.database = wanted.database,
                 .table = "users",
                 .select = {"id", "request_count"},
-                .without = "that the gateway logs nothing although it is used goes unnoticed"};
+                .without = "that the gateway logs nothing although it is used goes unnoticed",
+                .what = "how often the gateway was used, to notice that it logs nothing"};
     Columns columns{"id", "request_count", "username", "group", "status", "quota", "used_quota"};
     if (is_new_api(wanted)) add(columns, {"deleted_at"});
-    return {.database = wanted.database, .table = "users", .select = columns};
+    return {.database = wanted.database,
+            .table = "users",
+            .select = columns,
+            .what = "users by name and quota, no passwords, no access tokens"};
 }
 
 TableGrant breaker_channels(const GrantsWanted& wanted) {
-    TableGrant grant{wanted.database, "channels", {"id", "status", "name"}, {"status"}};
+    TableGrant grant{.database = wanted.database,
+                     .table = "channels",
+                     .select = {"id", "status", "name"},
+                     .update = {"status"},
+                     .what = "to switch channels off and on"};
     if (is_new_api(wanted)) {
+        grant.what += ", with the reason (other_info)";
         add(grant.select, {"auto_ban", "other_info"});
         add(grant.update, {"other_info"});
     }
@@ -89,12 +105,18 @@ TableGrant breaker_channels(const GrantsWanted& wanted) {
         if (wanted.rules.models) add(*columns, {"models"});
         if (wanted.rules.half_open) add(*columns, {"priority", "weight"});
     }
+    if (wanted.rules.models) grant.what += ", or single models of them";
+    if (wanted.rules.half_open)
+        grant.what += ", and to try one with little traffic first (half-open)";
     return grant;
 }
 
 TableGrant breaker_abilities(const GrantsWanted& wanted) {
-    TableGrant grant{
-        wanted.database, "abilities", {"group", "model", "channel_id", "enabled"}, {"enabled"}};
+    TableGrant grant{.database = wanted.database,
+                     .table = "abilities",
+                     .select = {"group", "model", "channel_id", "enabled"},
+                     .update = {"enabled"},
+                     .what = "the routes to those channels, and whether others can take over"};
     if (!wanted.rules.half_open) return grant;
     for (auto* columns : {&grant.select, &grant.update}) {
         add(*columns, {"priority"});
@@ -104,13 +126,16 @@ TableGrant breaker_abilities(const GrantsWanted& wanted) {
 }
 
 TableGrant breaker_tokens(const GrantsWanted& wanted) {
-    TableGrant grant{wanted.database, "tokens", {"id", "user_id", "name", "status"}, {"status"}};
+    TableGrant grant{.database = wanted.database,
+                     .table = "tokens",
+                     .select = {"id", "user_id", "name", "status"},
+                     .update = {"status"},
+                     .what = "to disable API keys by their id, it sees none"};
     if (is_new_api(wanted)) add(grant.select, {"deleted_at"});
     return grant;
 }
 
 std::string quote_text(std::string text) {
-    base::replace_all(text, "\\", "\\\\");
     base::replace_all(text, "'", "''");
     return "'" + text + "'";
 }
@@ -128,7 +153,11 @@ std::string create_account(const std::string& who, const char* what) {
 
 std::string create_view(const GrantsWanted& wanted) {
     return fmt::format(
-        "\n-- Options without the secrets among them: a view that runs with your rights.\n"
+        "\n-- The options of the gateway hold secrets. Accounts see the harmless ones through this "
+        "view. "
+        "It reads with the\n-- rights of whom runs this: if that administrator is dropped, let "
+        "another "
+        "one run it again.\n"
         "CREATE DATABASE IF NOT EXISTS {0};\n"
         "CREATE OR REPLACE SQL SECURITY DEFINER VIEW {0}.{1} AS\n"
         "  SELECT `key`, `value` FROM {2}.`options` WHERE `key` IN (\n    {3});\n",
@@ -141,10 +170,22 @@ std::string statements(const std::vector<TableGrant>& grants, const GrantsWanted
     std::string sql;
     for (const auto& grant : grants) {
         if (with_view && grant.database == kOptionsDatabase) sql += create_view(wanted);
-        if (!grant.note.empty()) sql += "-- " + grant.note + ": leave this line out there.\n";
+        sql += fmt::format("-- {}\n", grant.what);
+        if (!grant.note.empty())
+            sql += fmt::format("-- {}: leave the next line out there.\n", grant.note);
         sql += grant_statement(grant, account) + "\n";
     }
     return sql;
+}
+
+std::string breaker_part(const GrantsWanted& wanted, bool with_view) {
+    const auto breaker = quote_account(wanted.breaker, wanted.host);
+    const auto* const who =
+        wanted.rules.tokens
+            ? "The breaker, of breaker.dsn: may switch channels and keys, nothing else."
+            : "The breaker, of breaker.dsn: may switch channels, nothing else.";
+    return create_account(breaker, who) +
+           statements(breaker_grants(wanted), wanted, breaker, with_view);
 }
 
 }  // namespace
@@ -153,7 +194,8 @@ std::vector<TableGrant> log_grants(const GrantsWanted& wanted) {
     return {{.database = wanted.log_database.empty() ? wanted.database : wanted.log_database,
              .table = "logs",
              .select = {},
-             .without = "what it may not read of `logs` counts as missing"}};
+             .without = "what it may not read of `logs` counts as missing",
+             .what = "every request: what alerts and reports are made of"}};
 }
 
 std::vector<TableGrant> reader_grants(const GrantsWanted& wanted) {
@@ -163,7 +205,8 @@ std::vector<TableGrant> reader_grants(const GrantsWanted& wanted) {
     if (wanted.needs.abilities || reader_judges(wanted))
         grants.push_back({.database = wanted.database,
                           .table = "abilities",
-                          .select = {"group", "model", "channel_id", "enabled"}});
+                          .select = {"group", "model", "channel_id", "enabled"},
+                          .what = "which channels serve which model"});
     if (wanted.needs.tokens || (wanted.breaker.empty() && wanted.rules.tokens))
         grants.push_back(reader_tokens(wanted));
     grants.push_back(reader_users(wanted));
@@ -171,7 +214,8 @@ std::vector<TableGrant> reader_grants(const GrantsWanted& wanted) {
         grants.push_back({.database = wanted.database,
                           .table = "channels",
                           .select = {"channel_info"},
-                          .note = "New API before July 2025 has no such column"});
+                          .note = "New API before July 2025 has no such column",
+                          .what = "states of the keys of a multi-key channel, not the keys"});
     grants.push_back(options_grant(
         wanted, "amounts are shown in US dollars, and what the options say counts as unknown"));
     return grants;
@@ -192,7 +236,11 @@ std::string quote_name(std::string name) {
 }
 
 std::string quote_account(const std::string& user, const std::string& host) {
-    return quote_text(user) + "@" + quote_text(host);
+    // Whether a backslash in '…' escapes is a matter of sql_mode; `…` knows no escapes.
+    const auto quote = [](const std::string& text) {
+        return text.find('\\') == std::string::npos ? quote_text(text) : quote_name(text);
+    };
+    return quote(user) + "@" + quote(host);
 }
 
 std::string grant_statement(const TableGrant& grant, const std::string& account) {
@@ -210,16 +258,33 @@ std::string grant_statement(const TableGrant& grant, const std::string& account)
 
 std::string grants_sql(const GrantsWanted& wanted) {
     const auto reader = quote_account(wanted.reader, wanted.host);
-    auto sql = create_account(reader, "The reader: sees no key, writes nothing.");
-    if (!wanted.log_database.empty()) sql += statements(log_grants(wanted), wanted, reader, false);
+    std::string sql =
+        "-- Choose the passwords, then run this as an administrator of the database of the "
+        "gateway: "
+        "mariadb -u root -p < grants.sql\n"
+        "-- Running it again does no harm: an account that exists keeps its password, no right is "
+        "taken away.\n"
+        "-- What an account may do beyond this, quotafuse check --online tells.\n";
+    sql += fmt::format(
+        "-- The part after @ is where quotafuse connects from{}. Where an account exists with "
+        "another one, put that one into its lines.\n\n",
+        wanted.host == "%" ? ", % is anywhere" : "");
+    sql += create_account(
+        reader, "The reader, of SQL_DSN or source.dsn: sees no key, no password, writes nothing.");
+    if (!wanted.log_database.empty()) {
+        const auto& user = wanted.log_reader.empty() ? wanted.reader : wanted.log_reader;
+        const auto logs = quote_account(user, wanted.host);
+        sql += "\n" + create_account(logs,
+                                     "The reader of the logs, of LOG_SQL_DSN or source.log_dsn. "
+                                     "Run these two lines where the logs are.");
+        sql += statements(log_grants(wanted), wanted, logs, false) + "\n";
+    }
     sql += statements(reader_grants(wanted), wanted, reader, true);
-    if (wanted.breaker.empty()) return sql;
-    const auto breaker = quote_account(wanted.breaker, wanted.host);
-    const bool more = wanted.rules.tokens;
-    sql += "\n" + create_account(breaker, more ? "The breaker: may switch channels and keys, "
-                                                 "nothing else."
-                                               : "The breaker: may switch channels, nothing else.");
-    return sql + statements(breaker_grants(wanted), wanted, breaker, false);
+    return wanted.breaker.empty() ? sql : sql + "\n" + breaker_part(wanted, false);
+}
+
+std::string breaker_sql(const GrantsWanted& wanted) {
+    return breaker_part(wanted, true);
 }
 
 }  // namespace quotafuse::circuit_breaker

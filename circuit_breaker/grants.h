@@ -24,6 +24,7 @@ struct GrantsWanted {
     std::string database{};      // of the gateway
     std::string log_database{};  // where LOG_SQL_DSN points; empty = the same
     std::string reader = "quotafuse";
+    std::string log_reader{};  // where the logs are; empty = `reader`
     /// Empty: the breaker has no account. No account may write then, and the reader may see what
     /// actions in shadow mode judge by.
     std::string breaker{};
@@ -41,6 +42,7 @@ struct TableGrant {
     /// What is missed without it; empty where nothing works then.
     std::string without{};
     std::string note{};  // for people: where the table may lack the columns
+    std::string what{};  // for people: what it is read or written for, a comment of one line
 };
 
 /// The reader's account at the gateway's database. With a `log_database` the logs are none of it.
@@ -58,10 +60,12 @@ std::string quote_account(const std::string& user, const std::string& host);
 /// "GRANT SELECT (`id`), UPDATE (`status`) ON `db`.`table` TO <account>;". `account` is quoted.
 std::string grant_statement(const TableGrant& grant, const std::string& account);
 
-/// The SQL (MySQL 5.7 and later, MariaDB) that an administrator runs once: two accounts with no
-/// more than quotafuse uses. No grant reaches a key, a password or an access token; options, which
-/// hold secrets too, are seen through a view in a database of its own. Passwords are left to be
-/// filled in.
+/// The SQL (MySQL 5.7 and later, MariaDB) that an administrator runs, as often as he likes: two
+/// accounts with no more than quotafuse uses. No grant reaches a key, a password or an access
+/// token; options, which hold secrets too, are seen through a view in a database of its own.
+/// Passwords are left to be filled in.
 std::string grants_sql(const GrantsWanted& wanted);
+/// Of that what the breaker's account needs.
+std::string breaker_sql(const GrantsWanted& wanted);
 
 }  // namespace quotafuse::circuit_breaker

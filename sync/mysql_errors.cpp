@@ -114,6 +114,10 @@ std::string explain_denied(const MysqlFailure& failure, const Dsn& dsn) {
     if (is_one_of(code, kWrongPlace))
         return "the server does not let this machine in: create the account for its address, and "
                "FLUSH HOSTS where it was blocked for its errors";
+    // Servers prefer 'anybody from this host' to 'this user from anywhere'.
+    if (failure.text.find("user ''@") != std::string::npos)
+        return "the server takes the account for the anonymous one: DROP USER ''@ the host that it "
+               "names";
     return "the account lacks a grant: run what `quotafuse grants` prints";
 }
 

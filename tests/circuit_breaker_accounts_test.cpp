@@ -1,71 +1,16 @@
-#include <algorithm>
-
-#include <doctest/doctest.h>
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
-#include "base/text.h"
-#include "circuit_breaker/accounts.h"
+#include "circuit_breaker_accounts_fixture.h"
 #include "support/test_gateway.h"
 
 using namespace quotafuse;
 using namespace quotafuse::circuit_breaker;
+using namespace quotafuse::tests::accounts;
 using tests::TestGateway;
 using Engine = TestGateway::Engine;
-using Names = std::vector<std::string>;
 
 namespace {
 
 const RuleGrants kAll{
     .channels = true, .models = true, .half_open = true, .tokens = true, .tags = true};
-
-/// A gateway with a reader and a breaker as grants_sql makes them, and what tests change of that.
-struct Site {
-    explicit Site(const std::string& schema = "newapi_2026", RuleGrants rules = {})
-        : gateway{Engine::mariadb, schema} {
-        wanted = {.gateway = gateway.gateway(),
-                  .database = gateway.database(),
-                  .reader = "acc_reader",
-                  .breaker = "acc_breaker",
-                  .host = "127.0.0.%",
-                  .rules = rules};
-        gateway.add_channel(1, {"default"}, {"gpt-4o"});
-        gateway.sql(
-            "DROP USER IF EXISTS acc_reader@'127.0.0.%', acc_breaker@'127.0.0.%';"
-            "DROP ROLE IF EXISTS `acc role`, acc_inner");
-        auto text = grants_sql(wanted);
-        base::replace_all(text, "<choose a password>", "pw");
-        gateway.sql(text);
-    }
-    /// {} stands for the gateway's database.
-    void sql(std::string text) {
-        base::replace_all(text, "{}", "`" + gateway.database() + "`");
-        gateway.sql(text);
-    }
-    AccountFindings check(AccountUse use, const std::string& user) const {
-        const auto session =
-            gateway.session(user, user == "root" ? "" : "pw", use != AccountUse::breaker);
-        return check_account(*session, wanted, use);
-    }
-    AccountFindings reader() const { return check(AccountUse::reader, "acc_reader"); }
-    AccountFindings breaker() const { return check(AccountUse::breaker, "acc_breaker"); }
-    /// With {} for the gateway's database, quoted.
-    std::string text(std::string with) const {
-        base::replace_all(with, "{}", "`" + gateway.database() + "`");
-        return with;
-    }
-
-    TestGateway gateway;
-    GrantsWanted wanted;
-};
-
-bool has(const Names& sentences, const std::string& sentence) {
-    return std::ranges::find(sentences, sentence) != sentences.end();
-}
-
-std::string joined(const Names& sentences) {
-    return fmt::format("{}", fmt::join(sentences, "\n"));
-}
 
 }  // namespace
 
@@ -94,7 +39,12 @@ TEST_CASE("an account is named as the server knows it") {
     const Site site;
     const auto found = site.reader();
     CHECK(found.account == "'acc_reader'@'127.0.0.%'");
-    CHECK(found.server.ends_with(fmt::format(":{}", tests::shared_mariadb().port())));
+    const auto session = site.gateway.session("acc_reader", "pw", true);
+    const auto name = name_of_account(*session);
+    CHECK(name.quoted == found.account);
+    CHECK(name.login == "acc_reader");
+    CHECK(name.host == "127.0.0.%");
+    CHECK(name.server.ends_with(fmt::format(":{}", tests::shared_mariadb().port())));
 }
 
 TEST_CASE("what the breaker lacks is told with the statement that grants it, which cures it") {
@@ -278,11 +228,13 @@ TEST_CASE("what an active role gives is seen, and a role that is not active is t
           "role` FROM 'acc_breaker'@'127.0.0.%'; unless it is needed");
     site.gateway.sql("SET DEFAULT ROLE `acc role` FOR acc_breaker@'127.0.0.%'");
     CHECK(joined(site.breaker().warnings) ==
-          joined({site.text("may read tokens.key, which quotafuse never asks for: REVOKE SELECT "
-                            "(`key`) ON {}.`tokens` FROM `acc_inner`; then run what `quotafuse "
-                            "grants` prints"),
-                  site.text("may DELETE on {}.`channels`: REVOKE DELETE ON {}.`channels` FROM `acc "
-                            "role`;")}));
+          joined(
+              {site.text(
+                   "may read tokens.key, which quotafuse never asks for: REVOKE SELECT "
+                   "(`key`) ON {}.`tokens` FROM `acc_inner`; (all who have this role lose it) then "
+                   "run what `quotafuse grants` prints"),
+               site.text("may DELETE on {}.`channels`: REVOKE DELETE ON {}.`channels` FROM `acc "
+                         "role`; (all who have this role lose it)")}));
 }
 
 TEST_CASE("rights that come with a role are enough") {
@@ -295,20 +247,6 @@ TEST_CASE("rights that come with a role are enough") {
     site.gateway.sql("SET DEFAULT ROLE `acc role` FOR acc_breaker@'127.0.0.%'");
     CHECK(joined(site.breaker().lacks) == "");
     CHECK(joined(site.breaker().warnings) == "");
-}
-
-TEST_CASE("one account for both is warned of, two of one name at two servers are not") {
-    const Site site;
-    const auto reader = site.reader();
-    const auto breaker = site.breaker();
-    CHECK(same_account(reader, breaker).empty());
-    CHECK(same_account(reader, reader) ==
-          "reader and breaker are one account, 'acc_reader'@'127.0.0.%': what only reads could "
-          "write, too; make one for each, as `quotafuse grants` prints");
-    auto elsewhere = reader;
-    elsewhere.server = "db2:3306";
-    CHECK(same_account(reader, elsewhere).empty());
-    CHECK(same_account({}, {}).empty());
 }
 
 TEST_CASE("an administrator's account works and is warned of") {

@@ -102,6 +102,10 @@ struct Granted {
                  {"INSERT INTO `{}` VALUES()", "DELETE FROM `{}`", "TRUNCATE TABLE `{}`",
                   "DROP TABLE `{}`", "ALTER TABLE `{}` ADD COLUMN qf INT",
                   "CREATE INDEX qf ON `{}` (id)", "RENAME TABLE `{}` TO qf",
+                  "REPLACE INTO `{}` VALUES()", "CREATE TABLE qf LIKE `{}`",
+                  "LOCK TABLES `{}` WRITE", "LOCK TABLES `{}` READ",
+                  "CREATE VIEW qf AS SELECT 1 FROM `{}`", "SELECT 1 FROM `{}` INTO OUTFILE 'qf'",
+                  "LOAD DATA INFILE 'qf' INTO TABLE `{}`",
                   "CREATE TRIGGER qf BEFORE INSERT ON `{}` FOR EACH ROW SET @a = 1"}) {
                 const auto text = fmt::format(fmt::runtime(sql), table);
                 CAPTURE(text);
@@ -110,7 +114,11 @@ struct Granted {
         }
         for (const auto* sql :
              {"CREATE TABLE qf(a INT)", "CREATE DATABASE qf", "CREATE VIEW qf AS SELECT 1",
-              "CREATE USER qf", "SET GLOBAL max_connections = 10"}) {
+              "CREATE USER qf", "SET GLOBAL max_connections = 10", "SELECT 1 INTO OUTFILE 'qf'",
+              "CREATE PROCEDURE qf() SELECT 1",
+              "CREATE EVENT qf ON SCHEDULE EVERY 1 DAY DO SELECT 1",
+              "GRANT SELECT ON logs TO PUBLIC", "DROP DATABASE quotafuse",
+              "DROP VIEW quotafuse.qf"}) {
             CAPTURE(sql);
             CHECK(refusal(session, sql) == "denied");
         }

@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include "base/text.h"
 #include "circuit_breaker/grants.h"
 
 using namespace quotafuse;
@@ -31,18 +32,34 @@ TEST_CASE("without a configured breaker no account may write") {
 }
 
 TEST_CASE("the printed grants are these") {
-    CHECK(grants_sql({.gateway = sync::Gateway::one_api,
-                      .database = "one",
-                      .log_database = "logs`db",
-                      .reader = "r",
-                      .breaker = "b",
-                      .host = "10.0.0.5"}) == R"(-- The reader: sees no key, writes nothing.
+    CHECK(
+        grants_sql({.gateway = sync::Gateway::one_api,
+                    .database = "one",
+                    .log_database = "logs`db",
+                    .reader = "r",
+                    .log_reader = "l",
+                    .breaker = "b",
+                    .host = "10.0.0.5"}) ==
+        R"(-- Choose the passwords, then run this as an administrator of the database of the gateway: mariadb -u root -p < grants.sql
+-- Running it again does no harm: an account that exists keeps its password, no right is taken away.
+-- What an account may do beyond this, quotafuse check --online tells.
+-- The part after @ is where quotafuse connects from. Where an account exists with another one, put that one into its lines.
+
+-- The reader, of SQL_DSN or source.dsn: sees no key, no password, writes nothing.
 CREATE USER IF NOT EXISTS 'r'@'10.0.0.5' IDENTIFIED BY '<choose a password>';
-GRANT SELECT ON `logs``db`.`logs` TO 'r'@'10.0.0.5';
+
+-- The reader of the logs, of LOG_SQL_DSN or source.log_dsn. Run these two lines where the logs are.
+CREATE USER IF NOT EXISTS 'l'@'10.0.0.5' IDENTIFIED BY '<choose a password>';
+-- every request: what alerts and reports are made of
+GRANT SELECT ON `logs``db`.`logs` TO 'l'@'10.0.0.5';
+
+-- channels by name and state, not their keys
 GRANT SELECT (`id`, `type`, `status`, `name`) ON `one`.`channels` TO 'r'@'10.0.0.5';
+-- how often the gateway was used, to notice that it logs nothing
 GRANT SELECT (`id`, `request_count`) ON `one`.`users` TO 'r'@'10.0.0.5';
 
--- Options without the secrets among them: a view that runs with your rights.
+-- The options of the gateway hold secrets. Accounts see the harmless ones through this view. It reads with the
+-- rights of whom runs this: if that administrator is dropped, let another one run it again.
 CREATE DATABASE IF NOT EXISTS `quotafuse`;
 CREATE OR REPLACE SQL SECURITY DEFINER VIEW `quotafuse`.`one_options` AS
   SELECT `key`, `value` FROM `one`.`options` WHERE `key` IN (
@@ -51,26 +68,65 @@ CREATE OR REPLACE SQL SECURITY DEFINER VIEW `quotafuse`.`one_options` AS
     'general_setting.quota_display_type', 'general_setting.custom_currency_symbol',
     'general_setting.custom_currency_exchange_rate', 'monitor_setting.auto_test_channel_enabled',
     'monitor_setting.auto_test_channel_minutes', 'monitor_setting.channel_test_mode');
+-- harmless options, through the view
 GRANT SELECT ON `quotafuse`.`one_options` TO 'r'@'10.0.0.5';
 
--- The breaker: may switch channels, nothing else.
+-- The breaker, of breaker.dsn: may switch channels, nothing else.
 CREATE USER IF NOT EXISTS 'b'@'10.0.0.5' IDENTIFIED BY '<choose a password>';
+-- to switch channels off and on
 GRANT SELECT (`id`, `status`, `name`), UPDATE (`status`) ON `one`.`channels` TO 'b'@'10.0.0.5';
+-- the routes to those channels, and whether others can take over
 GRANT SELECT (`group`, `model`, `channel_id`, `enabled`), UPDATE (`enabled`) ON `one`.`abilities` TO 'b'@'10.0.0.5';
+-- harmless options, through the view
 GRANT SELECT ON `quotafuse`.`one_options` TO 'b'@'10.0.0.5';
 )");
 }
 
-TEST_CASE("the breaker's grants for all features are these") {
-    const auto text = grants_sql(
-        {.gateway = sync::Gateway::new_api, .database = "new-api", .breaker = "b", .rules = kAll});
+TEST_CASE("the breaker's grants for all features are these, and can be had alone") {
+    const GrantsWanted wanted{
+        .gateway = sync::Gateway::new_api, .database = "new-api", .breaker = "b", .rules = kAll};
+    const auto text = grants_sql(wanted);
     const auto at = text.find("-- The breaker");
     REQUIRE(at != std::string::npos);
-    CHECK(text.substr(at) == R"(-- The breaker: may switch channels and keys, nothing else.
+    CHECK(text.substr(at) ==
+          R"(-- The breaker, of breaker.dsn: may switch channels and keys, nothing else.
 CREATE USER IF NOT EXISTS 'b'@'%' IDENTIFIED BY '<choose a password>';
+-- to switch channels off and on, with the reason (other_info), or single models of them, and to try one with little traffic first (half-open)
 GRANT SELECT (`id`, `status`, `name`, `auto_ban`, `other_info`, `models`, `priority`, `weight`), UPDATE (`status`, `other_info`, `models`, `priority`, `weight`) ON `new-api`.`channels` TO 'b'@'%';
+-- the routes to those channels, and whether others can take over
 GRANT SELECT (`group`, `model`, `channel_id`, `enabled`, `priority`, `weight`), UPDATE (`enabled`, `priority`, `weight`) ON `new-api`.`abilities` TO 'b'@'%';
+-- to disable API keys by their id, it sees none
 GRANT SELECT (`id`, `user_id`, `name`, `status`, `deleted_at`), UPDATE (`status`) ON `new-api`.`tokens` TO 'b'@'%';
+-- harmless options, through the view
 GRANT SELECT ON `quotafuse`.`new-api_options` TO 'b'@'%';
 )");
+    // Alone it makes the view that it reads.
+    const auto alone = breaker_sql(wanted);
+    CHECK(alone.find("VIEW `quotafuse`.`new-api_options`") < alone.find("SELECT ON `quotafuse`"));
+    CHECK(alone.find("'quotafuse'@") == std::string::npos);
+}
+
+TEST_CASE("comments disturb no client: no quotes and no semicolons are in them") {
+    const sync::InfoNeeds needs{
+        .balances = true, .keys = true, .abilities = true, .tokens = true, .users = true};
+    for (const auto gateway : {sync::Gateway::new_api, sync::Gateway::one_api}) {
+        const auto text = grants_sql({.gateway = gateway,
+                                      .database = "d",
+                                      .log_database = "l",
+                                      .breaker = "b",
+                                      .needs = needs,
+                                      .rules = kAll});
+        int comments = 0;
+        bool told = false;
+        for (const auto line : base::split(text, '\n')) {
+            CAPTURE(line);
+            if (line.starts_with("GRANT") || line.starts_with("CREATE USER")) CHECK(told);
+            told = line.starts_with("-- ");
+            if (!told) continue;
+            ++comments;
+            CHECK(line.find_first_of("'\";`") == std::string_view::npos);
+            CHECK(line.size() <= 160);
+        }
+        CHECK(comments > 12);
+    }
 }

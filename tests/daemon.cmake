@@ -64,3 +64,8 @@ quotafuse_test(daemon_login
   SOURCES daemon_nginx_test.cpp daemon_password_test.cpp support/terminal.cpp support/tls_files.cpp
   LINK quotafuse_daemon quotafuse_mariadb quotafuse_program PkgConfig::HTTPLIB OpenSSL::SSL OpenSSL::Crypto)
 target_compile_definitions(daemon_login_test PRIVATE QUOTAFUSE_ETC="${CMAKE_SOURCE_DIR}/etc")
+
+# The program with no more rights at a gateway's database than it prints itself.
+quotafuse_test(least_rights
+  SOURCES daemon_least_rights_test.cpp
+  LINK quotafuse_base quotafuse_mariadb quotafuse_program)

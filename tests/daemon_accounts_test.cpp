@@ -102,7 +102,12 @@ TEST_CASE("the accounts are those of the configuration, and an administrator's i
     wanted = grants_wanted(config, sync::Gateway::one_api);
     CHECK(wanted.gateway == sync::Gateway::new_api);
     CHECK(wanted.log_database == "logs");
+    CHECK(wanted.log_reader == "l");
     CHECK(wanted.breaker == "me_breaker");
+    // A name of 32 characters is the longest of MySQL.
+    auto longer = config;
+    longer.source.main->user = longer.breaker.dsn->user = std::string(30, 'n');
+    CHECK(grants_wanted(longer).breaker == "quotafuse_breaker");
     config.source.main = sync::parse_dsn("root:pw@tcp(db)/new-api").dsn;
     config.breaker.dsn = sync::parse_dsn("b:pw@tcp(db)/new-api").dsn;
     wanted = grants_wanted(config);
@@ -143,11 +148,59 @@ TEST_CASE("warnings are told and do no harm, what is lacking fails the check") {
               database)) != std::string::npos);
 }
 
-TEST_CASE("one account for reading and writing is told") {
+TEST_CASE("one account for both is told, with what an own one of the breaker needs") {
+    Site site{{rule_with(What::channel)}};
+    site.config.breaker.dsn = site.config.source.main;
+    Proof proof{site.config};
+    // The reader's rights are not enough to write.
+    CHECK_FALSE(proof.ok);
+    auto wanted = grants_wanted(site.config);
+    CHECK(wanted.breaker == "prove_reader_breaker");
+    wanted.host = "127.0.0.%";
+    const auto tail = fmt::format(
+        "  warning: reader and breaker are one account, 'prove_reader'@'127.0.0.%': what only "
+        "reads "
+        "could write, too, by a fault or\n  for whoever gets its password. Make this account for "
+        "the breaker, name it in breaker.dsn, and check again:\n\n{}\n",
+        circuit_breaker::breaker_sql(wanted));
+    CHECK(proof.text ==
+          "reader         'prove_reader'@'127.0.0.%' may do what it must, and nothing more\n"
+          "breaker        FAILED: 'prove_reader'@'127.0.0.%' may not do what the breaker must\n" +
+              tail);
+
+    // With the breaker's rights all works; nobody is told to revoke what the other use needs.
+    const auto database = "`" + site.gateway.database() + "`";
+    site.gateway.sql("GRANT SELECT (auto_ban, other_info), UPDATE (status, other_info) ON " +
+                     database + ".channels TO prove_reader@'127.0.0.%';" +
+                     "GRANT SELECT (`group`, model, channel_id, enabled), UPDATE (enabled) ON " +
+                     database + ".abilities TO prove_reader@'127.0.0.%'");
+    proof = Proof{site.config};
+    CHECK(proof.ok);
+    CHECK(proof.text ==
+          "reader         'prove_reader'@'127.0.0.%' may do what it must, and nothing more\n"
+          "breaker        'prove_reader'@'127.0.0.%' again, see below\n" +
+              tail);
+
+    // What is printed makes a breaker, and the check tells what the reader has too much then.
+    auto sql = circuit_breaker::breaker_sql(wanted);
+    base::replace_all(sql, "<choose a password>", "pw");
+    site.gateway.sql("DROP USER IF EXISTS prove_reader_breaker@'127.0.0.%'");
+    site.gateway.sql(sql);
+    site.config.breaker.dsn = site.gateway.dsn("prove_reader_breaker", "pw");
+    proof = Proof{site.config};
+    CHECK(proof.ok);
+    CHECK(proof.text.find("warning: the reader may UPDATE (`") != std::string::npos);
+    CHECK(proof.text.find("breaker        'prove_reader_breaker'@'127.0.0.%' may do what it must, "
+                          "and nothing more\n") != std::string::npos);
+}
+
+TEST_CASE("root for both is told what the breaker's account would be") {
     Site site{{rule_with(What::channel)}};
     site.config.breaker.dsn = site.config.source.main = site.gateway.dsn();
     const Proof proof{site.config};
     CHECK(proof.text.find("\n  warning: reader and breaker are one account, 'root'@'") !=
+          std::string::npos);
+    CHECK(proof.text.find("CREATE USER IF NOT EXISTS 'quotafuse_breaker'@'%'") !=
           std::string::npos);
 }
 
