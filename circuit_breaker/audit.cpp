@@ -69,7 +69,9 @@ std::string end_earlier(SQLite::Database& db, Circuits& circuits, const TripRequ
             stored_key(earlier.target) != stored_key(request.target))
             continue;
         const auto [change, why] = end_before_new_trip(earlier);
-        if (!earlier.kept.empty()) kept = earlier.kept;
+        // A trial that was written and not recorded has them in what it intended.
+        const auto& ranks = earlier.kept.empty() ? earlier.intended : earlier.kept;
+        if (!ranks.empty()) kept = ranks;
         release(db, circuits, earlier, change, why, now);
     }
     return kept;
@@ -240,21 +242,21 @@ bool Audit::intend_return(const ReturnRequest& request, base::Second now) {
     return true;
 }
 
-void Audit::record(const ReturnResult& result, base::Second now) {
+bool Audit::record(const ReturnResult& result, base::Second now) {
     auto circuit = circuits_.of_trip(result.request.circuit.trip_id);
     const bool asked = circuit && circuit->pending == result.request.way;
-    if (!asked || result.kind == ReturnResult::Kind::would_be) return;
+    if (!asked || result.kind == ReturnResult::Kind::would_be) return false;
     if (result.kind == ReturnResult::Kind::ranks_read) {
         circuit->intended = result.kept;
         circuits_.put(*circuit);
-        return;
+        return true;
     }
     auto& db = db_;
     SQLite::Savepoint savepoint{db, "breaker_record_return"};
     if (result.kind == ReturnResult::Kind::theirs) {
         release(db, circuits_, *circuit, result.change, result.why, now);
         savepoint.release();
-        return;
+        return true;
     }
     const auto step = step_of(result);
     const bool unknown = result.kind == ReturnResult::Kind::unknown;
@@ -275,6 +277,7 @@ void Audit::record(const ReturnResult& result, base::Second now) {
         circuits_.put(after_return(*circuit, result, now));
     }
     savepoint.release();
+    return true;
 }
 
 std::vector<Audit::Released> Audit::observe(const std::vector<Sighting>& sightings,

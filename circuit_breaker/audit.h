@@ -42,7 +42,9 @@ public:
     /// Answers it. done: the circuit is closed (whole, settle), on trial, or open again
     /// (after_failed_trial). theirs: closed. refused and failed: as before, asked for again by the
     /// next plan. unknown: stays pending. ranks_read: `intended`, and stays pending.
-    void record(const ReturnResult& result, base::Second now);
+    /// False, and nothing happens, when nobody waits for it (any more): a later trip ended its
+    /// circuit.
+    bool record(const ReturnResult& result, base::Second now);
     /// What a look at the gateway saw: closes the circuits that are not ours any more and returns
     /// them as they were. Circuits that were opened or changed at `began` or later, or have a
     /// return pending, are left for the next look. gateway_disabled is no end.

@@ -5,6 +5,7 @@
 
 #include "circuit_breaker/mend.h"
 #include "circuit_breaker/return_target.h"
+#include "circuit_breaker/statements.h"
 
 namespace quotafuse::circuit_breaker {
 namespace {
@@ -49,6 +50,7 @@ ReturnResult after_lost_commit(ReturnTarget& target, const ReturnCase& order,
                                const GatewayError& lost) {
     bool stands = false;
     try {
+        limit_lock_waits(order.session);  // a new connection
         stands = target.stands_as_written();
     } catch (const GatewayError& second) {
         auto unknown = make_result(

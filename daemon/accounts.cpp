@@ -139,7 +139,7 @@ bool prove_accounts(const Config& config, std::optional<sync::Gateway> seen, std
     std::optional<AccountName> same;
     const Account reader{"reader", AccountUse::reader, *config.source.main};
     if (config.breaker.dsn) {
-        breaker.emplace("breaker", AccountUse::breaker, *config.breaker.dsn);
+        breaker.emplace(Account{"breaker", AccountUse::breaker, *config.breaker.dsn});
         breakers.database = breaker->dsn.database;
         same = same_account(reader, *breaker);
     }

@@ -232,7 +232,6 @@ Mode BreakerDesk::present_mode(const TripRequest& request) const {
 
 void BreakerDesk::resume() {
     for (auto& pending : rooms_.audit.pending_intents()) {
-        if (is_by_hand(pending.request)) rooms_.answers.expect(pending.request.trip_id);
         pending.request.mode = present_mode(pending.request);
         // Whoever gave this order may still ask.
         if (is_by_hand(pending.request)) rooms_.answers.expect(pending.request.trip_id);
@@ -260,8 +259,9 @@ void BreakerDesk::hand_over() {
         const auto now = clock_.mono();
         const auto due = std::ranges::find_if(
             orders_, [&](const Order& order) { return order.not_before <= now; });
-        if (due == orders_.end() || !learn_traffic()) return;
+        if (due == orders_.end()) return;
         const auto& request = due->request;
+        if (request.target.kind != Target::Kind::token && !learn_traffic()) return;
         const bool judged = request.resumed || dry_runs_.contains(request.trip_id);
         if (!judged) refusal_ = refused(request, situation(request.target, clock_.now()));
         const bool handed =

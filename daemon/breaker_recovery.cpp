@@ -1,11 +1,13 @@
 #include "daemon/breaker_recovery.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "base/failure.h"
+#include "circuit_breaker/cause_names.h"
 #include "circuit_breaker/recovery_plan.h"
 #include "daemon/breaker_json.h"
 
@@ -19,6 +21,17 @@ using circuit_breaker::ReturnRequest;
 using circuit_breaker::ReturnResult;
 using circuit_breaker::Target;
 using circuit_breaker::Way;
+
+/// What makes a return that came to nothing worth telling: not how many requests there were.
+std::string news_of(const ReturnResult& result) {
+    auto text = fmt::format("{} {} {} {}", circuit_breaker::way_name(result.request.way),
+                            circuit_breaker::kind_name(result.kind),
+                            circuit_breaker::cause_name(result.cause.kind), result.cause.detail);
+    std::set<std::string> pairs;
+    for (const auto& pair : result.cause.pairs) pairs.insert(pair.group + '/' + pair.model);
+    for (const auto& pair : pairs) text += ' ' + pair;
+    return text;
+}
 
 const char* asked_by(Way way) {
     if (way == Way::whole) return "its time has come";
@@ -157,9 +170,15 @@ void BreakerRecovery::complete(ReturnOrder& order) const {
     for (const auto& other : rooms_.audit.circuits().all()) {
         const bool held = other.target.kind == Target::Kind::model &&
                           other.target.channel == target.channel &&
-                          other.state == Circuit::State::open;
+                          other.state != Circuit::State::trial;
         if (held) request.models_off.push_back(other.target.model);
     }
+}
+
+/// A later trip may have ended its circuit since.
+bool BreakerRecovery::is_asked(const ReturnRequest& request) const {
+    const auto circuit = rooms_.audit.circuits().of_trip(request.circuit.trip_id);
+    return circuit && (request.dry_run || circuit->pending == request.way);
 }
 
 void BreakerRecovery::hand_over() {
@@ -171,6 +190,10 @@ void BreakerRecovery::hand_over() {
             continue;
         }
         auto order = waiting->order;
+        if (!is_asked(order.request)) {
+            waiting = orders_.erase(waiting);
+            continue;
+        }
         complete(order);
         if (!rooms_.breaker.submit(std::move(order))) return;
         waiting = orders_.erase(waiting);
@@ -269,8 +292,7 @@ void BreakerRecovery::take(const ReturnResult& result) {
     if (request.dry_run) return rooms_.answers.answer(id, answer_json(result));
     const auto now = clock_.now();
     base::WriteTransaction transaction{rooms_.database};
-    rooms_.audit.record(result, now);
-    tell(result, now);
+    if (rooms_.audit.record(result, now)) tell(result, now);
     transaction.commit();
     using Kind = ReturnResult::Kind;
     if (result.kind == Kind::done || result.kind == Kind::theirs) gateway_disabled_.erase(trip);
@@ -294,9 +316,10 @@ void BreakerRecovery::tell(const ReturnResult& result, base::Second now) {
     if (result.kind == Kind::theirs) return tell_released(circuit, result.change, now);
     const bool done = result.kind == Kind::done;
     auto left = rooms_.audit.circuits().of_trip(circuit.trip_id);
-    if (!done && left && left->told == result.why) return;
+    const auto news = news_of(result);
+    if (!done && left && left->told == news) return;
     if (left) {
-        left->told = done ? std::string{} : result.why;
+        left->told = done ? std::string{} : news;
         rooms_.audit.circuits().put(*left);
     }
     const auto why = why_.find(circuit.trip_id);

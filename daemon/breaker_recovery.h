@@ -61,6 +61,7 @@ private:
     std::string by_hand(const circuit_breaker::Circuit& circuit, circuit_breaker::Way way,
                         bool dry_run);
     void hand_over();
+    bool is_asked(const circuit_breaker::ReturnRequest& request) const;
     void complete(circuit_breaker::ReturnOrder& order) const;
     void go_on(const circuit_breaker::ReturnResult& result);
     std::string why_it_failed(const circuit_breaker::Circuit& circuit) const;

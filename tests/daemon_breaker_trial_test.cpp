@@ -251,6 +251,59 @@ TEST_CASE("the list of what is off has all that undoing by hand needs") {
           rank(desk));
 }
 
+TEST_CASE("what is refused again while requests go on is not told again") {
+    Desk desk{kRule};
+    put_on_trial(desk);
+    lose_the_others(desk);
+    for (int i = 0; i < 2; ++i) desk.error(1);
+    desk.until_pending(3);
+    desk.take_results(1);
+    for (int round = 0; round < 3; ++round) {
+        desk.row(1, 1, base::unix_seconds(desk.clock.now()));
+        desk.until_pending(65);
+        desk.take_results(1);
+    }
+    const auto texts = desk.texts("a");
+    CHECK(std::ranges::count_if(
+              texts, [](const auto& text) { return contains(text, "stays on trial"); }) == 1);
+}
+
+TEST_CASE("a trip between the commit of a trial and its record keeps the ranks from before it") {
+    Desk desk{kRule};
+    trip(desk);
+    desk.until_pending(310);
+    desk.take_results(1);
+    auto circuit = *desk.circuit();
+    const auto first = circuit.trip_id;
+    circuit.state = Circuit::State::open;
+    circuit.pending = Way::trial;
+    circuit.pending_at = desk.clock.now();
+    circuit.intended = circuit.kept;
+    circuit.kept.clear();
+    desk.audit().circuits().put(circuit);
+    desk.open();
+    desk.second();
+    for (int i = 0; i < 4; ++i) desk.error(1);
+    desk.second();
+    desk.take_results(1);
+    CHECK(desk.circuit()->trip_id != first);
+    SUBCASE("which its return puts back") {
+        CHECK(restore(desk, R"({"kind": "channel", "channel": 1})").at("outcome") == "done");
+        CHECK(rank(desk) == "7 3");
+    }
+    SUBCASE("and what becomes of the trial later is not told") {
+        const auto texts = desk.texts("a").size();
+        circuit_breaker::ReturnResult late;
+        late.kind = circuit_breaker::ReturnResult::Kind::theirs;
+        late.change = circuit_breaker::Change::enabled;
+        late.request.circuit = circuit;
+        late.request.way = Way::trial;
+        late.request.resumed = true;
+        desk.recovery().take(late);
+        CHECK(desk.texts("a").size() == texts);
+    }
+}
+
 TEST_CASE("what a former run in live mode asked for is not written by one that is not") {
     Desk desk{kRule};
     put_on_trial(desk);
