@@ -13,6 +13,7 @@
 #include "bench/gateway.h"
 #include "bench/idle.h"
 #include "bench/memory.h"
+#include "bench/pages.h"
 #include "bench/polls.h"
 #include "bench/replay_bench.h"
 #include "bench/soak.h"
@@ -176,11 +177,25 @@ int main(int argc, char** argv) {
         ->check(CLI::Range(1000, 20'000'000));
     replays.add_option("--store", replay.store,
                        "a file to make and use again, instead of a temporary one");
+    auto& pages = *app.add_subcommand("pages", "P7: what pages of a month take; takes minutes");
+    bench::PageOptions page;
+    pages.add_option("--rows", page.rows, "in the store")
+        ->capture_default_str()
+        ->check(CLI::Range(1000, 20'000'000));
+    pages.add_option("--seconds", page.seconds, "for each page")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 600));
+    pages.add_option("--store", page.store,
+                     "a file to make and use again, instead of a temporary one");
     CLI11_PARSE(app, argc, argv);
     soak.length = std::chrono::seconds{seconds};
     soak.hold = std::chrono::seconds{hold};
     try {
         if (writers.parsed()) return bench::soak(soak) ? 0 : 1;
+        if (pages.parsed()) {
+            bench::measure_pages(page);
+            return 0;
+        }
         if (ticks.parsed()) {
             bench::measure_ticks(tick);
             return 0;

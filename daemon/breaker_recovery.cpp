@@ -28,7 +28,7 @@ std::string news_of(const ReturnResult& result) {
                             circuit_breaker::kind_name(result.kind),
                             circuit_breaker::cause_name(result.cause.kind), result.cause.detail);
     std::set<std::string> pairs;
-    for (const auto& pair : result.cause.pairs) pairs.insert(pair.group + '/' + pair.model);
+    for (const auto& pair : result.cause.pairs) pairs.insert(pair.pair);
     for (const auto& pair : pairs) text += ' ' + pair;
     return text;
 }

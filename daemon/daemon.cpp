@@ -8,11 +8,13 @@
 
 #include "alerts/state_store.h"
 #include "daemon/blind_spots.h"
+#include "daemon/breaker_json.h"
 #include "daemon/bundle_text.h"
 #include "daemon/info_needs.h"
 #include "daemon/outbox_page.h"
 #include "daemon/retry_request.h"
 #include "daemon/rule_report.h"
+#include "daemon/rules_page.h"
 #include "daemon/schemas.h"
 #include "daemon/version.h"
 
@@ -31,6 +33,19 @@ notifiers::Outbox make_outbox(base::Database& database, const Config& config) {
         outbox.set_most_in_one(notifier.name, notifier.recipe->most_lines());
     }
     return outbox;
+}
+
+/// A channel's own circuit comes before those of its models.
+std::map<std::int64_t, api::Json> open_circuits(SQLite::Database& snapshot) {
+    std::map<std::int64_t, api::Json> circuits;
+    for (const auto& circuit : circuit_breaker::Circuits{snapshot}.all()) {
+        if (circuit.target.channel == 0) continue;
+        if (circuit.target.kind == circuit_breaker::Target::Kind::channel)
+            circuits[circuit.target.channel] = circuit_json(circuit);
+        else
+            circuits.try_emplace(circuit.target.channel, circuit_json(circuit));
+    }
+    return circuits;
 }
 
 }  // namespace
@@ -75,6 +90,7 @@ Daemon::Daemon(const Config& config, const base::Clock& clock, const base::Log& 
                  config, clock, log),
       reports_({{database_, audit_, engine_.names()}, outbox_, intake_}, config, clock, log),
       courier_(outbox_, dispatcher_, pacing_, config.notifier_names(), clock, log),
+      api_(config.store, clock, config.timezone, api_facts()),
       server_(parse_listen_address(config.listen), board_, clock, log, {}, make_pages(),
               config.access, &sessions),
       socket_(config.control_socket, make_commands(), clock, log),
@@ -151,10 +167,23 @@ std::unique_ptr<SourceReader> Daemon::make_reader(std::uint64_t seed) {
         [this](SourceNews news) { mailbox_.post(std::move(news)); });
 }
 
-StatusPages Daemon::make_pages() const {
-    return {{"/api/v1/outbox", {[store = config_.store](const HttpRequest& request) {
-                 return answer_outbox(store, request);
-             }}}};
+/// What pages tell beside what is read of the store: as it was last published.
+api::Facts Daemon::api_facts() const {
+    return {.currency = [this] { return board_.currency(); },
+            .status = [this] { return api::Json::parse(board_.status_json()); },
+            .open_circuits = open_circuits};
+}
+
+StatusPages Daemon::make_pages() {
+    StatusPages pages;
+    for (auto& [path, handler] : api_.pages()) pages.emplace(path, StatusPage{std::move(handler)});
+    pages.emplace("/api/v1/outbox", StatusPage{[store = config_.store](const HttpRequest& request) {
+                      return answer_outbox(store, request);
+                  }});
+    pages.emplace("/api/v1/rules", StatusPage{[this](const HttpRequest& request) {
+                      return answer_rules(config_, board_.status_json(), request);
+                  }});
+    return pages;
 }
 
 /// What changes or asks the engine is done by the pipeline thread, between two turns.

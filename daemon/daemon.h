@@ -8,6 +8,7 @@
 #include "base/database.h"
 #include "base/lock_file.h"
 #include "base/log.h"
+#include "daemon/api/api.h"
 #include "daemon/breaker_requests.h"
 #include "daemon/config.h"
 #include "daemon/control_socket.h"
@@ -45,7 +46,8 @@ private:
     std::unique_ptr<SourceReader> make_reader(std::uint64_t seed);
     std::unique_ptr<StoreCheck> make_check();
     std::map<std::string, ControlCommand> make_commands();
-    StatusPages make_pages() const;
+    api::Facts api_facts() const;
+    StatusPages make_pages();
     void say_what_runs() const;
     void run(const std::stop_token& stop);
 
@@ -80,6 +82,7 @@ private:
     Announcer announcer_;
     PeriodicReports reports_;
     Courier courier_;
+    api::Api api_;
     StatusServer server_;
     ControlSocket socket_;
     std::unique_ptr<SourceReader> reader_;

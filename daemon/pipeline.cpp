@@ -219,6 +219,7 @@ void Pipeline::handle_info(const sync::GatewayInfo& info) {
     rooms_.engine.use(rooms_.gauges.directory());
     rooms_.announcer.observe(info);
     rooms_.reports.observe(info);
+    rooms_.board.observe(info);
 }
 
 /// A rule on gauges that nobody can read is told as blind, not as warming up for ever.

@@ -9,6 +9,7 @@
 #include "base/duration.h"
 #include "daemon/breaker_json.h"
 #include "daemon/messages_json.h"
+#include "daemon/money.h"
 #include "daemon/number_format.h"
 #include "daemon/version.h"
 
@@ -190,6 +191,9 @@ void StatusBoard::beat() {
 }
 void StatusBoard::note_error(const std::string& text) {
     last_error_ = Error{clock_.now(), text};
+}
+void StatusBoard::observe(const sync::GatewayInfo& info) {
+    currency_.set(currency_of(config_.currency, info.display));
 }
 void StatusBoard::note_store_trouble(const std::string& text) {
     store_trouble_ = text;

@@ -14,6 +14,7 @@
 #include "daemon/config.h"
 #include "daemon/event_feed.h"
 #include "daemon/intake.h"
+#include "daemon/number_format.h"
 #include "daemon/silence_book.h"
 #include "daemon/status_view.h"
 #include "daemon/store_check.h"
@@ -51,6 +52,8 @@ public:
     void beat();
     /// The newest error that a person should know of, for pages; kept until a restart.
     void note_error(const std::string& text);
+    /// In what the gateway shows amounts.
+    void observe(const sync::GatewayInfo& info);
     /// The store cannot be written; empty when it can again.
     void note_store_trouble(const std::string& text);
     /// A reload was refused, and why: what runs is older than its files. Any thread; the next good
@@ -63,6 +66,8 @@ public:
     std::string status_json() const override;
     Readiness readiness() const override;
     bool alive() const override;
+    /// In which pages show amounts.
+    Currency currency() const { return currency_.copy(); }
     /// One line for `systemctl status`.
     std::string line() const;
 
@@ -85,6 +90,7 @@ private:
     base::Guarded<std::string> line_;
     base::Guarded<Readiness> readiness_;
     base::Guarded<std::optional<Error>> refused_reload_;
+    base::Guarded<Currency> currency_;
     std::atomic<base::MonoTime> beat_;
     std::optional<Error> last_error_;
     std::string store_trouble_;

@@ -11,6 +11,7 @@
 
 #include "base/failure.h"
 #include "base/text.h"
+#include "daemon/page_paths.h"
 #include "daemon/web_files.h"
 
 namespace quotafuse::daemon {
@@ -116,7 +117,7 @@ HttpReply StatusSite::route(const HttpRequest& request) const {
     if (auto refused = access_.refuse_host(request)) return *std::move(refused);
     if (request.path == "/login" || request.path == "/logout") return answer_login(request);
     if (request.method == "POST") return method_not_allowed("GET, HEAD");
-    const auto page = pages_.find(request.path);
+    const auto page = find_page(pages_, request.path);
     const auto open_to = page == pages_.end() ? OpenTo::members : page->second.open_to;
     if (auto refused = refuse(request, open_to)) return *std::move(refused);
     return page == pages_.end() ? answer_member(request) : page->second.handler(request);

@@ -44,7 +44,7 @@ Store::Upkeep Store::keep_up(base::Second now) {
     base::WriteTransaction transaction{database_};
     // Nothing is deleted that is not in the rollups yet.
     step.more = roll_up(marks, second) || delete_rows(before(keep_.rows), marks, step.gone) ||
-                delete_texts(before(keep_.texts)) ||
+                delete_texts(before(keep_.texts)) || slowest_.expire(marks.kept_since, kMostSums) ||
                 rollups_->expire(before(keep_.minutes), before(keep_.hours),
                                  keep_.days ? std::optional{before(*keep_.days)} : std::nullopt,
                                  kMostSums) ||

@@ -25,13 +25,15 @@ Minute minute_of(const Row& row, const Tally& tally) {
 }
 
 /// In the order of rollup_tables().
-std::array<RollupKey, kRollupTables> keys_of(const Row& row) {
+std::array<RollupKey, kRowRollups> keys_of(const Row& row) {
     const auto hour = hour_of(row.created_at);
     return {{{hour, row.channel, row.model},
              {hour, row.token, row.user, row.token_name},
              {hour, row.user, row.username},
              {hour, row.group},
-             {hour, row.route}}};
+             {hour, row.route},
+             {hour, static_cast<std::int64_t>(row.ip)},
+             {hour, row.channel, row.status, row.error_code}}};
 }
 
 }  // namespace
@@ -82,8 +84,19 @@ void RollupHours::add(const Row& row, const Tally& tally, std::int64_t minutes_s
         cell.add(tally);
         if (!rollup_tables()[i].times) continue;
         cell.add_times(tally);
-        if (row.created_at >= minutes_since) cell.minutes.add(minute_of(row, tally));
+        if (rollup_tables()[i].minutes && row.created_at >= minutes_since)
+            cell.minutes.add(minute_of(row, tally));
     }
+}
+
+std::array<RollupCells, kRollupTables - kRowRollups> sum_up_hours(const RollupCells& channel_model,
+                                                                  std::int64_t closed) {
+    std::array<RollupCells, kRollupTables - kRowRollups> sums;
+    for (const auto& [key, cell] : channel_model) {
+        if (key[0] >= closed) continue;
+        for (std::size_t i = 0; i < sums.size(); ++i) sums[i][{key[0], key[i + 1]}].merge(cell);
+    }
+    return sums;
 }
 
 RollupCells add_up_days(const RollupCells& hours, std::int64_t closed,

@@ -47,13 +47,17 @@ class RollupHours {
 public:
     /// Minutes only of rows created at or after `minutes_since`.
     void add(const Row& row, const Tally& tally, std::int64_t minutes_since);
-    /// By the table's place in rollup_tables().
+    /// By the table's place in rollup_tables(), < kRowRollups.
     const RollupCells& of_table(std::size_t table) const { return cells_[table]; }
 
 private:
-    std::array<RollupCells, kRollupTables> cells_;
+    std::array<RollupCells, kRowRollups> cells_;
 };
 
+/// Channel × model summed up by channel and by model, as the tables behind kRowRollups, of hours
+/// before `closed`.
+std::array<RollupCells, kRollupTables - kRowRollups> sum_up_hours(const RollupCells& channel_model,
+                                                                  std::int64_t closed);
 /// The hours before `closed`, added up to days.
 RollupCells add_up_days(const RollupCells& hours, std::int64_t closed,
                         const std::function<std::int64_t(std::int64_t hour)>& day_of);

@@ -81,6 +81,62 @@ CREATE TABLE rollup_state(
 INSERT INTO rollup_state VALUES(1, '', 0, 0, -1000000, 0);
 )sql";
 
+// Hours before `narrow_since` may lack rows of the tables by ip and by error, which are younger
+// than the others.
+constexpr auto kSchemaByMore = R"sql(
+CREATE TABLE hour_ip(
+    hour INTEGER NOT NULL, ip INTEGER NOT NULL, {0},
+    PRIMARY KEY(hour, ip)) WITHOUT ROWID;
+CREATE TABLE day_ip(
+    day INTEGER NOT NULL, ip INTEGER NOT NULL, {0},
+    PRIMARY KEY(day, ip)) WITHOUT ROWID;
+CREATE TABLE hour_error(
+    hour INTEGER NOT NULL, channel INTEGER NOT NULL, status INTEGER NOT NULL, code INTEGER NOT NULL, {0},
+    PRIMARY KEY(hour, channel, status, code)) WITHOUT ROWID;
+CREATE TABLE day_error(
+    day INTEGER NOT NULL, channel INTEGER NOT NULL, status INTEGER NOT NULL, code INTEGER NOT NULL, {0},
+    PRIMARY KEY(day, channel, status, code)) WITHOUT ROWID;
+CREATE TABLE hour_channel(
+    hour INTEGER NOT NULL, channel INTEGER NOT NULL, {0}, {1},
+    PRIMARY KEY(hour, channel)) WITHOUT ROWID;
+CREATE TABLE day_channel(
+    day INTEGER NOT NULL, channel INTEGER NOT NULL, {0}, {1},
+    PRIMARY KEY(day, channel)) WITHOUT ROWID;
+CREATE TABLE hour_model(
+    hour INTEGER NOT NULL, model INTEGER NOT NULL, {0}, {1},
+    PRIMARY KEY(hour, model)) WITHOUT ROWID;
+CREATE TABLE day_model(
+    day INTEGER NOT NULL, model INTEGER NOT NULL, {0}, {1},
+    PRIMARY KEY(day, model)) WITHOUT ROWID;
+ALTER TABLE rollup_state ADD COLUMN narrow_since INTEGER NOT NULL DEFAULT 0;
+UPDATE rollup_state SET narrow_since = ifnull((SELECT max(hour) FROM hour_group), -1) + 1;
+)sql";
+// What those tables had when they were made: a migration never changes.
+constexpr auto kSumsOfMore =
+    "answers INTEGER NOT NULL, errors INTEGER NOT NULL, client_errors INTEGER NOT NULL, "
+    "prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL, "
+    "cache_tokens INTEGER NOT NULL, quota INTEGER NOT NULL, refund INTEGER NOT NULL";
+constexpr auto kTimesOfMore =
+    "empty_replies INTEGER NOT NULL, latency_ms INTEGER NOT NULL, first_token_ms INTEGER NOT NULL, "
+    "latency BLOB, first_token BLOB";
+constexpr auto kSumUpMore = R"sql(
+INSERT INTO {0}_{1}({0}, {1}, answers, errors, client_errors, prompt_tokens, completion_tokens,
+    cache_tokens, quota, refund, empty_replies, latency_ms, first_token_ms, latency, first_token)
+SELECT {0}, {1}, answers, errors, client_errors, prompt_tokens, completion_tokens,
+    cache_tokens, quota, refund, empty_replies, latency_ms, first_token_ms, latency, first_token
+FROM {0}_channel_model WHERE {2}
+ON CONFLICT DO UPDATE SET answers = answers + excluded.answers, errors = errors + excluded.errors,
+    client_errors = client_errors + excluded.client_errors,
+    prompt_tokens = prompt_tokens + excluded.prompt_tokens,
+    completion_tokens = completion_tokens + excluded.completion_tokens,
+    cache_tokens = cache_tokens + excluded.cache_tokens, quota = quota + excluded.quota,
+    refund = refund + excluded.refund, empty_replies = empty_replies + excluded.empty_replies,
+    latency_ms = latency_ms + excluded.latency_ms,
+    first_token_ms = first_token_ms + excluded.first_token_ms,
+    latency = merge_histograms(latency, excluded.latency),
+    first_token = merge_histograms(first_token, excluded.first_token);
+)sql";
+
 using Names = std::vector<std::string_view>;
 
 std::string_view name_of(RollupSpan span) {
@@ -101,8 +157,8 @@ Names sums_of(const RollupTable& table) {
 
 Names blobs_of(const RollupTable& table, RollupSpan span) {
     if (!table.times) return {};
-    if (span == RollupSpan::day) return {"latency", "first_token"};
-    return {"latency", "first_token", "minutes"};
+    if (span == RollupSpan::hour && table.minutes) return {"latency", "first_token", "minutes"};
+    return {"latency", "first_token"};
 }
 
 Names values_of(const RollupTable& table, RollupSpan span) {
@@ -135,17 +191,30 @@ std::string or_add(const RollupTable& table, RollupSpan span) {
 
 const std::array<RollupTable, kRollupTables>& rollup_tables() {
     static const std::array<RollupTable, kRollupTables> kTables{{
-        {"channel_model", {"channel", "model"}, true},
-        {"token", {"token", "user", "token_name"}, false},
-        {"user", {"user", "username"}, false},
-        {"group", {"grp"}, false},
-        {"route", {"route"}, false},
+        {"channel_model", {"channel", "model"}, true, true},
+        {"token", {"token", "user", "token_name"}, false, false},
+        {"user", {"user", "username"}, false, false},
+        {"group", {"grp"}, false, false},
+        {"route", {"route"}, false, false},
+        {"ip", {"ip"}, false, false},
+        {"error", {"channel", "status", "code"}, false, false},
+        {"channel", {"channel"}, true, false},
+        {"model", {"model"}, true, false},
     }};
     return kTables;
 }
 
 std::string rollup_schema() {
     return kSchema;
+}
+
+std::string rollup_schema_by_more() {
+    auto sql = fmt::format(kSchemaByMore, kSumsOfMore, kTimesOfMore);
+    for (const auto* const key : {"channel", "model"}) {
+        sql += fmt::format(kSumUpMore, "hour", key, "hour < (SELECT closed FROM rollup_state)");
+        sql += fmt::format(kSumUpMore, "day", key, "true");
+    }
+    return sql;
 }
 
 std::string upsert_rollup(const RollupTable& table, RollupSpan span) {
@@ -161,6 +230,14 @@ std::string fold_rollup(const RollupTable& table) {
                        fmt::join(table.keys, ", "),
                        fmt::join(values_of(table, RollupSpan::day), ", "), table.name) +
            or_add(table, RollupSpan::day);
+}
+
+std::string sum_up_rollup(const RollupTable& table) {
+    return insert_into(table, RollupSpan::hour) +
+           fmt::format("SELECT ?1, {}, {} FROM hour_channel_model WHERE hour = ?1",
+                       fmt::join(table.keys, ", "),
+                       fmt::join(values_of(table, RollupSpan::hour), ", ")) +
+           or_add(table, RollupSpan::hour);
 }
 
 std::string delete_rollup(const RollupTable& table, RollupSpan span) {

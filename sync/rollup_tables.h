@@ -22,18 +22,27 @@ inline constexpr std::array<std::string_view, 3> kRollupTimeSums{"empty_replies"
 struct RollupTable {
     std::string_view name;
     std::vector<std::string_view> keys;  // after the hour or day
-    bool times;  // has kRollupTimeSums, latency and first_token; its hours have minutes
+    bool times;                          // has kRollupTimeSums, latency and first_token
+    bool minutes;                        // its hours have minutes
 };
-inline constexpr std::size_t kRollupTables = 5;
-/// The one by channel × model is the first. Every counted row is in each.
+/// The first ones are summed from rows; every counted row is in each of them.
+inline constexpr std::size_t kRowRollups = 7;
+/// The others, by channel and by model, are sums of the first one, channel × model, and have its
+/// closed hours only: a page that asks for a month of channels reads no pairs of channel and model.
+inline constexpr std::size_t kRollupTables = 9;
 const std::array<RollupTable, kRollupTables>& rollup_tables();
+
+/// As parts of migrations of the room. The second one needs add_rollup_functions().
 std::string rollup_schema();
+std::string rollup_schema_by_more();
 
 enum class RollupSpan { hour, day };
 
-/// Parameters: the hour or day, keys, sums; where there are times also time sums, latency,
-/// first_token and (hours) minutes.
+/// Parameters: the hour or day, keys, sums; where there are times also time sums, latency and
+/// first_token; where the hours have minutes, these.
 std::string upsert_rollup(const RollupTable& table, RollupSpan span);
+/// Parameter: the hour. Sums channel × model up to `table`, one of the others.
+std::string sum_up_rollup(const RollupTable& table);
 /// Parameters: day, hour. Adds the hour to its day.
 std::string fold_rollup(const RollupTable& table);
 /// Parameters: the first hour or day that stays, how many rows at most.

@@ -2,44 +2,20 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <utility>
 #include <vector>
 
 #include <SQLiteCpp/Statement.h>
 #include <fmt/format.h>
-#include <sqlite3.h>
 
-#include "base/histogram.h"
-#include "sync/minutes.h"
 #include "sync/rollup_cells.h"
+#include "sync/rollup_days.h"
+#include "sync/rollup_functions.h"
 #include "sync/rollup_tables.h"
 #include "sync/tally.h"
 
 namespace quotafuse::sync {
 namespace {
-
-/// An SQL function of two values of which either may be NULL: both, as one.
-template <class Value>
-void merge_blobs(sqlite3_context* context, int, sqlite3_value** values) {
-    if (sqlite3_value_type(values[1]) == SQLITE_NULL)
-        return sqlite3_result_value(context, values[0]);
-    if (sqlite3_value_type(values[0]) == SQLITE_NULL)
-        return sqlite3_result_value(context, values[1]);
-    const auto decode = [](sqlite3_value* value) {
-        const auto* const bytes = static_cast<const char*>(sqlite3_value_blob(value));
-        return Value::decode({bytes, static_cast<std::size_t>(sqlite3_value_bytes(value))});
-    };
-    auto merged = decode(values[0]);
-    const auto more = decode(values[1]);
-    if (!merged || !more) {
-        return sqlite3_result_error(
-            context, "a rollup's histogram or minutes are damaged: restore a backup", -1);
-    }
-    merged->merge(*more);
-    const auto bytes = merged->encode();
-    sqlite3_result_blob(context, bytes.data(), static_cast<int>(bytes.size()), SQLITE_TRANSIENT);
-}
 
 /// Empty is NULL, which takes no room.
 void bind_bytes(SQLite::Statement& statement, int at, const std::string& bytes) {
@@ -49,8 +25,8 @@ void bind_bytes(SQLite::Statement& statement, int at, const std::string& bytes) 
         statement.bindNoCopy(at, bytes.data(), static_cast<int>(bytes.size()));
 }
 
-void write(SQLite::Statement& upsert, const RollupTable& table, RollupSpan span,
-           const RollupKey& key, const RollupCell& cell) {
+void write_cell(SQLite::Statement& upsert, const RollupTable& table, RollupSpan span,
+                const RollupKey& key, const RollupCell& cell) {
     upsert.tryReset();  // also after a failed one, whose error was told then
     int at = 0;
     for (std::size_t i = 0; i <= table.keys.size(); ++i) upsert.bind(++at, key[i]);
@@ -61,7 +37,7 @@ void write(SQLite::Statement& upsert, const RollupTable& table, RollupSpan span,
         blobs = {cell.latency.encode(), cell.first_token.encode(), cell.minutes.encode()};
         bind_bytes(upsert, ++at, blobs[0]);
         bind_bytes(upsert, ++at, blobs[1]);
-        if (span == RollupSpan::hour) bind_bytes(upsert, ++at, blobs[2]);
+        if (span == RollupSpan::hour && table.minutes) bind_bytes(upsert, ++at, blobs[2]);
     }
     upsert.exec();
 }
@@ -73,7 +49,8 @@ void write_all(SQLite::Statement& upsert, const RollupTable& table, RollupSpan s
     for (const auto& cell : cells) sorted.push_back(&cell);
     std::sort(sorted.begin(), sorted.end(),
               [](const auto* a, const auto* b) { return a->first < b->first; });
-    for (const auto* const cell : sorted) write(upsert, table, span, cell->first, cell->second);
+    for (const auto* const cell : sorted)
+        write_cell(upsert, table, span, cell->first, cell->second);
 }
 
 /// What rollup_state says.
@@ -103,12 +80,16 @@ struct Rollups::Impl {
     std::optional<std::int64_t> next_hour(std::int64_t from, std::int64_t until);
     /// The last one before that hour.
     std::optional<std::int64_t> last_hour(std::int64_t before);
+    /// Sums the hours from ≤ hour < until up by channel and by model, and adds them to their days.
+    void close(std::int64_t from, std::int64_t until, const State& state);
     /// Adds the hours from ≤ hour < until to their days.
     void fold(std::int64_t from, std::int64_t until, const State& state);
     void follow_zone(State& state);
     int clear_minutes(std::int64_t until, int most, State& state);
     int delete_hours(std::int64_t until, int most, State& state);
     int delete_days(std::int64_t until, int most);
+
+    void write(std::size_t table, RollupSpan span, const RollupCells& cells);
 
     struct Statements {
         SQLite::Statement upsert_hour;
@@ -121,7 +102,8 @@ struct Rollups::Impl {
     SQLite::Database& database;
     const Texts& texts;
     base::TimeZone zone;
-    std::vector<Statements> tables;  // as rollup_tables()
+    std::vector<Statements> tables;          // as rollup_tables()
+    std::vector<SQLite::Statement> sum_ups;  // of those behind kRowRollups
     SQLite::Statement get_state;
     SQLite::Statement set_state;
     SQLite::Statement get_next_hour;
@@ -141,8 +123,7 @@ std::optional<std::int64_t> hour_from(SQLite::Statement& query) {
 
 /// The functions that the statements need, then the database.
 SQLite::Database& with_functions(SQLite::Database& database) {
-    database.createFunction("merge_histograms", 2, true, nullptr, merge_blobs<base::Histogram>);
-    database.createFunction("merge_minutes", 2, true, nullptr, merge_blobs<Minutes>);
+    add_rollup_functions(database);
     return database;
 }
 
@@ -169,6 +150,8 @@ Rollups::Impl::Impl(base::Database& opened, const Texts& dictionary, base::TimeZ
                           {database, delete_rollup(table, RollupSpan::hour)},
                           {database, delete_rollup(table, RollupSpan::day)}});
     }
+    for (auto i = kRowRollups; i < kRollupTables; ++i)
+        sum_ups.emplace_back(database, sum_up_rollup(rollup_tables()[i]));
 }
 
 State Rollups::Impl::read_state() {
@@ -193,10 +176,7 @@ void Rollups::Impl::write_state(const State& state) {
 
 /// A day that has lost hours takes no other ones when the zone changes, and gives none away.
 std::int64_t Rollups::Impl::day_of(std::int64_t hour, const State& state) const {
-    const auto local = zone.local(base::from_unix((hour + 1) * kSecondsOfHour - 1));
-    const std::chrono::sys_days date{std::chrono::year{local.year} /
-                                     std::chrono::month{local.month} / std::chrono::day{local.day}};
-    const std::int64_t day = date.time_since_epoch().count();
+    const auto day = RollupDays{zone}.day_of(hour);
     return hour < state.kept_until ? std::min(day, state.kept_day)
                                    : std::max(day, state.kept_day + 1);
 }
@@ -212,6 +192,17 @@ std::optional<std::int64_t> Rollups::Impl::last_hour(std::int64_t before) {
     get_last_hour.tryReset();
     get_last_hour.bind(1, before);
     return hour_from(get_last_hour);
+}
+
+void Rollups::Impl::close(std::int64_t from, std::int64_t until, const State& state) {
+    for (auto hour = next_hour(from, until); hour; hour = next_hour(*hour + 1, until)) {
+        for (auto& sum_up : sum_ups) {
+            sum_up.tryReset();
+            sum_up.bind(1, *hour);
+            sum_up.exec();
+        }
+    }
+    fold(from, until, state);
 }
 
 void Rollups::Impl::fold(std::int64_t from, std::int64_t until, const State& state) {
@@ -260,7 +251,7 @@ int Rollups::Impl::clear_minutes(std::int64_t until, int most, State& state) {
 int Rollups::Impl::delete_hours(std::int64_t until, int most, State& state) {
     const auto last = last_hour(until).value_or(-1);
     if (last >= state.closed) {
-        fold(state.closed, last + 1, state);
+        close(state.closed, last + 1, state);
         state.closed = last + 1;
     }
     if (last >= state.kept_until) {
@@ -281,6 +272,12 @@ int Rollups::Impl::delete_hours(std::int64_t until, int most, State& state) {
     return deleted;
 }
 
+void Rollups::Impl::write(std::size_t table, RollupSpan span, const RollupCells& cells) {
+    auto& statements = tables[table];
+    write_all(span == RollupSpan::hour ? statements.upsert_hour : statements.upsert_day,
+              rollup_tables()[table], span, cells);
+}
+
 int Rollups::Impl::delete_days(std::int64_t until, int most) {
     int deleted = 0;
     for (auto& statements : tables) {
@@ -295,6 +292,10 @@ int Rollups::Impl::delete_days(std::int64_t until, int most) {
 
 std::string Rollups::tables() {
     return rollup_schema();
+}
+
+std::string Rollups::more_tables() {
+    return rollup_schema_by_more();
 }
 
 Rollups::Rollups(base::Database& database, const Texts& texts, base::TimeZone zone)
@@ -313,16 +314,15 @@ void Rollups::add(std::span<const Row> rows, std::int64_t minutes_since, std::in
         hours.add(row, *tally, minutes_since);
         state.closed = std::max(state.closed, hour_of(std::min(row.created_at, now)));
     }
-    impl_->fold(before.closed, state.closed, state);
+    impl_->close(before.closed, state.closed, state);
     const auto day_of = [&](std::int64_t hour) { return impl_->day_of(hour, state); };
-    for (std::size_t i = 0; i < kRollupTables; ++i) {
-        const auto& table = rollup_tables()[i];
-        const auto& cells = hours.of_table(i);
-        auto& statements = impl_->tables[i];
-        write_all(statements.upsert_hour, table, RollupSpan::hour, cells);
-        write_all(statements.upsert_day, table, RollupSpan::day,
-                  add_up_days(cells, state.closed, day_of));
-    }
+    const auto write = [&](std::size_t table, const RollupCells& cells) {
+        impl_->write(table, RollupSpan::hour, cells);
+        impl_->write(table, RollupSpan::day, add_up_days(cells, state.closed, day_of));
+    };
+    for (std::size_t i = 0; i < kRowRollups; ++i) write(i, hours.of_table(i));
+    const auto sums = sum_up_hours(hours.of_table(0), state.closed);
+    for (std::size_t i = 0; i < sums.size(); ++i) write(kRowRollups + i, sums[i]);
     if (state != before) impl_->write_state(state);
 }
 

@@ -12,11 +12,12 @@
 
 namespace quotafuse::sync {
 
-/// Sums of the mirrored rows by hour and by day, for each channel × model, token, user, group and
-/// route: derived data, always equal to what the rows that were ever stored add up to, those of
-/// former epochs too. Tests of channels and rows that are no traffic do not count. The hours of
-/// channel × model carry their latencies and first-token times as histograms, and their minutes
-/// (see Minutes).
+/// Sums of the mirrored rows by hour and by day, for each channel × model, token, user, group,
+/// route, ip and channel × status × error code: derived data, always equal to what the rows that
+/// were ever stored add up to, those of former epochs too. Tests of channels and rows that are no
+/// traffic do not count. The hours of channel × model carry their latencies and first-token times
+/// as histograms, and their minutes (see Minutes). By channel and by model alone there are sums of
+/// closed hours: see rollup_tables.h.
 ///
 /// Hours are unix hours; days are those of a time zone (days since 1970-01-01 there) and begin with
 /// the hour in which midnight falls. A day has the hours before rollup_state.closed only: the
@@ -29,6 +30,8 @@ class Rollups {
 public:
     /// The tables, as a migration of the room.
     static std::string tables();
+    /// Those by channel, model, ip and error, which came later. Needs add_rollup_functions().
+    static std::string more_tables();
 
     /// `database` has the tables. It and `texts` outlive this.
     Rollups(base::Database& database, const Texts& texts, base::TimeZone zone);

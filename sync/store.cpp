@@ -50,7 +50,8 @@ Store::Store(base::Database& database, Keep keep, base::TimeZone zone)
                        "INSERT INTO row_text(id, created_at, content, other) VALUES(?, ?, ?, ?)"),
       read_rows_(database.handle(), kRowsByTime),
       read_seen_after_(database.handle(), kRowsSeenAfter),
-      read_late_(database.handle(), kLateRows) {
+      read_late_(database.handle(), kLateRows),
+      slowest_(database) {
     read_texts();
     read_position();
     newest_ = database.handle().execAndGet("SELECT ifnull(max(created_at), 0) FROM log").getInt64();
@@ -129,6 +130,7 @@ std::vector<Row> Store::append(const Batch& batch, base::Second now,
     }
     store_texts(known);
     add_up(added, now);
+    slowest_.add(added);
     const auto rows = rows_ + static_cast<std::int64_t>(added.size());
     store_position(position, rows);
     transaction.commit();

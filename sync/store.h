@@ -17,6 +17,7 @@
 #include "sync/row.h"
 #include "sync/row_query.h"
 #include "sync/row_reader.h"
+#include "sync/slowest.h"
 #include "sync/traffic_count.h"
 
 namespace quotafuse::sync {
@@ -176,6 +177,7 @@ private:
     RowQuery read_rows_;
     RowQuery read_seen_after_;
     RowQuery read_late_;
+    Slowest slowest_;
 };
 
 }  // namespace quotafuse::sync

@@ -7,7 +7,9 @@
 #include <sqlite3.h>
 
 #include "sync/gauge_tables.h"
+#include "sync/rollup_functions.h"
 #include "sync/rollups.h"
+#include "sync/slowest.h"
 
 namespace quotafuse::sync {
 namespace {
@@ -98,8 +100,10 @@ int flags_of(const Row& row) {
 
 base::Schema store_schema() {
     return {"sync",
-            {kMigration1, kMigration2 + Rollups::tables(), kMigration3 + gauge_tables()},
+            {kMigration1, kMigration2 + Rollups::tables(), kMigration3 + gauge_tables(),
+             Rollups::more_tables() + Slowest::table()},
             [](SQLite::Database& db) {
+                add_rollup_functions(db);
                 db.createFunction("address_number", 1, true, nullptr, address_number);
             }};
 }

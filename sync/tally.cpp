@@ -6,10 +6,9 @@ namespace quotafuse::sync {
 namespace {
 
 /// Whether a failed attempt says nothing about the channel.
-bool is_clients_doing(const Row& row, const Texts& texts) {
+bool is_clients_doing(const Row& row, TextId prompt_blocked) {
     return row.status == 400 || row.status == 404 || row.status == 413 || row.status == 422 ||
-           row.stream_end == StreamEnd::client_gone ||
-           texts.text(row.error_code) == "prompt_blocked";
+           row.stream_end == StreamEnd::client_gone || row.error_code == prompt_blocked;
 }
 
 Tally of_consumed(const Row& row) {
@@ -32,13 +31,17 @@ Tally of_consumed(const Row& row) {
 }  // namespace
 
 std::optional<Tally> tally_of(const Row& row, const Texts& texts) {
+    return tally_of(row, texts.find("prompt_blocked"));
+}
+
+std::optional<Tally> tally_of(const Row& row, TextId prompt_blocked) {
     Tally tally;
     switch (row.kind) {
         case Kind::consume:
             return of_consumed(row);
         case Kind::error:
             if (row.channel_test) return std::nullopt;
-            (is_clients_doing(row, texts) ? tally.client_errors : tally.errors) = 1;
+            (is_clients_doing(row, prompt_blocked) ? tally.client_errors : tally.errors) = 1;
             return tally;
         case Kind::refund:
             tally.refund = row.quota;

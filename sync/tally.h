@@ -29,5 +29,7 @@ struct Tally {
 
 /// Empty for a row that counts in no metric: chores of the gateway and tests that are not billed.
 std::optional<Tally> tally_of(const Row& row, const Texts& texts);
+/// The same, for whoever knows the id of the text "prompt_blocked" (-1: no row has it).
+std::optional<Tally> tally_of(const Row& row, TextId prompt_blocked);
 
 }  // namespace quotafuse::sync

@@ -69,3 +69,9 @@ target_compile_definitions(daemon_login_test PRIVATE QUOTAFUSE_ETC="${CMAKE_SOUR
 quotafuse_test(least_rights
   SOURCES daemon_least_rights_test.cpp
   LINK quotafuse_base quotafuse_mariadb quotafuse_program)
+
+# What /api/v1 answers of the store: numbers against plain SQL, and every answer against openapi.json.
+quotafuse_test(daemon_api THREADS
+  SOURCES daemon_api_export_test.cpp daemon_api_pages_test.cpp daemon_api_parameters_test.cpp daemon_api_plans_test.cpp daemon_api_reads_test.cpp
+          daemon_api_traffic_test.cpp
+  LINK quotafuse_api)

@@ -84,7 +84,7 @@ TEST_CASE("a parameter of the outbox page that makes no sense is refused by name
         {{{"cursor", "99999999999999999999"}}, "cursor"},
         {{{"cursor", "1 OR 1=1"}}, "cursor"},
         {{{"state", "dead"}, {"state", "dead"}}, "state"},
-        {{{"sate", "dead"}}, "the parameters are state, limit and cursor"},
+        {{{"sate", "dead"}}, "the parameters are state, limit, cursor"},
     };
     for (const auto& [query, named] : wrong) {
         CAPTURE(named);

@@ -14,6 +14,7 @@
 #include <fmt/format.h>
 
 #include "support/temp_dir.h"
+#include "sync/rollup_functions.h"
 #include "sync/rollups.h"
 
 namespace quotafuse::tests {
@@ -25,14 +26,22 @@ inline constexpr std::int64_t kDay = 24 * kHour;
 inline constexpr std::int64_t kMonday = 1'767'571'200;  // 2026-01-05 00:00 UTC
 inline constexpr int kShanghaiHours = 8;                // ahead of UTC, all year round
 
-inline const std::vector<std::string> kDimensions{"channel_model", "token", "user", "group",
-                                                  "route"};
+inline const std::vector<std::string> kDimensions{
+    "channel_model", "token", "user", "group", "route", "ip", "error", "channel", "model"};
+/// Those whose times are kept; the last two have no minutes, and closed hours only.
+inline bool has_times(const std::string& dimension) {
+    return dimension == "channel_model" || dimension == "channel" || dimension == "model";
+}
 
 inline const std::map<std::string, std::string> kKeys{{"channel_model", "channel, model"},
                                                       {"token", "token, user, token_name"},
                                                       {"user", "user, username"},
                                                       {"group", "grp"},
-                                                      {"route", "route"}};
+                                                      {"route", "route"},
+                                                      {"ip", "ip"},
+                                                      {"error", "channel, status, code"},
+                                                      {"channel", "channel"},
+                                                      {"model", "model"}};
 inline constexpr auto kSumColumns =
     "answers, errors, client_errors, prompt_tokens, completion_tokens, cache_tokens, quota, refund";
 inline constexpr auto kTimeSumColumns = ", empty_replies, latency_ms, first_token_ms";
@@ -42,7 +51,8 @@ inline constexpr auto kRows = R"sql(
 CREATE TABLE entry(
     hour INTEGER, day INTEGER, kind INTEGER, channel_test INTEGER, task INTEGER, attempts INTEGER,
     channel INTEGER, model INTEGER, token INTEGER, user INTEGER, token_name INTEGER,
-    username INTEGER, grp INTEGER, route INTEGER, status INTEGER, code TEXT, stream_end INTEGER,
+    username INTEGER, grp INTEGER, route INTEGER, ip INTEGER, status INTEGER, code INTEGER, code_name TEXT,
+    stream_end INTEGER,
     prompt_tokens INTEGER, completion_tokens INTEGER, cache_tokens INTEGER, quota INTEGER,
     latency_ms INTEGER, first_token_ms INTEGER, stream INTEGER);
 )sql";
@@ -52,7 +62,10 @@ class Ledger {
 public:
     explicit Ledger(const std::string& zone = "Asia/Shanghai")
         : database_(folder_.file("rollups.db"),
-                    {base::Schema{"sync", {std::string{kRows} + sync::Rollups::tables()}}}) {
+                    {base::Schema{"sync",
+                                  {std::string{kRows} + sync::Rollups::tables(),
+                                   sync::Rollups::more_tables()},
+                                  sync::add_rollup_functions}}) {
         database_.set_durable(false);  // no test here cuts the power
         use_zone(zone);
     }
@@ -103,10 +116,11 @@ public:
         std::vector<std::string> lines;
         for (const auto& dimension : kDimensions) {
             const auto& keys = kKeys.at(dimension);
-            const bool times = dimension == "channel_model";
+            const bool times = has_times(dimension);
+            const bool minutes = dimension == "channel_model" && span == "hour";
             auto sql = fmt::format("SELECT {}, {}, {}", span, keys, kSumColumns);
             if (times) sql += std::string{kTimeSumColumns} + ", hex(latency), hex(first_token)";
-            if (times && span == "hour") sql += ", hex(minutes)";
+            if (minutes) sql += ", hex(minutes)";
             for (auto& line :
                  list(sql + fmt::format(" FROM {0}_{1} ORDER BY {0}, {2}", span, dimension, keys)))
                 lines.push_back(dimension + ": " + line);
@@ -181,6 +195,7 @@ private:
         row.username = name(7, 2);
         row.group = name(9, 2);
         row.route = name(10, 2);
+        row.ip = below(3) * 77;
         row.prompt_tokens = below(20'000);
         row.completion_tokens = below(4) * below(1000);
         row.cache_tokens = below(2) * below(9000);

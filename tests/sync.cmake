@@ -13,7 +13,7 @@ quotafuse_test(sync_follower
   LINK quotafuse_sync)
 
 quotafuse_test(sync_rollups
-  SOURCES sync_rollup_reader_test.cpp sync_rollups_test.cpp sync_rollups_time_test.cpp sync_tally_test.cpp
+  SOURCES sync_rollup_reader_test.cpp sync_rollups_test.cpp sync_rollups_time_test.cpp sync_tally_test.cpp sync_traffic_reader_test.cpp
   LINK quotafuse_sync)
 
 quotafuse_test(sync_read_ahead THREADS
@@ -28,7 +28,7 @@ quotafuse_test(sync_gateway THREADS
 
 # The store needs no gateway.
 quotafuse_test(sync_store
-  SOURCES sync_address_test.cpp sync_history_test.cpp sync_mirror_test.cpp sync_older_rows_test.cpp sync_retention_test.cpp
+  SOURCES sync_address_test.cpp sync_history_test.cpp sync_log_pages_test.cpp sync_mirror_test.cpp sync_older_rows_test.cpp sync_retention_test.cpp
           sync_row_reader_test.cpp sync_store_test.cpp sync_texts_test.cpp sync_traffic_test.cpp
   LINK quotafuse_sync)
 

@@ -115,14 +115,20 @@ inline std::vector<std::string> rollup_tables_of(SQLite::Database& db) {
     return names;
 }
 
-/// All rollups of a store's file.
-inline std::vector<std::string> rollups_in(SQLite::Database& db) {
+/// All that some tables of a store's file have.
+inline std::vector<std::string> rollups_in(SQLite::Database& db,
+                                           const std::vector<std::string>& tables) {
     std::vector<std::string> all;
-    for (const auto& table : rollup_tables_of(db)) {
+    for (const auto& table : tables) {
         all.push_back(table);
         for (auto& line : dump(db, "SELECT * FROM " + table)) all.push_back(std::move(line));
     }
     return all;
+}
+
+/// All rollups of a store's file.
+inline std::vector<std::string> rollups_in(SQLite::Database& db) {
+    return rollups_in(db, rollup_tables_of(db));
 }
 
 /// What the rollups of a store's file would be, made anew from its rows.

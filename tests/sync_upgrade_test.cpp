@@ -11,6 +11,7 @@
 #include "circuit_breaker/audit.h"
 #include "notifiers/outbox.h"
 #include "sync/gauges.h"
+#include "sync/traffic_reader.h"
 #include "sync_store_fixture.h"
 
 using namespace quotafuse;
@@ -160,18 +161,20 @@ TEST_CASE("a store of version 2 keeps every row and rollup, and what it back-fil
     const auto path = folder.file("s.db");
     std::filesystem::copy_file(stored_by("v2"), path);
     std::vector<std::string> rows;
+    std::vector<std::string> tables;
     std::vector<std::string> rollups;
     {
         SQLite::Database former{path};
         rows = rows_of(former, "ip");
-        rollups = rollups_in(former);
+        tables = rollup_tables_of(former);
+        rollups = rollups_in(former, tables);
         REQUIRE(number(former, "SELECT sum(seen_at > created_at + 120) FROM log") > 100);
     }
     REQUIRE(rows.size() == 1100);
     base::Database database{path, schemas()};
     auto& db = database.handle();
     CHECK(rows_of(db, "ip") == rows);
-    CHECK(rollups_in(db) == rollups);
+    CHECK(rollups_in(db, tables) == rollups);
     CHECK(number(db, "SELECT count(*) FROM log WHERE abs(seen_at - created_at) > 120") == 0);
     CHECK(number(db, "SELECT count(*) FROM log WHERE seen_at <> created_at") > 0);
     CHECK(number(db, "SELECT count(*) FROM breaker_audit") == 4);
@@ -188,6 +191,68 @@ TEST_CASE("a store of version 2 keeps every row and rollup, and what it back-fil
     std::size_t late = 0;
     store.read_late(0, newest, newest + 300, [&](const Row&) { ++late; });
     CHECK(late == 1);
+}
+
+TEST_CASE(
+    "a store of version 3 gets the sums by channel and by model, and knows since when others are") {
+    const TempDir folder;
+    const auto path = folder.file("s.db");
+    constexpr std::int64_t kFirst = 1'767'571'200;
+    const std::vector<std::string> derived{"day_channel", "day_model", "hour_channel",
+                                           "hour_model"};
+    std::vector<std::string> sums;
+    std::vector<std::string> slowest;
+    {
+        StoreFile file{path};
+        Batch batch;
+        for (int i = 1; i <= 3000; ++i) {
+            auto e = entry(i, kFirst + i * 100, i % 3 == 0 ? "gpt-4o" : "claude");
+            e.channel = 1 + i % 5;
+            e.latency_ms = (i * 7919) % 60'000;
+            e.first_token_ms = (i * 104'729) % 5000;
+            e.attempts = 1;
+            e.task = false;
+            batch.entries.push_back(e);
+        }
+        batch.position = at_cursor(3000);
+        file.store.append(batch, base::from_unix(kFirst + 300'000));
+        auto& db = file.database.handle();
+        sums = rollups_in(db, derived);
+        slowest = dump(db, "SELECT * FROM slowest");
+        const auto closed = number(db, "SELECT closed FROM rollup_state");
+        REQUIRE(number(db, "SELECT count(*) FROM hour_channel_model WHERE hour < " +
+                               std::to_string(closed)) > 100);
+        REQUIRE(number(db, "SELECT count(*) FROM hour_channel_model WHERE hour >= " +
+                               std::to_string(closed)) > 0);
+        // As version 3 left it.
+        for (const auto& name : rollup_tables_of(db))
+            if (name.ends_with("_ip") || name.ends_with("_error") || name.ends_with("r_channel") ||
+                name.ends_with("y_channel") || name.ends_with("r_model") ||
+                name.ends_with("y_model"))
+                db.exec("DROP TABLE " + name);
+        db.exec(
+            "DROP TABLE slowest; ALTER TABLE rollup_state DROP COLUMN narrow_since; "
+            "UPDATE schema SET version = 3 WHERE room = 'sync'");
+        REQUIRE(rollup_tables_of(db).size() == 10);
+    }
+    StoreFile file{path};
+    auto& db = file.database.handle();
+    CHECK(sums.size() > 500);
+    CHECK(rollups_in(db, derived) == sums);
+    CHECK(slowest.size() > 500);
+    CHECK(dump(db, "SELECT * FROM slowest") == slowest);
+    const auto since = number(db, "SELECT narrow_since FROM rollup_state") * 3600;
+    CHECK(since == number(db, "SELECT max(hour) + 1 FROM hour_group") * 3600);
+    // What is younger than the rest says so.
+    TrafficQuestion question{.by = TrafficBy::ip};
+    question.from = base::from_unix(since - 86'400);
+    question.until = base::from_unix(since + 7200);
+    CHECK(base::unix_seconds(TrafficReader{db, {}}.answer(question, question.until).from) == since);
+    const auto id = file.store.position().cursor + 1;
+    file.store.append({{entry(id, since + 60)}, at_cursor(id)}, base::from_unix(since + 90));
+    const auto answer = TrafficReader{db, {}}.answer(question, question.until);
+    REQUIRE(answer.cells.size() == 1);
+    CHECK(answer.cells.front().sums.answers == 1);
 }
 
 TEST_CASE("of a first version the addresses become numbers and leave the dictionary") {

@@ -7,7 +7,7 @@
 namespace quotafuse::tests {
 
 /// A clock that moves only when told. advance() moves both readings, step_wall() only the wall: an
-/// NTP step.
+/// NTP step. advance_mono() only the other.
 class FakeClock final : public base::Clock {
 public:
     explicit FakeClock(std::int64_t unix_seconds) : wall_ms_(unix_seconds * 1000) {}
@@ -17,6 +17,7 @@ public:
         wall_ms_ += by.count();
         mono_ms_ += by.count();
     }
+    void advance_mono(base::Milliseconds by) { mono_ms_ += by.count(); }
     void step_wall(base::Milliseconds by) { wall_ms_ += by.count(); }
 
 private:

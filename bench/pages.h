@@ -1,0 +1,19 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+namespace quotafuse::bench {
+
+struct PageOptions {
+    std::size_t rows = 10'000'000;  // in the store, over 30 d
+    int clients = 50;               // with one request a second each
+    int seconds = 10;               // of each page
+    std::string store;              // file that is kept and used again; empty: a temporary one
+};
+
+/// P7: what pages of a month take while many clients ask for them, each by itself; and what one
+/// takes that nobody has asked for before.
+void measure_pages(const PageOptions& options);
+
+}  // namespace quotafuse::bench

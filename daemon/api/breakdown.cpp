@@ -1,0 +1,80 @@
+#include <algorithm>
+#include <string_view>
+#include <tuple>
+
+#include "daemon/api/span.h"
+#include "daemon/api/traffic.h"
+#include "daemon/api/traffic_pages.h"
+
+namespace quotafuse::daemon::api {
+namespace {
+
+constexpr std::int64_t kMostRows = 200;
+
+double error_rate(const sync::TrafficSums& sums) {
+    const auto attempts = sums.answers + sums.errors;
+    return attempts == 0 ? -1 : static_cast<double>(sums.errors) / static_cast<double>(attempts);
+}
+
+double rank(const sync::TrafficSums& sums, std::string_view order) {
+    if (order == "requests") return static_cast<double>(sums.requests());
+    if (order == "errors") return static_cast<double>(sums.errors);
+    if (order == "tokens") return static_cast<double>(sums.tokens());
+    if (order == "error_rate") return error_rate(sums);
+    return static_cast<double>(sums.cost());
+}
+
+/// Largest first; the same objects are always in the same order, so that pages fit together.
+void sort_by(std::vector<ObjectTraffic>& objects, std::string_view order) {
+    std::sort(objects.begin(), objects.end(), [&](const auto& a, const auto& b) {
+        return std::tuple{rank(b.sums, order), b.sums.requests(), a.id, a.name, a.owner} <
+               std::tuple{rank(a.sums, order), a.sums.requests(), b.id, b.name, b.owner};
+    });
+}
+
+/// Of a status or an error: without the answers, which have neither.
+void keep_errors(std::vector<ObjectTraffic>& objects) {
+    for (auto& object : objects) {
+        const auto& sums = object.sums;
+        object.sums = {.errors = sums.errors, .client_errors = sums.client_errors};
+    }
+    std::erase_if(objects, [](const auto& object) { return object.sums.requests() == 0; });
+}
+
+}  // namespace
+
+Json breakdown(const Inquiry& inquiry, std::int64_t rows_of_page) {
+    const Parameters parameters{
+        inquiry.request(), {"by", "window", "from", "to", "order", "most", "offset"}, kFilters};
+    const auto span = span_of(parameters, inquiry.now(), inquiry.zone());
+    const auto by = by_of(parameters);
+    const auto order =
+        parameters.choice("order", {"cost", "requests", "errors", "tokens", "error_rate"});
+    const auto most = parameters.whole_number("most", 1, kMostRows).value_or(rows_of_page);
+    const auto offset = parameters.whole_number("offset", 0, 1'000'000).value_or(0);
+    const auto filter = filter_of(parameters, inquiry);
+    const bool times = has_times(by, filter);
+    auto table = traffic_by(inquiry, by, filter, span, sync::TrafficStep::whole, times);
+    if (by == By::status || by == By::error) keep_errors(table.objects);
+    const auto total = sum_of(table);
+    sort_by(table.objects, order);
+    auto rows = Json::array();
+    const auto count = static_cast<std::int64_t>(table.objects.size());
+    for (auto i = offset; i < std::min(count, offset + most); ++i) {
+        const auto& object = table.objects[static_cast<std::size_t>(i)];
+        auto row = object_json(by, object);
+        row.update(sums_json(inquiry, object.sums, times));
+        row["share"] = ratio(object.sums.cost(), total.cost());
+        row["last_used"] = object.last;
+        rows.push_back(std::move(row));
+    }
+    return {{"from", base::unix_seconds(table.span.from)},
+            {"to", base::unix_seconds(table.span.until)},
+            {"complete", table.span.from <= span.from},
+            {"currency", currency_json(inquiry)},
+            {"total", sums_json(inquiry, total, times)},
+            {"rows", std::move(rows)},
+            {"more", std::max<std::int64_t>(0, count - offset - most)}};
+}
+
+}  // namespace quotafuse::daemon::api

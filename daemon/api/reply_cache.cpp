@@ -1,0 +1,138 @@
+#include "daemon/api/reply_cache.h"
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+
+namespace quotafuse::daemon::api {
+namespace {
+
+/// The same for all requests that ask the same: multimap has the parameters in order.
+std::string key_of(const HttpRequest& request) {
+    std::string key = request.path;
+    for (const auto& [name, value] : request.query)
+        key += '&' + base::percent_encode(name) + '=' + base::percent_encode(value);
+    return key;
+}
+
+/// FNV-1a: what a browser compares, not what anybody trusts.
+std::uint64_t hash_of(std::string_view bytes) {
+    std::uint64_t hash = 0xcbf29ce484222325ULL;
+    for (const char byte : bytes) {
+        hash ^= static_cast<unsigned char>(byte);
+        hash *= 0x100000001b3ULL;
+    }
+    return hash;
+}
+
+bool names(const std::string& if_none_match, const std::string& tag) {
+    const auto tags = base::split(if_none_match, ',');
+    return std::any_of(tags.begin(), tags.end(), [&](std::string_view one) {
+        one = base::trim(one);
+        if (one.starts_with("W/")) one.remove_prefix(2);
+        return one == "*" || one == tag;
+    });
+}
+
+}  // namespace
+
+struct ReplyCache::Entry {
+    bool done = false;
+    bool is_renewed = false;  // by somebody, at the moment
+    base::MonoTime good_until{};
+    HttpReply reply;
+    std::exception_ptr failure;
+};
+
+HttpReply ReplyCache::get(const HttpRequest& request, base::Milliseconds good_for,
+                          const HttpHandler& make) {
+    const auto key = key_of(request);
+    const auto entry = std::make_shared<Entry>();
+    std::shared_ptr<Entry> former;  // others get it while this one is made
+    {
+        std::unique_lock lock{mutex_};
+        if (const auto found = entries_.find(key); found != entries_.end()) {
+            const auto kept = found->second;
+            const bool was_done = kept->done;
+            made_.wait(lock, [&] { return kept->done; });
+            if (kept->failure) std::rethrow_exception(kept->failure);
+            const auto now = clock_.mono();
+            if (!was_done || now < kept->good_until) return kept->reply;
+            if (now < kept->good_until + good_for) {
+                if (kept->is_renewed) return kept->reply;
+                kept->is_renewed = true;
+                former = kept;
+            }
+        }
+        if (!former) {
+            forget(key);
+            entries_.emplace(key, entry);
+        }
+    }
+    try {
+        entry->reply = make(request);
+    } catch (...) {
+        entry->failure = std::current_exception();
+    }
+    const std::scoped_lock lock{mutex_};
+    entry->done = true;
+    entry->good_until = clock_.mono() + good_for;
+    file(key, entry, former);
+    made_.notify_all();
+    make_room();
+    if (entry->failure) std::rethrow_exception(entry->failure);
+    return entry->reply;
+}
+
+/// One that is made anew takes the place of the former, if that is still there.
+void ReplyCache::file(const std::string& key, const std::shared_ptr<Entry>& entry,
+                      const std::shared_ptr<Entry>& former) {
+    const bool is_good = !entry->failure && entry->reply.status == 200;
+    if (former) {
+        const auto found = entries_.find(key);
+        if (found == entries_.end() || found->second != former) return;
+        forget(key);
+        if (is_good) entries_.emplace(key, entry);
+    } else if (!is_good) {
+        entries_.erase(key);
+    }
+    if (is_good) bytes_ += entry->reply.body.size();
+}
+
+void ReplyCache::forget(const std::string& key) {
+    const auto found = entries_.find(key);
+    if (found == entries_.end()) return;
+    if (found->second->done) bytes_ -= found->second->reply.body.size();
+    entries_.erase(found);
+}
+
+/// Those that are made at the moment stay.
+void ReplyCache::make_room() {
+    while (entries_.size() > kMostReplies || bytes_ > kMostBytes) {
+        const auto oldest =
+            std::min_element(entries_.begin(), entries_.end(), [](const auto& a, const auto& b) {
+                return std::pair{!a.second->done, a.second->good_until} <
+                       std::pair{!b.second->done, b.second->good_until};
+            });
+        if (!oldest->second->done) return;
+        forget(std::string{oldest->first});
+    }
+}
+
+HttpReply with_etag(const HttpRequest& request, HttpReply reply) {
+    if (reply.status != 200) return reply;
+    const auto tag = fmt::format("\"{:016x}\"", hash_of(reply.body));
+    reply.headers.emplace_back("ETag", tag);
+    reply.cache_control = "private, no-cache";  // keep it, but ask whether it is still the same
+    const auto* const had = request.header("if-none-match");
+    if (had == nullptr || !names(*had, tag)) return reply;
+    reply.status = 304;
+    reply.body.clear();
+    return reply;
+}
+
+}  // namespace quotafuse::daemon::api

@@ -1,0 +1,110 @@
+#include "daemon/rules_page.h"
+
+#include <algorithm>
+#include <string_view>
+
+#include <nlohmann/json.hpp>
+
+#include "alerts/frame.h"
+#include "circuit_breaker/settings.h"
+#include "daemon/api/inquiry.h"
+#include "daemon/api/parameters.h"
+#include "daemon/messages_json.h"
+
+namespace quotafuse::daemon {
+namespace {
+
+using api::Json;
+
+/// The entry of a list that is about the rule; null where there is none.
+Json entry_of(const Json& list, const std::string& rule) {
+    for (const auto& one : list)
+        if (one.at("rule") == rule) return one;
+    return nullptr;
+}
+
+/// What is known of a rule's alerts.
+struct Standing {
+    std::int64_t firing = 0;
+    std::int64_t pending = 0;
+    Json value = nullptr;  // the furthest
+};
+
+Standing standing_of(const Json& alerts, const alerts::Rule& rule) {
+    Standing standing;
+    for (const auto& alert : alerts) {
+        if (alert.at("rule") != rule.name) continue;
+        ++(alert.at("state") == "firing" ? standing.firing : standing.pending);
+        const auto& value = alert.at("value");
+        if (value.is_null()) continue;
+        const bool further =
+            standing.value.is_null() || (rule.below ? value.get<double>() < standing.value
+                                                    : value.get<double>() > standing.value);
+        if (further) standing.value = value;
+    }
+    return standing;
+}
+
+std::string_view state_of(const alerts::Rule& rule, const Standing& standing, bool blind,
+                          bool warming) {
+    if (!rule.enabled) return "disabled";
+    if (blind) return "error";
+    if (warming) return "warming";
+    if (standing.firing > 0) return "firing";
+    return standing.pending > 0 ? "pending" : "inactive";
+}
+
+Json rule_json(const alerts::Rule& rule, const Config& config, const Json& status) {
+    // Empty until the pipeline has published for the first time.
+    static const Json kNone = Json::array();
+    const bool told = status.contains("rules");
+    const auto blind = entry_of(told ? status.at("rules").at("errors") : kNone, rule.name);
+    const auto warming = entry_of(told ? status.at("rules").at("warming_rules") : kNone, rule.name);
+    const auto standing = standing_of(told ? status.at("alerts") : kNone, rule);
+    auto by = Json::array();
+    for (const auto dimension : rule.by) by.push_back(alerts::dimension_name(dimension));
+    return {
+        {"name", rule.name},
+        {"enabled", rule.enabled},
+        {"severity", severity_word(rule.severity)},
+        {"metric", alerts::metric_name(rule.metric)},
+        {"unit", rule.compare_to == alerts::Comparison::none ? alerts::metric_unit(rule.metric)
+                                                             : std::string_view{"%"}},
+        {"by", std::move(by)},
+        {"window", alerts::describe(rule.window, rule.zone)},
+        {"below", rule.below},
+        {"threshold", rule.limit},
+        {"clear", rule.clear},
+        {"min_requests", rule.min_requests},
+        {"cooldown", rule.cooldown.count()},
+        {"breaker",
+         rule.action ? Json(circuit_breaker::mode_name(effective_mode(rule.action->mode, config)))
+                     : Json(nullptr)},
+        {"notify", rule.notify.empty() ? config.notifier_names() : rule.notify},
+        {"state", state_of(rule, standing, !blind.is_null(), !warming.is_null())},
+        {"warm_percent", warming.is_null() ? Json(nullptr) : warming.at("percent")},
+        {"value", standing.value},
+        {"series", standing.firing + standing.pending},
+        {"firing", standing.firing},
+        {"blind", blind.is_null() ? Json(nullptr) : blind.at("text")}};
+}
+
+}  // namespace
+
+HttpReply answer_rules(const Config& config, const std::string& status,
+                       const HttpRequest& request) {
+    try {
+        const api::Parameters parameters{request, {"name"}};
+        const auto name = parameters.words("name");
+        const auto json = Json::parse(status);
+        auto rules = Json::array();
+        for (const auto& rule : config.rules)
+            if (!name || *name == rule.name) rules.push_back(rule_json(rule, config, json));
+        return api::json_reply(
+            {{"at", json.value("engine_time", std::int64_t{0})}, {"rules", std::move(rules)}});
+    } catch (const api::BadParameter& wrong) {
+        return error_reply(400, wrong.message);
+    }
+}
+
+}  // namespace quotafuse::daemon

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <SQLiteCpp/Database.h>
+
+#include "base/time_zone.h"
+#include "sync/traffic_question.h"
+
+namespace quotafuse::sync {
+
+/// Sums of the mirrored traffic for pages, on a connection of whoever asks. Whole days come from
+/// days, whole hours from hours, and what is left at both ends from rows: of one question never
+/// more than kMostRows of them. Throws SQLite::Exception.
+class TrafficReader {
+public:
+    static constexpr std::int64_t kMostRows = 20'000;
+    /// Ranges longer than this take whole days from the days.
+    static constexpr base::Seconds kByHours{7 * 86'400};
+
+    /// `database` outlives it and is read in one snapshot: within a transaction of the caller.
+    TrafficReader(SQLite::Database& database, base::TimeZone zone);
+
+    /// `now` tells whether an hour is over.
+    TrafficAnswer answer(const TrafficQuestion& question, base::Second now) const;
+
+private:
+    SQLite::Database& database_;
+    base::TimeZone zone_;
+    TextId prompt_blocked_ = -1;
+};
+
+}  // namespace quotafuse::sync
