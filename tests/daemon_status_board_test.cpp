@@ -268,6 +268,19 @@ TEST_CASE("the process is up since its start, whatever was reloaded") {
     CHECK(desk.status()["uptime_seconds"] == 3600);
 }
 
+TEST_CASE("pages are told the operator's zone and language, and whether there is a login") {
+    Config config;
+    config.timezone = *base::TimeZone::find("Asia/Shanghai");
+    config.access.password = base::Secret{"secret of this test"};
+    Desk desk{std::move(config)};
+    desk.read();
+    desk.reasons();
+    CHECK(desk.status()["timezone"] == "Asia/Shanghai");
+    CHECK(desk.status()["language"] == "zh");
+    CHECK(desk.status()["has_login"] == true);
+    CHECK(desk.status().dump().find("secret of this test") == std::string::npos);
+}
+
 TEST_CASE("of a rule with many alerts the status tells the largest, and how many more there are") {
     Config config;
     base::yaml::Diagnostics diagnostics;
