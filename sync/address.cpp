@@ -26,7 +26,8 @@ std::uint64_t of_ipv6(const Bytes& bytes) {
     const auto lower = number_of(bytes.data() + 8, 8);
     if (upper == 0 && lower == 1) return kLoopback;
     if (upper == 0 && lower >> 32U == 0xFFFF) return lower % kIpv4Space;
-    return upper < kIpv4Space ? 0 : upper;
+    const bool is_none = upper < kIpv4Space || static_cast<Address>(upper) == kOtherAddresses;
+    return is_none ? 0 : upper;
 }
 
 }  // namespace
@@ -43,7 +44,7 @@ Address parse_address(std::string_view text) {
 }
 
 std::string format_address(Address address) {
-    if (address == 0) return {};
+    if (address == 0 || address == kOtherAddresses) return {};
     const auto number = static_cast<std::uint64_t>(address);
     const bool is_ipv6 = number >= kIpv4Space;
     Bytes bytes{};

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "sync/address.h"
+
 namespace quotafuse::sync {
 namespace {
 
@@ -187,6 +189,17 @@ std::string or_add(const RollupTable& table, RollupSpan span) {
     return fmt::format(" ON CONFLICT DO UPDATE SET {}", fmt::join(sets, ", "));
 }
 
+/// All but the largest ?2 of the hour or day ?1, always the same ones. What costs most comes first,
+/// then what works most.
+std::string where_small(const RollupTable& table, RollupSpan span) {
+    return fmt::format(
+        "FROM {0}_{1} WHERE {0} = ?1 AND {2} IN (SELECT {2} FROM {0}_{1} WHERE {0} = ?1 AND {2} <> "
+        "{3} "
+        "ORDER BY quota DESC, prompt_tokens + completion_tokens DESC, "
+        "answers + errors + client_errors DESC, {2} LIMIT -1 OFFSET ?2)",
+        name_of(span), table.name, table.keys.front(), kOtherAddresses);
+}
+
 }  // namespace
 
 const std::array<RollupTable, kRollupTables>& rollup_tables() {
@@ -196,7 +209,7 @@ const std::array<RollupTable, kRollupTables>& rollup_tables() {
         {"user", {"user", "username"}, false, false},
         {"group", {"grp"}, false, false},
         {"route", {"route"}, false, false},
-        {"ip", {"ip"}, false, false},
+        {"ip", {"ip"}, false, false, 100, 500},
         {"error", {"channel", "status", "code"}, false, false},
         {"channel", {"channel"}, true, false},
         {"model", {"model"}, true, false},
@@ -238,6 +251,23 @@ std::string sum_up_rollup(const RollupTable& table) {
                        fmt::join(table.keys, ", "),
                        fmt::join(values_of(table, RollupSpan::hour), ", ")) +
            or_add(table, RollupSpan::hour);
+}
+
+std::string count_rollup(const RollupTable& table, RollupSpan span) {
+    return fmt::format("SELECT count(*) FROM {0}_{1} WHERE {0} = ?", name_of(span), table.name);
+}
+
+std::string sum_up_small(const RollupTable& table, RollupSpan span) {
+    std::vector<std::string> sums;
+    for (const auto sum : sums_of(table)) sums.push_back(fmt::format("sum({})", sum));
+    return insert_into(table, span) +
+           fmt::format("SELECT ?1, {}, {} {} GROUP BY {}", kOtherAddresses, fmt::join(sums, ", "),
+                       where_small(table, span), name_of(span)) +
+           or_add(table, span);
+}
+
+std::string delete_small(const RollupTable& table, RollupSpan span) {
+    return "DELETE " + where_small(table, span);
 }
 
 std::string delete_rollup(const RollupTable& table, RollupSpan span) {

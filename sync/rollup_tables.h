@@ -24,6 +24,10 @@ struct RollupTable {
     std::vector<std::string_view> keys;  // after the hour or day
     bool times;                          // has kRollupTimeSums, latency and first_token
     bool minutes;                        // its hours have minutes
+    /// How many rows of one hour and of one day stay when it is over, where clients choose how many
+    /// there are: the largest; the others become one row, of kOtherAddresses. 0 keeps all.
+    int most_of_hour = 0;
+    int most_of_day = 0;
 };
 /// The first ones are summed from rows; every counted row is in each of them.
 inline constexpr std::size_t kRowRollups = 7;
@@ -45,6 +49,12 @@ std::string upsert_rollup(const RollupTable& table, RollupSpan span);
 std::string sum_up_rollup(const RollupTable& table);
 /// Parameters: day, hour. Adds the hour to its day.
 std::string fold_rollup(const RollupTable& table);
+/// How many rows an hour or day has, which is the parameter.
+std::string count_rollup(const RollupTable& table, RollupSpan span);
+/// Parameters: an hour or day, most. Adds what is beyond the largest `most` to one row ...
+std::string sum_up_small(const RollupTable& table, RollupSpan span);
+/// ... and deletes it. The same parameters, with nothing written in between.
+std::string delete_small(const RollupTable& table, RollupSpan span);
 /// Parameters: the first hour or day that stays, how many rows at most.
 std::string delete_rollup(const RollupTable& table, RollupSpan span);
 

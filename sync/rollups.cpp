@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <utility>
 #include <vector>
 
 #include <SQLiteCpp/Statement.h>
 #include <fmt/format.h>
 
+#include "sync/rollup_bounds.h"
 #include "sync/rollup_cells.h"
 #include "sync/rollup_days.h"
 #include "sync/rollup_functions.h"
@@ -82,8 +84,10 @@ struct Rollups::Impl {
     std::optional<std::int64_t> last_hour(std::int64_t before);
     /// Sums the hours from ≤ hour < until up by channel and by model, and adds them to their days.
     void close(std::int64_t from, std::int64_t until, const State& state);
-    /// Adds the hours from ≤ hour < until to their days.
-    void fold(std::int64_t from, std::int64_t until, const State& state);
+    /// Adds the hours from ≤ hour < until to their days, and returns these.
+    std::set<std::int64_t> fold(std::int64_t from, std::int64_t until, const State& state);
+    /// After the hours from ≤ hour < until were closed, and rows were written to `late` ones.
+    void bound(std::int64_t from, std::int64_t until, const RollupCells& late, const State& state);
     void follow_zone(State& state);
     int clear_minutes(std::int64_t until, int most, State& state);
     int delete_hours(std::int64_t until, int most, State& state);
@@ -104,6 +108,7 @@ struct Rollups::Impl {
     base::TimeZone zone;
     std::vector<Statements> tables;          // as rollup_tables()
     std::vector<SQLite::Statement> sum_ups;  // of those behind kRowRollups
+    RollupBounds bounds;
     SQLite::Statement get_state;
     SQLite::Statement set_state;
     SQLite::Statement get_next_hour;
@@ -133,6 +138,7 @@ Rollups::Impl::Impl(base::Database& opened, const Texts& dictionary, base::TimeZ
     : database(with_functions(opened.handle())),
       texts(dictionary),
       zone(std::move(days)),
+      bounds(database),
       get_state(database,
                 "SELECT zone, closed, minutes_gone, kept_day, kept_until FROM rollup_state "
                 "WHERE one = 1"),
@@ -205,9 +211,12 @@ void Rollups::Impl::close(std::int64_t from, std::int64_t until, const State& st
     fold(from, until, state);
 }
 
-void Rollups::Impl::fold(std::int64_t from, std::int64_t until, const State& state) {
+std::set<std::int64_t> Rollups::Impl::fold(std::int64_t from, std::int64_t until,
+                                           const State& state) {
+    std::set<std::int64_t> days;
     for (auto hour = next_hour(from, until); hour; hour = next_hour(*hour + 1, until)) {
         const auto day = day_of(*hour, state);
+        days.insert(day);
         for (auto& statements : tables) {
             statements.fold.tryReset();
             statements.fold.bind(1, day);
@@ -215,6 +224,24 @@ void Rollups::Impl::fold(std::int64_t from, std::int64_t until, const State& sta
             statements.fold.exec();
         }
     }
+    return days;
+}
+
+void Rollups::Impl::bound(std::int64_t from, std::int64_t until, const RollupCells& late,
+                          const State& state) {
+    std::set<std::int64_t> hours;
+    for (auto hour = next_hour(from, until); hour; hour = next_hour(*hour + 1, until))
+        hours.insert(*hour);
+    for (const auto& [key, cell] : late)
+        if (key[0] < until) hours.insert(key[0]);
+    std::set<std::int64_t> days;
+    const auto today = day_of(until, state);
+    for (const auto hour : hours) days.insert(day_of(hour, state));
+    // The day that ends with the hour `from` had its rows before.
+    if (from < until) days.insert(day_of(from - 1, state));
+    std::erase_if(days, [&](std::int64_t day) { return day >= today; });
+    bounds.bound_hours(hours);
+    bounds.bound_days(days);
 }
 
 void Rollups::Impl::follow_zone(State& state) {
@@ -225,7 +252,9 @@ void Rollups::Impl::follow_zone(State& state) {
         remove.bind(1, state.kept_day);
         remove.exec();
     }
-    fold(state.kept_until, state.closed, state);
+    auto days = fold(state.kept_until, state.closed, state);
+    days.erase(day_of(state.closed, state));
+    bounds.bound_days(days);
 }
 
 /// How many rows lost their minutes; `most` also when there is more to look at.
@@ -252,6 +281,7 @@ int Rollups::Impl::delete_hours(std::int64_t until, int most, State& state) {
     const auto last = last_hour(until).value_or(-1);
     if (last >= state.closed) {
         close(state.closed, last + 1, state);
+        bound(state.closed, last + 1, {}, state);
         state.closed = last + 1;
     }
     if (last >= state.kept_until) {
@@ -323,6 +353,7 @@ void Rollups::add(std::span<const Row> rows, std::int64_t minutes_since, std::in
     for (std::size_t i = 0; i < kRowRollups; ++i) write(i, hours.of_table(i));
     const auto sums = sum_up_hours(hours.of_table(0), state.closed);
     for (std::size_t i = 0; i < sums.size(); ++i) write(kRowRollups + i, sums[i]);
+    impl_->bound(before.closed, state.closed, hours.of_table(0), state);
     if (state != before) impl_->write_state(state);
 }
 

@@ -104,6 +104,9 @@ struct TrafficAnswer {
     base::Second from{};
     base::Second until{};
     std::vector<TrafficCell> cells;  // in no order; without those that have nothing
+    /// By or of addresses: some are only known as kOtherAddresses, which is one of the cells by
+    /// address; of one address there may have been more traffic.
+    bool has_others = false;
 };
 
 }  // namespace quotafuse::sync

@@ -112,6 +112,7 @@ public:
         }
         TrafficAnswer answer{base::from_unix(from_), base::from_unix(std::max(from_, until_)), {}};
         for (auto& [key, cell] : cells_) answer.cells.push_back(std::move(cell));
+        answer.has_others = has_others_;
         return answer;
     }
 
@@ -125,6 +126,7 @@ private:
     void add_hours(const TrafficTable& table, std::int64_t from, std::int64_t until);
     void add_days(const TrafficTable& table, std::int64_t from, std::int64_t until);
     void add_table(std::string_view name, bool days, std::int64_t from, std::int64_t until);
+    bool has_others(const char* span, std::int64_t from, std::int64_t until) const;
     void add_row(const Row& row);
     void add(TrafficCell cell);
     std::int64_t step_of(std::int64_t second);
@@ -138,6 +140,7 @@ private:
     const TextId prompt_blocked_;
     const State state_;
     std::int64_t rows_left_ = TrafficReader::kMostRows;
+    bool has_others_ = false;
     std::map<Key, TrafficCell> cells_;
 };
 
@@ -228,9 +231,10 @@ void Inquiry::add_days(const TrafficTable& table, std::int64_t from, std::int64_
 
 void Inquiry::add_table(std::string_view name, bool days, std::int64_t from, std::int64_t until) {
     if (from >= until) return;
+    const auto* const span = days ? "day" : "hour";
+    has_others_ = has_others_ || (name == "ip" && has_others(span, from, until));
     const auto columns = columns_of(question_.by);
     const bool times = question_.times;
-    const auto* const span = days ? "day" : "hour";
     const bool by_time = question_.step != TrafficStep::whole || times;
     // Histograms are merged here: so each row of the rollup comes by itself. Otherwise the newest
     // hour or day comes along with the sum.
@@ -260,6 +264,16 @@ void Inquiry::add_table(std::string_view name, bool days, std::int64_t from, std
         cell.last = after * kSecondsOfHour;
         add(std::move(cell));
     }
+}
+
+bool Inquiry::has_others(const char* span, std::int64_t from, std::int64_t until) const {
+    SQLite::Statement query{
+        database_,
+        fmt::format("SELECT 1 FROM {0}_ip WHERE {0} >= ? AND {0} < ? AND ip = ? LIMIT 1", span)};
+    query.bind(1, from);
+    query.bind(2, until);
+    query.bind(3, kOtherAddresses);
+    return query.executeStep();
 }
 
 void Inquiry::add_row(const Row& row) {

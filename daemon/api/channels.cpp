@@ -112,7 +112,7 @@ Json channels(const Inquiry& inquiry, const OpenCircuits& open_circuits) {
     }
     return {{"from", base::unix_seconds(table.span.from)},
             {"to", base::unix_seconds(table.span.until)},
-            {"complete", table.span.from <= span.from},
+            {"complete", table.is_complete(span)},
             {"currency", currency_json(inquiry)},
             {"rows", std::move(rows)}};
 }

@@ -54,7 +54,7 @@ Json totals_json(const Inquiry& inquiry, const LogRequest& request) {
     auto json = sums_json(inquiry, sum_of(table));
     json["from"] = base::unix_seconds(table.span.from);
     json["to"] = base::unix_seconds(table.span.until);
-    json["complete"] = table.span.from <= span.from;
+    json["complete"] = table.is_complete(span);
     return json;
 }
 

@@ -112,7 +112,7 @@ Json performance(const Inquiry& inquiry) {
     }
     return {{"from", base::unix_seconds(table.span.from)},
             {"to", base::unix_seconds(table.span.until)},
-            {"complete", table.span.from <= span.from},
+            {"complete", table.is_complete(span)},
             {"step", step.seconds},
             {"currency", currency_json(inquiry)},
             {"times", times},

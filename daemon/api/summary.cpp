@@ -84,8 +84,8 @@ Json summary(const Inquiry& inquiry) {
     return {{"from", base::unix_seconds(table.span.from)},
             {"to", base::unix_seconds(table.span.until)},
             // Whether all of it is known, and of the time before, too.
-            {"complete", table.span.from <= asked.from},
-            {"before_complete", past.span.from <= before.from},
+            {"complete", table.is_complete(asked)},
+            {"before_complete", past.is_complete(before)},
             {"currency", currency_json(inquiry)},
             {"now", sums_json(inquiry, sums, true)},
             {"before", sums_json(inquiry, sum_of(past), true)},

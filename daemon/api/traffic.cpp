@@ -246,6 +246,7 @@ TrafficTable traffic_by(const Inquiry& inquiry, By by, const Filter& filter, con
     Sum sum{by};
     auto answer = inquiry.traffic({summed_by(by), filter.of, span.from, span.until, step, times});
     table.span = {answer.from, answer.until};
+    table.has_others = answer.has_others;
     for (auto& cell : answer.cells) sum.add(object_of(inquiry, by, std::move(cell)));
     table.objects = sum.take();
     return table;
@@ -320,10 +321,14 @@ Json sums_json(const Inquiry& inquiry, const TrafficSums& sums, bool times) {
     return json;
 }
 
+bool is_rest(By by, const ObjectTraffic& object) {
+    return by == By::ip && object.id == sync::kOtherAddresses;
+}
+
 Json object_json(By by, const ObjectTraffic& object) {
     const bool has_id = by == By::channel || by == By::token || by == By::user ||
                         by == By::status || by == By::error;
-    Json json{{"kind", name_of(by)},
+    Json json{{"kind", is_rest(by, object) ? "rest" : name_of(by)},
               {"id", has_id && object.id != 0 ? Json(object.id) : Json(nullptr)},
               {"name", object.name}};
     if (by == By::token) json["user"] = object.owner;

@@ -54,6 +54,10 @@ void add_to(ObjectTraffic& object, const ObjectTraffic& part);
 struct TrafficTable {
     Span span;                           // what the sums are exact for
     std::vector<ObjectTraffic> objects;  // in no order
+    bool has_others = false;             // see sync::TrafficAnswer
+
+    /// Whether it is all that was asked for, of each object.
+    bool is_complete(const Span& asked) const { return span.from <= asked.from && !has_others; }
 };
 
 /// Whether times (percentiles, empty replies) are kept of such traffic.
@@ -72,7 +76,9 @@ sync::TrafficSums sum_of(const TrafficTable& table);
 
 /// {"requests": …, "cost": …}; `times` adds percentiles and empty replies.
 Json sums_json(const Inquiry& inquiry, const sync::TrafficSums& sums, bool times = false);
-/// {"kind": "channel", "id": 3, "name": "azure"}
+/// Whether it is many addresses in one.
+bool is_rest(By by, const ObjectTraffic& object);
+/// {"kind": "channel", "id": 3, "name": "azure"}; of sync::kOtherAddresses "rest" without a name.
 Json object_json(By by, const ObjectTraffic& object);
 /// {"code": "USD", "symbol": "$", "per_dollar": 1, "quota_per_unit": 500000}: `quota_per_unit` is
 /// quota for one dollar, as the gateway has it; `code` is null for a currency of the gateway's own.
