@@ -1,8 +1,9 @@
 #include "sync/minute_reader.h"
 
+#include <algorithm>
 #include <map>
 #include <stdexcept>
-#include <tuple>
+#include <utility>
 
 #include <SQLiteCpp/Statement.h>
 #include <fmt/format.h>
@@ -41,16 +42,18 @@ std::vector<MinuteCell> MinuteReader::answer(const MinuteQuestion& question) con
     SQLite::Statement query{database_, statement_of(question)};
     query.bind(1, first / kSecondsOfHour);
     query.bind(2, (end + kSecondsOfHour - 1) / kSecondsOfHour);
-    std::map<std::tuple<std::int64_t, std::int64_t, TextId>, MinuteCell> cells;
+    const auto steps = static_cast<std::size_t>(std::max<std::int64_t>(0, end - first) / step);
+    std::map<std::pair<std::int64_t, TextId>, std::vector<MinuteCell>> objects;  // by step
     while (query.executeStep()) {
         const auto hour = query.getColumn(0).getInt64() * kSecondsOfHour;
         const auto channel = question.by == MinutesBy::channel ? query.getColumn(1).getInt64() : 0;
         const auto model = question.by == MinutesBy::model ? query.getColumn(2).getInt() : 0;
+        auto& cells = objects.try_emplace({channel, model}, steps).first->second;
         const auto minutes = minutes_at(query, 3);
         for (const auto& minute : minutes.list()) {
             const auto at = hour + minute.minute * 60;
             if (at < first || at >= end) continue;
-            auto& cell = cells[{at / step * step, channel, model}];
+            auto& cell = cells[static_cast<std::size_t>((at - first) / step)];
             cell.time = at / step * step;
             cell.channel = channel;
             cell.model = model;
@@ -61,8 +64,10 @@ std::vector<MinuteCell> MinuteReader::answer(const MinuteQuestion& question) con
         }
     }
     std::vector<MinuteCell> list;
-    list.reserve(cells.size());
-    for (const auto& [key, cell] : cells) list.push_back(cell);
+    for (const auto& [object, cells] : objects) {
+        for (const auto& cell : cells)
+            if (cell.time != 0) list.push_back(cell);  // steps without a row have none
+    }
     return list;
 }
 

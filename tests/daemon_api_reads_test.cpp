@@ -77,6 +77,37 @@ TEST_CASE("a reply is good for as long as was said, for the same question only")
     CHECK(cache.get(request("/a", {{"x", "1"}, {"y", "2"}}), kGood, make).body == "4");
 }
 
+TEST_CASE("a reply that took long to make is told for longer, but not for ever") {
+    FakeClock clock{kStart};
+    ReplyCache cache{clock};
+    base::Milliseconds taken{0};
+    int made = 0;
+    const auto ask = [&] {
+        return cache
+            .get(request("/a"), kGood,
+                 [&](const HttpRequest&) {
+                     clock.advance(taken);
+                     return text(std::to_string(++made));
+                 })
+            .body;
+    };
+    const auto is_told_for = [&](base::Milliseconds time) {
+        const auto first = ask();
+        clock.advance(time - base::Milliseconds{1});
+        const bool still = ask() == first;
+        clock.advance(base::Milliseconds{1});
+        return still && ask() != first;
+    };
+    taken = base::Milliseconds{70};
+    CHECK(is_told_for(70 * base::Milliseconds{ReplyCache::kTimesOfMaking}));
+    clock.advance(10 * ReplyCache::kLongest);
+    taken = base::Milliseconds{900};
+    CHECK(is_told_for(ReplyCache::kLongest));
+    clock.advance(10 * ReplyCache::kLongest);
+    taken = base::Milliseconds{1};
+    CHECK(is_told_for(kGood));
+}
+
 TEST_CASE("while a reply is made anew the others get the former one, if it is not too old") {
     FakeClock clock{kStart};
     ReplyCache cache{clock};

@@ -278,6 +278,60 @@ TEST_CASE("what is not among the largest of a trend is one line") {
     }
 }
 
+TEST_CASE("the largest of a trend are the same however many are told") {
+    ApiSite site{115};
+    site.fill(kStart, kEnd, 2000);
+    for (const std::string by : {"channel", "model", "token", "user", "group", "ip", "tag"}) {
+        CAPTURE(by);
+        Query query{{"window", "7d"}, {"step", "1d"}, {"by", by}, {"most", "20"}};
+        const auto whole = site.ask("trend", query).at("series");
+        query.erase("most");
+        query.insert({"most", "1"});
+        const auto lines = site.ask("trend", query).at("series");
+        REQUIRE(whole.size() > 1);
+        REQUIRE(lines.size() == 2);
+        CHECK(lines[0] == whole[0]);
+        CHECK(lines[1].at("kind") == "rest");
+        for (std::size_t i = 0; i < lines[1].at("requests").size(); ++i) {
+            std::int64_t sum = 0;
+            for (std::size_t k = 1; k < whole.size(); ++k)
+                sum += whole[k].at("requests")[i].get<std::int64_t>();
+            CHECK(lines[1].at("requests")[i] == sum);
+        }
+    }
+}
+
+TEST_CASE("of very many addresses the largest are told, the others as one, and that it is so") {
+    ApiSite site{116};
+    std::vector<sync::LogEntry> entries;
+    for (int i = 0; i < 130; ++i) {
+        auto e = entry(i + 1, kStart + i);
+        e.ip = fmt::format("10.0.0.{}", i + 1);
+        e.quota = 1'000'000 - i;
+        entries.push_back(e);
+    }
+    entries.push_back(entry(131, kStart + 2 * kHour));
+    entries.back().quota = 1;
+    site.add(entries, kStart + 2 * kHour + 5);
+    const Query span{{"from", std::to_string(kStart)}, {"to", std::to_string(kStart + 3 * kHour)}};
+    const auto ask = [&](const std::string& path, Query query) {
+        query.insert(span.begin(), span.end());
+        return site.ask(path, query);
+    };
+    const auto answer = ask("breakdown", {{"by", "ip"}, {"most", "200"}});
+    CHECK(answer.at("complete") == false);
+    const auto& rows = answer.at("rows");
+    CHECK(rows.front().at("name") == "10.0.0.1");
+    CHECK(rows.back().at("kind") == "rest");
+    CHECK(rows.back().at("id") == nullptr);
+    CHECK(rows.back().at("name") == "");
+    CHECK(rows.back().at("requests") == 30);
+    CHECK(answer.at("total").at("requests") == 131);
+    const auto of_one = ask("trend", {{"by", "ip"}, {"step", "1h"}});
+    CHECK(of_one.at("series").back().at("kind") == "rest");
+    CHECK(ask("breakdown", {{"by", "channel"}}).at("complete") == true);
+}
+
 TEST_CASE("pages of a breakdown fit together, in each order") {
     ApiSite site{106};
     site.fill(kStart, kEnd, 3000);

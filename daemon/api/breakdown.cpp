@@ -26,9 +26,9 @@ double rank(const sync::TrafficSums& sums, std::string_view order) {
 
 /// Largest first, many in one last; the same objects are always in the same order, so that pages
 /// fit together.
-void sort_by(By by, std::vector<ObjectTraffic>& objects, std::string_view order) {
+void sort_by(std::vector<ObjectTraffic>& objects, std::string_view order) {
     std::sort(objects.begin(), objects.end(), [&](const auto& a, const auto& b) {
-        if (is_rest(by, a) || is_rest(by, b)) return !is_rest(by, a);
+        if (a.is_rest || b.is_rest) return !a.is_rest;
         return std::tuple{rank(b.sums, order), b.sums.requests(), a.id, a.name, a.owner} <
                std::tuple{rank(a.sums, order), a.sums.requests(), b.id, b.name, b.owner};
     });
@@ -59,7 +59,7 @@ Json breakdown(const Inquiry& inquiry, std::int64_t rows_of_page) {
     auto table = traffic_by(inquiry, by, filter, span, sync::TrafficStep::whole, times);
     if (by == By::status || by == By::error) keep_errors(table.objects);
     const auto total = sum_of(table);
-    sort_by(by, table.objects, order);
+    sort_by(table.objects, order);
     auto rows = Json::array();
     const auto count = static_cast<std::int64_t>(table.objects.size());
     for (auto i = offset; i < std::min(count, offset + most); ++i) {

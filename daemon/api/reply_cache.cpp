@@ -38,11 +38,18 @@ bool names(const std::string& if_none_match, const std::string& tag) {
     });
 }
 
+base::Milliseconds told_for(base::Milliseconds least, base::MonoTime::duration making) {
+    const auto worth =
+        std::chrono::duration_cast<base::Milliseconds>(making * ReplyCache::kTimesOfMaking);
+    return std::max(least, std::min(worth, ReplyCache::kLongest));
+}
+
 }  // namespace
 
 struct ReplyCache::Entry {
     bool done = false;
     bool is_renewed = false;  // by somebody, at the moment
+    base::Milliseconds good_for{};
     base::MonoTime good_until{};
     HttpReply reply;
     std::exception_ptr failure;
@@ -62,7 +69,7 @@ HttpReply ReplyCache::get(const HttpRequest& request, base::Milliseconds good_fo
             if (kept->failure) std::rethrow_exception(kept->failure);
             const auto now = clock_.mono();
             if (!was_done || now < kept->good_until) return kept->reply;
-            if (now < kept->good_until + good_for) {
+            if (now < kept->good_until + kept->good_for) {
                 if (kept->is_renewed) return kept->reply;
                 kept->is_renewed = true;
                 former = kept;
@@ -73,6 +80,7 @@ HttpReply ReplyCache::get(const HttpRequest& request, base::Milliseconds good_fo
             entries_.emplace(key, entry);
         }
     }
+    const auto began = clock_.mono();
     try {
         entry->reply = make(request);
     } catch (...) {
@@ -80,7 +88,9 @@ HttpReply ReplyCache::get(const HttpRequest& request, base::Milliseconds good_fo
     }
     const std::scoped_lock lock{mutex_};
     entry->done = true;
-    entry->good_until = clock_.mono() + good_for;
+    const auto now = clock_.mono();
+    entry->good_for = told_for(good_for, now - began);
+    entry->good_until = now + entry->good_for;
     file(key, entry, former);
     made_.notify_all();
     make_room();

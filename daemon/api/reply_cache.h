@@ -16,16 +16,21 @@ namespace quotafuse::daemon::api {
 
 /// Replies that are costly to make, kept for some seconds: however many ask the same at once, it is
 /// made once. Those who ask while it is made anew get the former one as long as that is no older
-/// than twice its time; else they wait. Only replies of status 200 are kept. Thread-safe.
+/// than twice its time; else they wait. One that took long to make is told for kTimesOfMaking times
+/// as long, so that no page takes more than a hundredth of a core, up to kLongest. Only replies of
+/// status 200 are kept. Thread-safe.
 class ReplyCache {
 public:
     static constexpr std::size_t kMostReplies = 200;
     static constexpr std::size_t kMostBytes = 8'000'000;  // of all bodies
+    static constexpr int kTimesOfMaking = 100;
+    static constexpr base::Milliseconds kLongest{15'000};
 
     /// `clock` outlives it.
     explicit ReplyCache(const base::Clock& clock) : clock_(clock) {}
 
-    /// `make` runs on the thread of whoever comes first; its exception is everybody's.
+    /// `good_for`: how long at least a reply is told. `make` runs on the thread of whoever comes
+    /// first; its exception is everybody's.
     HttpReply get(const HttpRequest& request, base::Milliseconds good_for, const HttpHandler& make);
 
 private:

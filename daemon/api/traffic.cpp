@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "daemon/api/largest.h"
 #include "sync/address.h"
 #include "sync/minute_reader.h"
 #include "sync/traffic_plan.h"
@@ -92,13 +93,26 @@ std::string now_called(const Inquiry& inquiry, By by, const sync::TrafficCell& c
     std::abort();
 }
 
+/// Several channels are one object.
+bool is_merged(By by) {
+    return by == By::provider || by == By::tag;
+}
+
 ObjectTraffic object_of(const Inquiry& inquiry, By by, sync::TrafficCell cell) {
     auto name = now_called(inquiry, by, cell);
     // Clients write model names and routes as they please.
     if (name.empty() && cell.text != 0) name = inquiry.texts().text(cell.text);
-    const bool merged = by == By::provider || by == By::tag;
-    return {cell.time, merged ? 0 : cell.id, base::valid_utf8(name), cell.owner,
-            cell.last, std::move(cell.sums)};
+    return {cell.time,
+            is_merged(by) ? 0 : cell.id,
+            base::valid_utf8(name),
+            cell.owner,
+            cell.last,
+            std::move(cell.sums),
+            by == By::ip && cell.id == sync::kOtherAddresses};
+}
+
+ObjectTraffic rest_of(sync::TrafficCell cell) {
+    return {cell.time, 0, {}, 0, cell.last, std::move(cell.sums), true};
 }
 
 /// Those of several questions, and of several channels, as one.
@@ -240,19 +254,24 @@ bool has_times(By by, const Filter& filter) {
 }
 
 TrafficTable traffic_by(const Inquiry& inquiry, By by, const Filter& filter, const Span& span,
-                        sync::TrafficStep step, bool times) {
+                        sync::TrafficStep step, bool times, std::size_t most) {
     TrafficTable table{span, {}};
     if (filter.matches_nothing) return table;
     Sum sum{by};
     auto answer = inquiry.traffic({summed_by(by), filter.of, span.from, span.until, step, times});
     table.span = {answer.from, answer.until};
     table.has_others = answer.has_others;
+    if (most > 0 && !is_merged(by)) {
+        for (auto& cell : take_small(answer.cells, summed_by(by), most))
+            sum.add(rest_of(std::move(cell)));
+    }
     for (auto& cell : answer.cells) sum.add(object_of(inquiry, by, std::move(cell)));
     table.objects = sum.take();
     return table;
 }
 
 ObjectKey key_of(By by, const ObjectTraffic& object) {
+    if (object.is_rest) return {std::numeric_limits<std::int64_t>::min(), {}, 0};
     const bool numbered = by == By::channel || by == By::ip || by == By::status ||
                           ((by == By::token || by == By::user) && object.id != 0);
     return {object.id, numbered ? std::string{} : object.name, numbered ? 0 : object.owner};
@@ -272,10 +291,11 @@ bool has_minutes(const Inquiry& inquiry, By by, const Filter& filter, base::Seco
 }
 
 TrafficTable traffic_in_steps(const Inquiry& inquiry, By by, const Filter& filter, const Span& span,
-                              const Step& step) {
+                              const Step& step, std::size_t most) {
     if (!step.is_minutes()) {
         return traffic_by(inquiry, by, filter, span,
-                          step.is_day() ? sync::TrafficStep::day : sync::TrafficStep::hour);
+                          step.is_day() ? sync::TrafficStep::day : sync::TrafficStep::hour, false,
+                          most);
     }
     return by_minutes(inquiry, by, filter, span, step);
 }
@@ -321,15 +341,11 @@ Json sums_json(const Inquiry& inquiry, const TrafficSums& sums, bool times) {
     return json;
 }
 
-bool is_rest(By by, const ObjectTraffic& object) {
-    return by == By::ip && object.id == sync::kOtherAddresses;
-}
-
 Json object_json(By by, const ObjectTraffic& object) {
     const bool has_id = by == By::channel || by == By::token || by == By::user ||
                         by == By::status || by == By::error;
-    Json json{{"kind", is_rest(by, object) ? "rest" : name_of(by)},
-              {"id", has_id && object.id != 0 ? Json(object.id) : Json(nullptr)},
+    Json json{{"kind", object.is_rest ? "rest" : name_of(by)},
+              {"id", has_id && object.id != 0 && !object.is_rest ? Json(object.id) : Json(nullptr)},
               {"name", object.name}};
     if (by == By::token) json["user"] = object.owner;
     return json;

@@ -42,6 +42,7 @@ struct ObjectTraffic {
     std::int64_t owner = 0;  // of a token: its user
     std::int64_t last = 0;   // unix second up to which its last hour with traffic goes
     sync::TrafficSums sums{};
+    bool is_rest = false;  // many smaller ones in one, without id and name
 };
 
 /// What tells the objects of one kind apart: a key or user may have had several names, and a
@@ -62,23 +63,23 @@ struct TrafficTable {
 
 /// Whether times (percentiles, empty replies) are kept of such traffic.
 bool has_times(By by, const Filter& filter);
-/// Asks the store, also where several channels are one object.
+/// Asks the store, also where several channels are one object. Where `most` is not 0 all but about
+/// so many objects, those that cost most over the span, are one: naming thousands takes a while.
 TrafficTable traffic_by(const Inquiry& inquiry, By by, const Filter& filter, const Span& span,
-                        sync::TrafficStep step = sync::TrafficStep::whole, bool times = false);
+                        sync::TrafficStep step = sync::TrafficStep::whole, bool times = false,
+                        std::size_t most = 0);
 /// Whether minutes are kept of such traffic from then on.
 bool has_minutes(const Inquiry& inquiry, By by, const Filter& filter, base::Second from);
 /// In steps; those of minutes only by all, channel and model, of channels and models, and there a
 /// client's error counts as an answer and prompt tokens stand for all. Throws BadParameter.
 TrafficTable traffic_in_steps(const Inquiry& inquiry, By by, const Filter& filter, const Span& span,
-                              const Step& step);
+                              const Step& step, std::size_t most = 0);
 /// What all of it adds up to.
 sync::TrafficSums sum_of(const TrafficTable& table);
 
 /// {"requests": …, "cost": …}; `times` adds percentiles and empty replies.
 Json sums_json(const Inquiry& inquiry, const sync::TrafficSums& sums, bool times = false);
-/// Whether it is many addresses in one.
-bool is_rest(By by, const ObjectTraffic& object);
-/// {"kind": "channel", "id": 3, "name": "azure"}; of sync::kOtherAddresses "rest" without a name.
+/// {"kind": "channel", "id": 3, "name": "azure"}; the kind of many in one is "rest".
 Json object_json(By by, const ObjectTraffic& object);
 /// {"code": "USD", "symbol": "$", "per_dollar": 1, "quota_per_unit": 500000}: `quota_per_unit` is
 /// quota for one dollar, as the gateway has it; `code` is null for a currency of the gateway's own.

@@ -33,21 +33,21 @@ std::vector<Series> series_of(By by, const TrafficTable& table) {
     std::vector<Series> list;
     for (auto& [key, of] : series) list.push_back(std::move(of));
     std::sort(list.begin(), list.end(), [](const Series& a, const Series& b) {
-        return std::tuple{a.object.sums.cost(), a.object.sums.requests(), b.object.name} >
-               std::tuple{b.object.sums.cost(), b.object.sums.requests(), a.object.name};
+        return std::tuple{b.object.is_rest, a.object.sums.cost(), a.object.sums.requests(),
+                          b.object.name} > std::tuple{a.object.is_rest, b.object.sums.cost(),
+                                                      b.object.sums.requests(), a.object.name};
     });
     return list;
 }
 
 /// What is left of the list from `most` on, as one; empty where nothing is.
 std::optional<Series> rest_of(std::vector<Series>& list, std::size_t most) {
-    if (list.size() <= most) return std::nullopt;
+    if (list.size() <= most && (list.empty() || !list.back().object.is_rest)) return std::nullopt;
     Series rest;
-    for (auto i = most; i < list.size(); ++i) {
-        rest.object.sums.add(list[i].object.sums);
-        for (const auto& [time, sums] : list[i].steps) rest.steps[time].add(sums);
+    while (!list.empty() && (list.size() > most || list.back().object.is_rest)) {
+        for (const auto& [time, sums] : list.back().steps) rest.steps[time].add(sums);
+        list.pop_back();
     }
-    list.resize(most);
     return rest;
 }
 
@@ -79,7 +79,8 @@ Json trend(const Inquiry& inquiry) {
     const auto filter = filter_of(parameters, inquiry);
     const bool chosen = parameters.text("step").value_or("auto") != "auto";
     if (!chosen && step.is_minutes() && !has_minutes(inquiry, by, filter, span.from)) step = {};
-    const auto table = traffic_in_steps(inquiry, by, filter, span, step);
+    const auto table =
+        traffic_in_steps(inquiry, by, filter, span, step, static_cast<std::size_t>(most));
     const auto times = times_of(table.span, step, inquiry.zone());
     auto list = series_of(by, table);
     const auto rest = rest_of(list, static_cast<std::size_t>(most));
