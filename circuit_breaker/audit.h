@@ -78,10 +78,11 @@ public:
         std::string trip_id;
         Target target;
         std::string name;
-        std::string mode;  // "shadow", "live"
+        std::string mode;  // "shadow", "live"; of a pause that of the breaker, also "off"
         /// A kind_name() of a TripResult; "intent"; "released"; "whole", "trial", "settle", "again"
         /// for returns that were done, with "_asked" behind where one was asked for (by whom stands
-        /// in `why`), with "_failed", "_refused", "_unknown" for others; "still_serving", "mended".
+        /// in `why`), with "_failed", "_refused", "_unknown" for others; "still_serving", "mended";
+        /// "paused" and "resumed", which have no trip and no target.
         std::string step;
         std::string rule;  // whose alert it was; empty: a person, or before version 3
         std::string series;
@@ -109,6 +110,11 @@ public:
     /// A remark of its own: "still_serving", "mended".
     void note(const Circuit& circuit, const std::string& step, const std::string& why,
               base::Second now);
+
+    /// A person held every write, or let it go: "paused" or "resumed". Within the caller's
+    /// transaction. `reason` is theirs, `why` tells who, and until when.
+    void note_pause(const std::string& step, const std::string& reason, const std::string& why,
+                    Mode mode, base::Second now);
 
     /// Forgets the entries from before that time, which must be an hour back at least (see counts),
     /// but never those of an open circuit, or of an intent that nobody answered.

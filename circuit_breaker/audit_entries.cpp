@@ -208,6 +208,16 @@ void Audit::note(const Circuit& circuit, const std::string& step, const std::str
     add(db_, entry, now);
 }
 
+void Audit::note_pause(const std::string& step, const std::string& reason, const std::string& why,
+                       Mode mode, base::Second now) {
+    NewEntry entry;
+    entry.mode = mode;
+    entry.step = step;
+    entry.reason = reason;
+    entry.why = why;
+    add(db_, entry, now);
+}
+
 void Audit::prune(base::Second before) {
     SQLite::Statement remove{db_,
                              "DELETE FROM breaker_audit WHERE at < ? "

@@ -33,13 +33,24 @@ AlertSpans::AlertSpans(SQLite::Database& db, const std::set<Series>& wanted, bas
     }
 }
 
-std::optional<AlertSpans::End> AlertSpans::end_after(const Series& series, base::Second t) const {
+/// That began at t or before; null where none did.
+const AlertSpans::Span* AlertSpans::newest(const Series& series, base::Second t) const {
     const auto found = spans_.find(series);
-    if (found == spans_.end()) return {};
+    if (found == spans_.end()) return nullptr;
     const auto& spans = found->second;
     const auto next =
         std::ranges::upper_bound(spans, t, {}, [](const Span& span) { return span.from; });
-    return next == spans.begin() ? std::nullopt : std::prev(next)->end;
+    return next == spans.begin() ? nullptr : &*std::prev(next);
+}
+
+std::optional<AlertSpans::End> AlertSpans::end_after(const Series& series, base::Second t) const {
+    const auto* const span = newest(series, t);
+    return span == nullptr ? std::nullopt : span->end;
+}
+
+bool AlertSpans::is_firing(const Series& series, base::Second t) const {
+    const auto* const span = newest(series, t);
+    return span != nullptr && (!span->end || span->end->at >= t);
 }
 
 std::optional<base::Second> AlertSpans::quiet_from(const Series& series, base::Second t) const {

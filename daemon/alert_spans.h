@@ -30,6 +30,8 @@ public:
     };
     /// The end of the episode that was going on at t; empty: it goes on, or there was none.
     std::optional<End> end_after(const Series& series, base::Second t) const;
+    /// Whether an episode went on at t.
+    bool is_firing(const Series& series, base::Second t) const;
     /// The first second from t on in which no episode goes on; empty: one goes on without end.
     std::optional<base::Second> quiet_from(const Series& series, base::Second t) const;
 
@@ -38,6 +40,8 @@ private:
         base::Second from{};
         std::optional<End> end;
     };
+    const Span* newest(const Series& series, base::Second t) const;
+
     std::map<Series, std::vector<Span>> spans_;  // oldest first
 };
 

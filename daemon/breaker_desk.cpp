@@ -47,11 +47,6 @@ BreakerDesk::BreakerDesk(BreakerRooms rooms, const Config& config, const base::C
                          const base::Log& log, std::uint64_t seed)
     : rooms_(rooms), config_(config), clock_(clock), log_(log), seed_(seed) {}
 
-const alerts::Rule* BreakerDesk::rule_of(const std::string& name) const {
-    const auto rule = std::ranges::find(config_.rules, name, &alerts::Rule::name);
-    return rule == config_.rules.end() ? nullptr : &*rule;
-}
-
 sync::Gateway BreakerDesk::gateway() const {
     return rooms_.intake.state().gateway.value_or(sync::Gateway::new_api);
 }
@@ -69,7 +64,7 @@ TripRequest BreakerDesk::request_of(const Notice& notice, const Action& action,
     request.back_at = back_at(action.recover, notice.zone, clock_.now());
     request.rule = notice.rule;
     request.series = notice.stored_key;
-    request.leading = leading_key(notice, rule_of(notice.rule));
+    request.leading = leading_key(notice, find_rule(notice.rule, config_));
     return request;
 }
 
@@ -224,10 +219,7 @@ Mode BreakerDesk::present_mode(const TripRequest& request) const {
     auto judged = request;
     judged.mode = mode;
     if (refused(judged, {{}, {}, {}, {}, {}, lasting.owner})) return Mode::off;
-    if (is_by_hand(request)) return mode;
-    const auto* const rule = rule_of(request.rule);
-    if (rule == nullptr || !rule->enabled || !rule->action) return Mode::off;
-    return stricter(mode, effective_mode(rule->action->mode, config_));
+    return is_by_hand(request) ? mode : stricter(mode, rule_mode(request.rule, config_));
 }
 
 void BreakerDesk::resume() {
@@ -272,6 +264,12 @@ void BreakerDesk::hand_over() {
         in_hand_.push_back(std::move(*due));
         orders_.erase(due);
     }
+}
+
+bool BreakerDesk::needs_traffic() const {
+    return trips_channels(config_) || std::ranges::any_of(orders_, [](const Order& order) {
+               return order.request.target.kind != Target::Kind::token;
+           });
 }
 
 bool BreakerDesk::learn_traffic() const {

@@ -78,6 +78,9 @@ public:
     void hand_over();
     void take(const circuit_breaker::TripResult& result);
 
+    /// Whether a guard may soon ask for the traffic: a rule may switch off a channel, or an order
+    /// waits. Else it is not worth the reading of days of rows at each start.
+    bool needs_traffic() const;
     /// One short step towards knowing the traffic of `guard_traffic` without reading it; true when
     /// it is known. Until then no order is handed over: reading a day of rows at once would hold up
     /// those that come in.
@@ -119,7 +122,6 @@ private:
     circuit_breaker::Situation situation(const circuit_breaker::Target& target,
                                          base::Second now) const;
     circuit_breaker::Mode present_mode(const circuit_breaker::TripRequest& request) const;
-    const alerts::Rule* rule_of(const std::string& name) const;
     const sync::Directory& directory() const;
     std::int64_t owner_of(const circuit_breaker::Target& target) const;
     void finish(const circuit_breaker::TripResult& result, const Order& order);

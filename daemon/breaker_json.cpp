@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/duration.h"
+#include "daemon/wording.h"
 
 namespace quotafuse::daemon {
 namespace {
@@ -158,22 +159,54 @@ std::optional<std::string> trip_answer(const circuit_breaker::Audit::Entry& entr
     return {};
 }
 
-/// Of a step that answered a return; empty for others.
-std::optional<std::string> return_answer(const circuit_breaker::Audit::Entry& entry) {
+/// What a person asked for with this step; empty for others, and for what quotafuse itself asked.
+std::optional<circuit_breaker::Way> ordered_way(const circuit_breaker::Audit::Entry& entry) {
+    using circuit_breaker::Way;
+    if (entry.why != kAskedByPerson) return {};
+    if (entry.step == "whole_asked") return Way::whole;
+    if (entry.step == "again_asked") return Way::again;
+    return {};
+}
+
+/// Of a step that answered a return of this way; empty for others.
+std::optional<circuit_breaker::ReturnResult> return_result(
+    const circuit_breaker::Audit::Entry& entry, circuit_breaker::Way way) {
     using Kind = circuit_breaker::ReturnResult::Kind;
-    static const std::map<std::string_view, Kind> kSteps{{"whole", Kind::done},
-                                                         {"released", Kind::theirs},
-                                                         {"whole_refused", Kind::refused},
-                                                         {"whole_failed", Kind::failed},
-                                                         {"whole_unknown", Kind::unknown}};
-    const auto step = kSteps.find(entry.step);
-    if (step == kSteps.end()) return {};
+    const std::string done = circuit_breaker::way_name(way);
+    const std::map<std::string, Kind> steps{{done, Kind::done},
+                                            {done + "_refused", Kind::refused},
+                                            {done + "_failed", Kind::failed},
+                                            {done + "_unknown", Kind::unknown},
+                                            {"released", Kind::theirs}};
+    const auto step = steps.find(entry.step);
+    if (step == steps.end()) return {};
     circuit_breaker::ReturnResult result;
     result.kind = step->second;
+    result.request.way = way;
     result.request.circuit.target = entry.target;
     result.request.circuit.name = entry.name;
     result.why = entry.why;
-    return answer_json(result);
+    return result;
+}
+
+/// What the newest order of a person for a return came to. What quotafuse asked for later by itself
+/// is no answer to it.
+std::optional<std::string> recorded_return(
+    const std::vector<circuit_breaker::Audit::Entry>& entries) {
+    for (auto asked = entries.rbegin(); asked != entries.rend(); ++asked) {
+        const auto way = ordered_way(*asked);
+        if (!way) continue;
+        std::string answer;
+        for (auto entry = asked.base(); entry != entries.end(); ++entry) {
+            const auto result = return_result(*entry, *way);
+            if (!result) continue;
+            answer = answer_json(*result);
+            // What is unknown is asked again.
+            if (result->kind != circuit_breaker::ReturnResult::Kind::unknown) break;
+        }
+        return answer;
+    }
+    return {};
 }
 
 }  // namespace
@@ -196,10 +229,10 @@ std::string answer_json(const circuit_breaker::ReturnResult& result) {
 
 std::optional<std::string> recorded_answer(
     const std::vector<circuit_breaker::Audit::Entry>& entries, bool of_return) {
+    if (of_return) return recorded_return(entries);
     for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
-        if (entry->step == (of_return ? "whole_asked" : "intent")) return "";
-        auto answer = of_return ? return_answer(*entry) : trip_answer(*entry);
-        if (answer) return answer;
+        if (entry->step == "intent") return "";
+        if (auto answer = trip_answer(*entry)) return answer;
     }
     return {};
 }
@@ -227,6 +260,7 @@ Json circuit_json(const circuit_breaker::Circuit& circuit) {
 
 Json entry_json(const circuit_breaker::Audit::Entry& entry) {
     auto json = target_json(entry.target, entry.name);
+    if (entry.trip_id.empty()) json["kind"] = "";
     json["at"] = base::unix_seconds(entry.at);
     json["trip_id"] = entry.trip_id;
     json["mode"] = entry.mode;
@@ -273,11 +307,14 @@ std::string recover_text(const base::Recovery& recover) {
     std::abort();
 }
 
+std::string pause_end_text(const circuit_breaker::Pause& pause, const base::TimeZone& zone) {
+    if (pause.until == base::Second{}) return "until `quotafuse breaker resume`";
+    return "until " + zone.format(pause.until);
+}
+
 std::string pause_text(const circuit_breaker::Pause& pause, const base::TimeZone& zone) {
-    const auto until = pause.until == base::Second{}
-                           ? std::string{"until `quotafuse breaker resume`"}
-                           : "until " + zone.format(pause.until);
-    return fmt::format("paused since {} {}{}", zone.format(pause.since), until,
+    return fmt::format("paused since {} {}{}", zone.format(pause.since),
+                       pause_end_text(pause, zone),
                        pause.reason.empty() ? "" : fmt::format(" (reason: {})", pause.reason));
 }
 

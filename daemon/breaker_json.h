@@ -27,7 +27,7 @@ namespace quotafuse::daemon {
 /// begun)} with null for the last three where there is none.
 nlohmann::json circuit_json(const circuit_breaker::Circuit& circuit);
 /// {at, trip_id, kind, channel, model, token, user, token_name, name, mode, result, rule, reason,
-/// why, change, cause}; `result` is the step.
+/// why, change, cause}; `result` is the step. Of a pause and its end kind and trip_id are empty.
 nlohmann::json entry_json(const circuit_breaker::Audit::Entry& entry);
 /// {mode, paused (null, or {since, until (null: until resumed), reason}), open: [circuit], recent:
 /// [entry with before and after, newest first]}. Throws SQLite::Exception.
@@ -42,13 +42,16 @@ std::string answer_json(const circuit_breaker::TripResult& result);
 std::string answer_json(const circuit_breaker::ReturnResult& result);
 
 /// The same of a trip or of its return, from its entries on record, oldest first: without `dark`
-/// and `unused_dark`, which its notice tells. An empty text: it is asked for and not answered yet;
-/// empty: nobody asked.
+/// and `unused_dark`, which its notice tells. Of returns the newest that a person asked for counts:
+/// given back whole, or off again. An empty text: it is asked for and not answered yet; empty:
+/// nobody asked.
 std::optional<std::string> recorded_answer(
     const std::vector<circuit_breaker::Audit::Entry>& entries, bool of_return);
 
 /// As rule files have it: "manual", "after 30m", "until tomorrow", "until next_month", "half_open".
 std::string recover_text(const base::Recovery& recover);
+/// "until …", a time in the zone, or what ends it.
+std::string pause_end_text(const circuit_breaker::Pause& pause, const base::TimeZone& zone);
 /// "paused since … until … (reason: …)", times in the zone.
 std::string pause_text(const circuit_breaker::Pause& pause, const base::TimeZone& zone);
 /// With the name that it has, if any: "channel 3 (azure)", "model gpt-4o of channel 3 (azure)",

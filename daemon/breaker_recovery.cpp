@@ -58,11 +58,22 @@ void BreakerRecovery::resume() {
     hold_or_let_go();
     for (const auto& circuit : rooms_.audit.circuits().all()) {
         if (!circuit.pending) continue;
-        ReturnRequest request{circuit, *circuit.pending, true, false, "a former run", {}};
+        const auto asked_by = who_asked(circuit);
+        ReturnRequest request{circuit, *circuit.pending, true, false, asked_by, {}};
         orders_.push_back({{std::move(request), {}, circuit.pending_at}});
+        if (asked_by != kAskedByPerson) continue;
         // Whoever gave this order may still ask.
         rooms_.answers.expect(BreakerAnswers::id_of_return(circuit.trip_id, false));
     }
+}
+
+/// For the return that is pending, as it is on record.
+std::string BreakerRecovery::who_asked(const Circuit& circuit) const {
+    const auto step = fmt::format("{}_asked", circuit_breaker::way_name(*circuit.pending));
+    const auto entries = rooms_.audit.of_trip(circuit.trip_id);
+    const auto asked = std::find_if(entries.rbegin(), entries.rend(),
+                                    [&](const auto& entry) { return entry.step == step; });
+    return asked == entries.rend() ? "a former run" : asked->why;
 }
 
 /// Also what a former run, with another configuration, asked for is not written in shadow mode.
@@ -140,10 +151,7 @@ void BreakerRecovery::plan(const std::vector<Circuit>& circuits) {
 /// As the configuration has it now.
 bool BreakerRecovery::may_switch_off(const Circuit& circuit) const {
     if (config_.breaker.protected_channels.contains(circuit.target.channel)) return false;
-    if (circuit.rule.empty()) return true;
-    const auto rule = std::ranges::find(config_.rules, circuit.rule, &alerts::Rule::name);
-    return rule != config_.rules.end() && rule->enabled && rule->action &&
-           effective_mode(rule->action->mode, config_) == circuit_breaker::Mode::live;
+    return circuit.rule.empty() || rule_mode(circuit.rule, config_) == circuit_breaker::Mode::live;
 }
 
 void BreakerRecovery::begin(const Circuit& circuit, Way way, const std::string& asked_by) {
@@ -179,6 +187,11 @@ void BreakerRecovery::complete(ReturnOrder& order) const {
 bool BreakerRecovery::is_asked(const ReturnRequest& request) const {
     const auto circuit = rooms_.audit.circuits().of_trip(request.circuit.trip_id);
     return circuit && (request.dry_run || circuit->pending == request.way);
+}
+
+bool BreakerRecovery::needs_traffic() const {
+    return std::ranges::any_of(
+        orders_, [](const Waiting& waiting) { return waiting.order.request.way == Way::again; });
 }
 
 void BreakerRecovery::hand_over() {
@@ -228,9 +241,7 @@ std::string BreakerRecovery::end_trial_by_hand(const Circuit& circuit, bool dry_
                                         "`quotafuse breaker restore` ends its trial",
                                         circuit_breaker::describe(circuit.target)));
     }
-    const auto id = by_hand(circuit, Way::again, dry_run);
-    if (!dry_run) why_[circuit.trip_id] = words_.say("试用被人工撤销", "a person undid the trial");
-    return id;
+    return by_hand(circuit, Way::again, dry_run);
 }
 
 std::string BreakerRecovery::by_hand(const Circuit& circuit, Way way, bool dry_run) {
@@ -248,12 +259,8 @@ std::string BreakerRecovery::by_hand(const Circuit& circuit, Way way, bool dry_r
                             "ends that");
     }
     const auto id = BreakerAnswers::id_of_return(circuit.trip_id, dry_run);
-    if (dry_run) {
-        rooms_.answers.expect(id);
-        orders_.push_back(
-            {{{circuit, way, false, true, std::string{kAskedByPerson}, {}}, {}, now}, {}});
-    } else {
-        ReturnRequest request{circuit, way, false, false, std::string{kAskedByPerson}, {}};
+    ReturnRequest request{circuit, way, false, dry_run, std::string{kAskedByPerson}, {}};
+    if (!dry_run) {
         base::WriteTransaction transaction{rooms_.database};
         if (!rooms_.audit.intend_return(request, now)) {
             throw base::Failure(ExitCode::failed,
@@ -262,9 +269,9 @@ std::string BreakerRecovery::by_hand(const Circuit& circuit, Way way, bool dry_r
                                             circuit_breaker::describe(circuit.target)));
         }
         transaction.commit();
-        rooms_.answers.expect(id);
-        orders_.push_back({{std::move(request), {}, now}});
     }
+    rooms_.answers.expect(id);
+    orders_.push_back({{std::move(request), {}, now}, {}});
     hand_over();
     return id;
 }
@@ -302,7 +309,7 @@ void BreakerRecovery::take(const ReturnResult& result) {
         orders_.push_back(
             {{std::move(again), {}, now}, clock_.mono() + circuit_breaker::kAskAgain});
     }
-    rooms_.answers.answer(id, answer_json(result));
+    if (request.asked_by == kAskedByPerson) rooms_.answers.answer(id, answer_json(result));
     log_.info(fmt::format(
         "breaker: {}: {} ({}): {}{}{}", circuit_breaker::describe(request.circuit.target),
         circuit_breaker::way_name(request.way), request.asked_by,
@@ -322,16 +329,22 @@ void BreakerRecovery::tell(const ReturnResult& result, base::Second now) {
         left->told = done ? std::string{} : news;
         rooms_.audit.circuits().put(*left);
     }
-    const auto why = why_.find(circuit.trip_id);
     const auto event_id = fmt::format("{}-{}-{}-{}", circuit_breaker::way_name(result.request.way),
                                       circuit_breaker::kind_name(result.kind), circuit.trip_id,
                                       base::unix_seconds(now));
     auto shown = result;
     // As it stands on record now: what comes next is told, too.
     if (left) shown.request.circuit = std::move(*left);
-    const bool tells_why = result.request.way == Way::again && why != why_.end();
-    put(event_id, rooms_.messages.returned(shown, now, tells_why ? why->second : std::string{}),
-        now);
+    put(event_id, rooms_.messages.returned(shown, now, why_again(result.request)), now);
+}
+
+/// Empty for what is given back, and where nobody knows (any more).
+std::string BreakerRecovery::why_again(const ReturnRequest& request) const {
+    if (request.way != Way::again) return {};
+    if (request.asked_by == kAskedByPerson)
+        return std::string{words_.say("试用被人工撤销", "a person undid the trial")};
+    const auto why = why_.find(request.circuit.trip_id);
+    return why == why_.end() ? std::string{} : why->second;
 }
 
 void BreakerRecovery::tell_released(const Circuit& circuit, Change change, base::Second now) {

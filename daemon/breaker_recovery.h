@@ -35,6 +35,8 @@ public:
     void tick();
     /// Tells the breaker whether it may write now: in live mode, while nobody paused it.
     void hold_or_let_go();
+    /// See BreakerDesk: something waits to be switched off again.
+    bool needs_traffic() const;
     void take(const circuit_breaker::ReturnResult& result);
     void take(const circuit_breaker::Looked& looked);
 
@@ -58,6 +60,7 @@ private:
     bool may_switch_off(const circuit_breaker::Circuit& circuit) const;
     void begin(const circuit_breaker::Circuit& circuit, circuit_breaker::Way way,
                const std::string& asked_by);
+    std::string who_asked(const circuit_breaker::Circuit& circuit) const;
     std::string by_hand(const circuit_breaker::Circuit& circuit, circuit_breaker::Way way,
                         bool dry_run);
     void hand_over();
@@ -65,6 +68,7 @@ private:
     void complete(circuit_breaker::ReturnOrder& order) const;
     void go_on(const circuit_breaker::ReturnResult& result);
     std::string why_it_failed(const circuit_breaker::Circuit& circuit) const;
+    std::string why_again(const circuit_breaker::ReturnRequest& request) const;
     void tell(const circuit_breaker::ReturnResult& result, base::Second now);
     void tell_released(const circuit_breaker::Circuit& circuit, circuit_breaker::Change change,
                        base::Second now);

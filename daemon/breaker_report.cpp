@@ -4,6 +4,7 @@
 #include <set>
 
 #include "daemon/alert_spans.h"
+#include "daemon/failed_trips.h"
 #include "daemon/notice_trip.h"
 #include "daemon/off_spans.h"
 #include "daemon/target_costs.h"
@@ -21,11 +22,6 @@ constexpr base::Seconds kBefore{86'400};
 constexpr base::Seconds kPaceOf{3600};
 /// An order is answered so soon.
 constexpr base::Seconds kAnswer{60};
-
-const alerts::Rule* rule_of(const Config& config, const std::string& name) {
-    const auto found = std::ranges::find(config.rules, name, &alerts::Rule::name);
-    return found == config.rules.end() ? nullptr : &*found;
-}
 
 std::optional<Kind> kind_of(const Audit::Entry& entry) {
     if (entry.step == "would_trip") return Kind::shadow;
@@ -62,12 +58,15 @@ public:
         entries_ =
             audit.between(plan_.from, plan_.until + kSoon + kAnswer, BreakerReport::kMostEntries);
         report_.all_read = entries_.size() < BreakerReport::kMostEntries;
+        for (const auto* const entry : failed_trips(entries_, plan_.until))
+            ++sums_[entry->rule].failed;
+        read_earlier(audit);
         read_alerts();
         for (const auto& entry : entries_) {
             if (entry.at < plan_.until) take(entry);
         }
-        count_failed();
         note_shadows();
+        drop_ended();
         choose();
         sum_rows();
         sum_rules();
@@ -85,6 +84,17 @@ private:
         OffSpan off;
     };
 
+    /// What may still have been off at the beginning of the period, by trips from before it.
+    void read_earlier(Audit& audit) {
+        auto earlier = audit.between(plan_.from - BreakerReport::kEarlier, plan_.from,
+                                     BreakerReport::kMostEntries);
+        std::erase_if(earlier, [](const Audit::Entry& entry) { return entry.step == "refused"; });
+        const auto first = std::ranges::find(earlier, "would_trip", &Audit::Entry::step);
+        entries_.insert(entries_.begin(), first, earlier.end());
+    }
+
+    bool is_earlier(const Audit::Entry& entry) const { return entry.at < plan_.from; }
+
     void read_alerts() {
         std::set<AlertSpans::Series> wanted;
         base::Seconds longest{0};
@@ -92,13 +102,19 @@ private:
             if (!entry.rule.empty() && kind_of(entry)) wanted.insert({entry.rule, entry.series});
         }
         for (const auto& rule : config_.rules) longest = std::max(longest, rule.keep_firing);
-        spans_.emplace(history_.handle(), wanted, plan_.from - kBefore,
+        const auto first =
+            entries_.empty() ? plan_.from : std::min(entries_.front().at, plan_.from);
+        spans_.emplace(history_.handle(), wanted, first - kBefore,
                        plan_.until + BreakerReport::kSoonClear + longest);
     }
 
     void take(const Audit::Entry& entry) {
         const auto kind = kind_of(entry);
         if (!kind) return;
+        // Without its episode nobody knows whether it went on in the period.
+        const bool open_end = *kind == Kind::shadow && is_earlier(entry) &&
+                              !spans_->is_firing({entry.rule, entry.series}, entry.at);
+        if (open_end) return;
         if (is_ours_already(entry)) {
             ++sums_[entry.rule].repeats;
             return;
@@ -146,13 +162,15 @@ private:
     /// Its episode is saved, too, as far as the target would be off; then it comes back as the
     /// first trip has it, whoever asked meanwhile.
     void repeat(Taken& first, const Audit::Entry& entry) {
-        ++first.trip.repeats;
-        ++sums_[entry.rule].repeats;
+        if (!is_earlier(entry)) {
+            ++first.trip.repeats;
+            ++sums_[entry.rule].repeats;
+        }
         if (first.trip.kind != Kind::shadow) return;
         const auto end = spans_->end_after({entry.rule, entry.series}, entry.at);
         auto until = end ? std::min(end->at, plan_.until) : plan_.until;
         if (first.until) until = std::min(until, *first.until);
-        const auto after = std::max(entry.at, first.trip.entry.at + plan_.lag);
+        const auto after = std::max({entry.at, first.trip.entry.at + plan_.lag, plan_.from});
         if (until <= after) return;
         first.repeats.push_back({entry.target, after, until});
         first.trip.counted_until = std::max(first.trip.counted_until, until);
@@ -162,6 +180,7 @@ private:
         Trip trip;
         trip.kind = kind;
         trip.entry = entry;
+        trip.earlier = is_earlier(entry);
         trip.counted_until = plan_.until;
         if (const auto end = spans_->end_after({entry.rule, entry.series}, entry.at)) {
             trip.over = end->at;
@@ -173,7 +192,7 @@ private:
             trip.undone = enabled && *enabled - entry.at <= kSoon;
             trip.off = off_time(off_spans(entries_, entry), plan_.from, plan_.until);
         } else if (kind == Kind::shadow && trip.over && trip.ending == "recovered") {
-            const auto* const rule = rule_of(config_, entry.rule);
+            const auto* const rule = find_rule(entry.rule, config_);
             const auto cleared = *trip.over - (rule ? rule->keep_firing : base::Seconds{0});
             trip.undone = cleared - entry.at <= BreakerReport::kSoonClear;
         }
@@ -183,7 +202,7 @@ private:
     std::optional<base::Second> off_until(const Trip& trip) const {
         if (trip.kind == Kind::live) return off_spans(entries_, trip.entry).back().until;
         // As the rule is now; what a person has to give back, until its alert is over.
-        const auto* const rule = rule_of(config_, trip.entry.rule);
+        const auto* const rule = find_rule(trip.entry.rule, config_);
         if (trip.kind == Kind::refused || rule == nullptr || !rule->action) return trip.over;
         const auto back = back_at(rule->action->recover, rule->zone, trip.entry.at);
         const bool by_time = back != base::Second{};
@@ -200,17 +219,16 @@ private:
         }
     }
 
-    void count_failed() {
-        std::set<std::string> done;  // also what was unknown at first
-        for (const auto& entry : entries_) {
-            if (circuit_breaker::is_trip_end(entry.step) && entry.step != "failed")
-                done.insert(entry.trip_id);
-        }
-        for (const auto& entry : entries_) {
-            const bool failed = entry.step == "failed" || entry.step == "unknown";
-            if (!failed || entry.at >= plan_.until) continue;
-            if (done.insert(entry.trip_id).second) ++sums_[entry.rule].failed;
-        }
+    /// Of what is from before the period only the shadow trips that go on in it matter.
+    void drop_ended() {
+        std::erase_if(taken_, [&](const Taken& taken) {
+            if (!taken.trip.earlier) return false;
+            if (taken.trip.kind != Kind::shadow) return true;
+            return taken.trip.repeats == 0 &&
+                   std::ranges::none_of(spans_of(taken), [](const CostSpan& span) {
+                       return span.after < span.until;
+                   });
+        });
     }
 
     /// What the report is about: one rule, or all; the newest of too many.
@@ -234,7 +252,7 @@ private:
         if (until) end = std::min(end, *until);
         if (trip.kind == Kind::shadow) {
             auto spans = repeats;
-            spans.push_back({target, at + plan_.lag, end});
+            spans.push_back({target, std::max(at + plan_.lag, plan_.from), end});
             return spans;
         }
         // No guard let through what a trip would have held up.
@@ -283,7 +301,7 @@ private:
         for (auto& [name, sum] : sums_) {
             if (!plan_.rule.empty() && name != plan_.rule) continue;
             sum.rule = name;
-            sum.now = rule_of(config_, name);
+            sum.now = find_rule(name, config_);
             report_.rules.push_back(std::move(sum));
         }
     }
@@ -291,8 +309,10 @@ private:
     static void add(const Trip& trip, BreakerReport::RuleSum& sum) {
         switch (trip.kind) {
             case Kind::shadow:
-                ++sum.shadow;
                 sum.shadow_quota += trip.quota;
+                sum.earlier += trip.earlier ? 1 : 0;
+                if (trip.earlier) return;
+                ++sum.shadow;
                 sum.undone += trip.undone ? 1 : 0;
                 return;
             case Kind::live:

@@ -33,6 +33,9 @@ struct BreakerReport {
         std::int64_t quota = 0;
         base::Second counted_until{};  // the end of the last of these times
         base::Seconds off{0};          // live: so long of the period it was off by this trip
+        /// shadow: from before the period, in which it would still have been off. What that would
+        /// have saved in the period counts, the trip itself does not: it is of the time before.
+        bool earlier = false;
         /// shadow: a person would have taken it back, since the value cleared by itself within
         /// kSoonClear. live: a person did within kSoon, at the gateway or by an order.
         bool undone = false;
@@ -48,7 +51,8 @@ struct BreakerReport {
         std::string rule;
         const alerts::Rule* now = nullptr;  // as configured; null: no such rule any more
         std::int64_t shadow = 0;
-        std::int64_t shadow_quota = 0;  // that would have been saved
+        std::int64_t earlier = 0;       // shadow trips from before the period
+        std::int64_t shadow_quota = 0;  // that would have been saved, by those, too
         std::int64_t undone = 0;        // of the shadow ones
         std::int64_t live = 0;
         double live_quota = 0;        // that was saved, about
@@ -73,6 +77,9 @@ struct BreakerReport {
     static constexpr std::size_t kMostTrips = 1000;
     static constexpr std::size_t kMostEntries = 20'000;
     static constexpr base::Seconds kSoonClear{600};
+    /// So far back shadow trips are looked for that go on in the period: none has a longer time to
+    /// come back than the next month, but an alert may fire for longer.
+    static constexpr base::Seconds kEarlier{31 * 86'400};
 };
 
 struct BreakerReportPlan {

@@ -128,6 +128,12 @@ std::string BreakerReportText::table() const {
         base::format_duration(report_.lag), amount(static_cast<double>(report_.shadow_quota)),
         base::format_duration(BreakerReport::kSoonClear));
     for (const auto& sum : report_.rules) {
+        if (sum.earlier > 0)
+            text += fmt::format(
+                "would save, {}: also what {} from before would have saved in this time\n",
+                rule_name(sum.rule), times(sum.earlier, "shadow trip"));
+    }
+    for (const auto& sum : report_.rules) {
         if (sum.refused > 0)
             text +=
                 fmt::format("refused, {}: {}\n", rule_name(sum.rule), guards_text(sum.refused_by));
@@ -174,6 +180,8 @@ std::string BreakerReportText::advice(const RuleSum& sum) const {
                            group_digits(sum.taken_back), times(sum.live, "trip"), "1h");
     }
     if (sum.shadow > 0) return advice_on_shadow(sum);
+    if (sum.earlier > 0)
+        return "asked for nothing new: what it would have switched off before went on";
     if (sum.live > 0) return "live, and nobody took a trip back within 1h";
     if (sum.refused > 0) {
         return fmt::format(
@@ -192,8 +200,9 @@ std::string BreakerReportText::worth(const Trip& trip) const {
         case Trip::Kind::refused:
             if (trip.entry.rule.empty())
                 return "asked for by hand";  // there is no alert to count until
-            return fmt::format("{} {} until {}{}", amount(quota),
+            return fmt::format("{} {}{} until {}{}", amount(quota),
                                trip.kind == Trip::Kind::shadow ? "saved" : "let through",
+                               trip.earlier ? " since " + zone.format(report_.from) : "",
                                zone.format(trip.counted_until),
                                trip.over ? "" : ", its alert goes on");
         case Trip::Kind::live:
@@ -253,6 +262,7 @@ std::string BreakerReportText::json() const {
         rules.push_back({{"rule", sum.rule},
                          {"mode", mode_of(sum)},
                          {"would_trip", sum.shadow},
+                         {"earlier", sum.earlier},
                          {"would_save_usd", dollars(static_cast<double>(sum.shadow_quota))},
                          {"would_be_undone", sum.undone},
                          {"tripped", sum.live},
@@ -278,6 +288,7 @@ std::string BreakerReportText::json() const {
              {"usd", dollars(worth)},
              {"off_seconds", live ? Json(trip.off.count()) : Json(nullptr)},
              {"undone", trip.undone},
+             {"earlier", trip.earlier},
              {"repeats", trip.repeats}});
     }
     const Json all{{"from", base::unix_seconds(report_.from)},

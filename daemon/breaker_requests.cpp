@@ -167,7 +167,7 @@ std::string BreakerRequests::undo(const std::string& text) {
     const auto trip = text_of(request, "trip");
     const bool dry_run = flag_of(request, "dry_run");
     const auto entries = rooms_.audit.of_trip(trip);
-    if (entries.empty())
+    if (trip.empty() || entries.empty())
         throw Failure(ExitCode::failed,
                       fmt::format("there is no trip '{}' on record: `quotafuse breaker list` has "
                                   "the ids in front of its lines",
@@ -232,6 +232,10 @@ std::string BreakerRequests::pause(const std::string& text) {
     write([&] {
         base::WriteTransaction transaction{rooms_.database};
         rooms_.pause.set(pause);
+        rooms_.audit.note_pause(
+            "paused", pause.reason,
+            fmt::format("{}, {}", kAskedByPerson, pause_end_text(pause, config_.timezone)),
+            config_.breaker.mode, now);
         transaction.commit();
     });
     recovery_.hold_or_let_go();
@@ -244,10 +248,15 @@ std::string BreakerRequests::pause(const std::string& text) {
 }
 
 std::string BreakerRequests::resume() {
-    const bool paused = rooms_.pause.at(clock_.now()).has_value();
+    const auto now = clock_.now();
+    const auto paused = rooms_.pause.at(now);
     write([&] {
         base::WriteTransaction transaction{rooms_.database};
         rooms_.pause.clear();
+        if (paused) {
+            rooms_.audit.note_pause("resumed", paused->reason, std::string{kAskedByPerson},
+                                    config_.breaker.mode, now);
+        }
         transaction.commit();
     });
     recovery_.hold_or_let_go();

@@ -77,6 +77,13 @@ alerts::LoadContext rule_context(const Config& config, std::vector<std::string> 
 /// What an action that asks for `wanted` really gets: breaker.mode is a ceiling, the stricter wins.
 circuit_breaker::Mode effective_mode(alerts::ActionMode wanted, const Config& config);
 
+/// Null: there is no such rule (any more).
+const alerts::Rule* find_rule(const std::string& name, const Config& config);
+/// What the action of that rule really gets: off where it has none, or is not enabled.
+circuit_breaker::Mode rule_mode(const std::string& name, const Config& config);
+/// Whether an enabled rule may switch off a channel or a model, or would in shadow mode.
+bool trips_channels(const Config& config);
+
 /// Whether a trip would be written to the server that source.dsn names: the breaker is live, an
 /// enabled rule asks for that, and its DSN (if any) names the same server.
 bool trips_write_to_source(const Config& config);

@@ -50,6 +50,24 @@ circuit_breaker::Mode effective_mode(alerts::ActionMode wanted, const Config& co
     return stricter(mode_of(wanted), config.breaker.mode);
 }
 
+const alerts::Rule* find_rule(const std::string& name, const Config& config) {
+    const auto rule = std::ranges::find(config.rules, name, &alerts::Rule::name);
+    return rule == config.rules.end() ? nullptr : &*rule;
+}
+
+circuit_breaker::Mode rule_mode(const std::string& name, const Config& config) {
+    const auto* const rule = find_rule(name, config);
+    if (rule == nullptr || !rule->enabled || !rule->action) return circuit_breaker::Mode::off;
+    return effective_mode(rule->action->mode, config);
+}
+
+bool trips_channels(const Config& config) {
+    return std::ranges::any_of(config.rules, [&](const alerts::Rule& rule) {
+        return rule.action && rule.action->what != alerts::RuleAction::What::token &&
+               rule_mode(rule.name, config) != circuit_breaker::Mode::off;
+    });
+}
+
 bool trips_write_to_source(const Config& config) {
     const auto& source = config.source.main;
     const auto& breaker = config.breaker.dsn ? config.breaker.dsn : source;

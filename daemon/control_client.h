@@ -8,10 +8,11 @@
 
 namespace quotafuse::daemon {
 
-/// Somebody is there, but does not answer: whether the request arrived, nobody knows.
+/// Somebody is there, but does not answer: whether the request arrived, nobody knows. For whoever
+/// types a command it is as good as not there (unavailable).
 class NoReply : public base::Failure {
 public:
-    explicit NoReply(const std::string& what) : Failure(base::ExitCode::io_error, what) {}
+    explicit NoReply(const std::string& what) : Failure(base::ExitCode::unavailable, what) {}
 };
 
 /// Sends one request to the daemon behind the control socket at `path` and gives its line of JSON,

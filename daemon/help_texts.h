@@ -31,12 +31,13 @@ inline constexpr auto kTestRulesJson =
 
 inline constexpr auto kBreakerReportJson =
     "--json gives one object: from, until, mode, cache_lag_seconds, complete, more_trips, "
-    "would_save_usd; rules: [{rule (\"\" for people), mode, would_trip, would_save_usd, "
+    "would_save_usd; rules: [{rule (\"\" for people), mode, would_trip, earlier (shadow trips from "
+    "before, which save on), would_save_usd, "
     "would_be_undone, tripped, saved_usd, taken_back, refused, refused_by: {guard: number}, "
     "let_through_usd, repeats, failed, advice}]; trips: [{what (shadow, live or refused), at, "
     "trip_id, kind (channel, model or token), channel, model, token, user, token_name, name, rule, "
     "reason, why, cause, mode, result, change, over (null: its alert goes on), ending, "
-    "counted_until, usd, off_seconds, undone, repeats}]. Times are unix seconds.";
+    "counted_until, usd, off_seconds, undone, earlier, repeats}]. Times are unix seconds.";
 
 inline constexpr auto kBreakerListJson =
     "--json gives one object: mode; paused (null, or {since, until (null: until resumed), "
@@ -44,7 +45,8 @@ inline constexpr auto kBreakerListJson =
     "open: [{trip_id, kind (channel, model or token), channel, model, token, user, token_name, "
     "name, mode, state (open, trial or unsure), since, reason, rule, recover, back_at, "
     "failed_trials, trial_at, pending, leading}]; recent: [{at, trip_id, …, result, rule, reason, "
-    "why, change, cause}], newest first. Times are unix seconds.";
+    "why, change, cause}], newest first; kind is empty where the breaker was paused or resumed. "
+    "Times are unix seconds.";
 
 inline constexpr auto kBreakerOrderJson =
     "Ends with 1 where it is refused or fails. --json gives one object: ok, outcome, text, dark "

@@ -106,7 +106,8 @@ void Pipeline::warm_up() {
 
 /// In short steps, as windows are filled; what waited for it goes out at once.
 void Pipeline::learn_traffic() {
-    const bool known = rooms_.desk.learn_traffic();
+    const bool needed = rooms_.desk.needs_traffic() || rooms_.recovery.needs_traffic();
+    const bool known = !needed || rooms_.desk.learn_traffic();
     if (known && more_traffic_) rooms_.desk.hand_over();
     more_traffic_ = !known;
 }

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "daemon/failed_trips.h"
 #include "daemon/off_spans.h"
 
 namespace quotafuse::daemon {
@@ -129,11 +130,12 @@ void read_trips(const ReportSources& sources, const DueReport& due, ReportFacts&
             ++facts.more_trips;
         }
     };
+    const auto failed = failed_trips(entries, due.period.until);
+    facts.failed = static_cast<std::int64_t>(failed.size());
     std::set<std::string> would_have;  // in shadow mode a target trips again and again
     for (const auto& entry : entries) {
         if (entry.at >= due.period.until) break;
         facts.refused += entry.step == "refused" ? 1 : 0;
-        facts.failed += entry.step == "failed" || entry.step == "unknown" ? 1 : 0;
         const bool first = entry.step == "would_trip" &&
                            would_have.insert(circuit_breaker::stored_key(entry.target)).second;
         if (entry.step == "tripped" || first) add(entry);

@@ -7,41 +7,15 @@
 #include <fmt/format.h>
 
 #include "notifiers/bundling.h"
+#include "notifiers/outbox_rows.h"
 
 namespace quotafuse::notifiers {
 namespace {
 
 constexpr const char* kUnreadable = "the stored message cannot be read";
-/// So many at once are looked at and go into one digest.
-constexpr int kLongestLook = 1000;
-
-/// What is known of where a letter is, as stored. `under_way` when no attempt of this process runs
-/// means that the attempt was cut off, after which it may have arrived as well.
-enum class Arrival { none = 0, under_way = 1, possible = 2 };
 
 /// The patience with one letter: an outcome that bounds the tries to n uses up 1/n of it.
 constexpr int kPatience = 360;
-
-/// What a letter is in a list of many, as stored.
-enum class Part { alone = 0, line = 1, begin = 2, end = 3 };
-
-Part part_of(const Message& message) {
-    if (message.brief.empty()) return Part::alone;
-    switch (message.kind) {
-        case Message::Kind::firing:
-            return Part::begin;
-        case Message::Kind::resolved:
-            return Part::end;
-        case Message::Kind::reminder:
-        case Message::Kind::breaker:
-            return Part::line;
-        case Message::Kind::summary:
-        case Message::Kind::digest:
-        case Message::Kind::test:
-            return Part::alone;
-    }
-    std::abort();
-}
 
 /// `many`: it is of several letters, each of which could go out alone.
 Outbox::Fate fate_of(const Outcome& outcome, int doubts, bool many) {
@@ -71,90 +45,6 @@ int state_of(Outbox::Fate fate) {
     std::abort();
 }
 
-void note_health(base::Database& db, const std::string& notifier, const Outcome& outcome,
-                 base::Second now) {
-    const bool ok = outcome.kind == Outcome::Kind::ok;
-    SQLite::Statement upsert{
-        db.handle(), ok ? "INSERT INTO notifier_health(notifier, last_ok) VALUES(?1, ?2) "
-                          "ON CONFLICT(notifier) DO UPDATE SET last_ok = ?2"
-                        : "INSERT INTO notifier_health(notifier, last_failure, last_error, advice) "
-                          "VALUES(?1, ?2, ?3, ?4) ON CONFLICT(notifier) "
-                          "DO UPDATE SET last_failure = ?2, last_error = ?3, advice = ?4"};
-    upsert.bind(1, notifier);
-    upsert.bind(2, base::unix_seconds(now));
-    if (!ok) upsert.bind(3, outcome.why);
-    if (!ok) upsert.bind(4, outcome.advice);
-    upsert.exec();
-}
-
-/// What waits for one notifier and may go out now.
-struct Line {
-    std::optional<std::int64_t> begun;  // the delivery at its head that may have arrived,
-    std::vector<Waiting> free;          // or what stands before the next such
-};
-
-Line line_of(base::Database& db, const std::string& notifier, std::chrono::seconds expire,
-             base::Second now) {
-    SQLite::Statement query{
-        db.handle(),
-        "SELECT id, arrival, put_at, not_before, ifnull(sent_with, id), alert, batch, part, keeps "
-        "FROM outbox WHERE notifier = ? AND state = 0 ORDER BY turn LIMIT ?"};
-    query.bind(1, notifier);
-    query.bind(2, kLongestLook);
-    const auto t = base::unix_seconds(now);
-    Line line;
-    while (query.executeStep()) {
-        if (static_cast<Arrival>(query.getColumn(1).getInt()) != Arrival::none) {
-            if (line.free.empty()) line.begun = query.getColumn(4).getInt64();
-            break;
-        }
-        const auto put_at = query.getColumn(2).getInt64();
-        // Put in what is now the future, its times are those of a clock that has been set back.
-        if (query.getColumn(3).getInt64() > t && put_at <= t) break;
-        const auto part = static_cast<Part>(query.getColumn(7).getInt());
-        const bool keeps = expire.count() == 0 || query.getColumn(8).getInt() != 0;
-        line.free.push_back({query.getColumn(0), query.getColumn(5).getString(),
-                             query.getColumn(6).getString(), part != Part::alone,
-                             part == Part::begin, part == Part::end,
-                             !keeps && t - put_at > expire.count()});
-    }
-    return line;
-}
-
-/// A letter; of the first of a bundle, what is known of the bundle.
-struct Stored {
-    std::string event_id;
-    std::string notifier;
-    std::string message;                 // JSON
-    std::optional<std::string> sent_as;  // the message of its last attempt, where that is another,
-    std::optional<std::string> sent_id;  // and its event id
-    std::int64_t put_at = 0;
-    int attempts = 0;
-    int doubts = 0;
-    std::optional<base::Second> doubted_at;
-    Arrival arrival = Arrival::none;
-};
-
-std::optional<Stored> read(base::Database& db, std::int64_t id) {
-    SQLite::Statement row{db.handle(),
-                          "SELECT event_id, notifier, message, sent_as, sent_id, put_at, attempts, "
-                          "doubts, doubted_at, arrival FROM outbox WHERE id = ?"};
-    row.bind(1, id);
-    if (!row.executeStep()) return std::nullopt;
-    Stored stored;
-    stored.event_id = row.getColumn(0).getString();
-    stored.notifier = row.getColumn(1).getString();
-    stored.message = row.getColumn(2).getString();
-    if (!row.getColumn(3).isNull()) stored.sent_as = row.getColumn(3).getString();
-    if (!row.getColumn(4).isNull()) stored.sent_id = row.getColumn(4).getString();
-    stored.put_at = row.getColumn(5);
-    stored.attempts = row.getColumn(6);
-    stored.doubts = row.getColumn(7);
-    if (!row.getColumn(8).isNull()) stored.doubted_at = base::from_unix(row.getColumn(8));
-    stored.arrival = static_cast<Arrival>(row.getColumn(9).getInt());
-    return stored;
-}
-
 /// The event id under which `json` goes out. Receivers drop what they have seen, and a service that
 /// says that it failed may have seen it: what is said anew has an id of its own.
 std::string id_for(const Stored& first, const std::string& json) {
@@ -173,40 +63,9 @@ void count_doubt(Stored& stored, const Outcome& outcome, base::Second now) {
     stored.doubted_at = now;
 }
 
-std::vector<std::int64_t> letters_of(base::Database& db, std::int64_t delivery) {
-    SQLite::Statement query{db.handle(),
-                            "SELECT id FROM outbox WHERE (id = ?1 OR sent_with = ?1) "
-                            "AND state = 0 ORDER BY turn"};
-    query.bind(1, delivery);
-    std::vector<std::int64_t> letters;
-    while (query.executeStep()) letters.push_back(query.getColumn(0));
-    return letters;
-}
-
-/// Nobody has it: it may expire, be amended, and go out with others at the next attempt.
-void release(base::Database& db, std::int64_t delivery) {
-    SQLite::Statement update{
-        db.handle(), "UPDATE outbox SET sent_with = NULL WHERE sent_with = ? AND state = 0"};
-    update.bind(1, delivery);
-    update.exec();
-}
-
 bool is_digest(const Stored& stored) {
     const auto message = stored.sent_as ? message_from_json(*stored.sent_as) : std::nullopt;
     return message && message->kind == Message::Kind::digest;
-}
-
-/// Each goes out alone from now on, as it is: as a line of another list it would be refused again.
-/// Of a digest of what is no news only the first does, lest hundreds follow one by one.
-void take_apart(base::Database& db, std::int64_t delivery, bool digest) {
-    SQLite::Statement update{
-        db.handle(),
-        "UPDATE outbox SET sent_with = NULL, arrival = 0, doubts = 0, doubted_at = NULL, "
-        "part = iif(?2 AND id <> ?1, part, 0), keeps = iif(?2 AND id <> ?1, keeps, 1) "
-        "WHERE (id = ?1 OR sent_with = ?1) AND state = 0"};
-    update.bind(1, delivery);
-    update.bind(2, digest ? 1 : 0);
-    update.exec();
 }
 
 }  // namespace

@@ -352,3 +352,16 @@ TEST_CASE_FIXTURE(Fixture, "what a page asks each second costs the same however 
     for (const auto& plans : {pruning, counting, listing, looking_back, recording})
         CHECK_FALSE_MESSAGE(scans_entries(plans), plans);
 }
+
+TEST_CASE_FIXTURE(Fixture, "a pause is on record, counts for nothing, and is forgotten with time") {
+    audit.note_pause("paused", "a move", "a person, until noon", Mode::live, kNow);
+    audit.note_pause("resumed", "a move", "a person", Mode::live, kNow + 1min);
+    CHECK(steps() == Texts{" live resumed: a person", " live paused: a person, until noon"});
+    CHECK(audit.last(1).front().reason == "a move");
+    CHECK(open().empty());
+    const auto counts = audit.counts(kNow + 2min);
+    CHECK(counts.live_last_hour + counts.shadow_last_hour + counts.open == 0);
+    CHECK(audit.recent(kNow + 2min).empty());
+    audit.prune(kNow + 1min);
+    CHECK(audit.last(10).size() == 1);
+}

@@ -206,6 +206,30 @@ TEST_CASE("a daemon that is lost after it accepted an order: nobody knows what b
     CHECK(program->out().empty());
 }
 
+TEST_CASE("who is there but does not answer is as good as not there, whatever was asked") {
+    TempDir folder;
+    const Desk desk{folder.file("none.db")};
+    const Impostor daemon{desk.socket()};
+    const std::vector<std::vector<std::string>> all{{"trip", "--channel", "3", "--reason", "x"},
+                                                    {"restore", "t1"},
+                                                    {"undo", "t1"},
+                                                    {"pause"},
+                                                    {"resume"},
+                                                    {"pause", "--dry-run"},
+                                                    {"list"}};
+    for (auto words : all) {
+        CAPTURE(words[0]);
+        const bool order = words[0] != "list" && words.back() != "--dry-run";
+        words.insert(words.begin(), "breaker");
+        words.insert(words.end(), {"--config", desk.config()});
+        Program program{words};
+        daemon.serve({});
+        CHECK(program.wait() == 69);
+        CHECK(contains(program.err(), "it closed the connection"));
+        CHECK(contains(program.err(), "its outcome is unknown") == order);
+    }
+}
+
 TEST_CASE("an order is waited for while a daemon is away, busy or on its way out") {
     TempDir folder;
     const Desk desk{folder.file("none.db")};

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include "base/failure.h"
 #include "daemon_breaker_orders.h"
 
 using namespace quotafuse;
@@ -130,4 +131,111 @@ TEST_CASE("an order from before a restart meets what protects its channel since"
     desk.take_results(1);
     CHECK(desk.status_of(1) == "1");
     CHECK(desk.audit().pending_intents().empty());
+}
+
+TEST_CASE("when and why it was paused and resumed stands in the audit") {
+    Desk desk{tokens_rule(kDisableChannel)};
+    using Texts = std::vector<std::string>;
+    const auto steps = [&] {
+        Texts all;
+        for (const auto& entry : desk.audit().last(10))
+            all.push_back(fmt::format("{} {}: {} ({})", base::unix_seconds(entry.at) - kStart,
+                                      entry.step, entry.why, entry.reason));
+        return all;
+    };
+    desk.requests().resume();  // it was not paused
+    CHECK(steps().empty());
+    desk.requests().pause(R"({"for": "10m", "reason": "a move"})");
+    const auto until = desk.config().timezone.format(desk.clock.now() + 10min);
+    desk.clock.advance(1s);
+    desk.requests().pause("{}");
+    desk.clock.advance(1s);
+    desk.requests().resume();
+    CHECK(steps() == Texts{"2 resumed: a person (a move)",
+                           "1 paused: a person, until `quotafuse breaker resume` (a move)",
+                           "0 paused: a person, until " + until + " (a move)"});
+    CHECK_THROWS_WITH_AS(desk.requests().undo(R"({"trip": ""})"),
+                         doctest::Contains("there is no trip"), base::Failure);
+}
+
+TEST_CASE("days of rows are read for the guards only where a guard may ask") {
+    bool needed = false;
+    std::string rules = tokens_rule(kDisableChannel);
+    auto mode = circuit_breaker::Mode::live;
+    SUBCASE("the breaker is off") {
+        mode = circuit_breaker::Mode::off;
+    }
+    SUBCASE("no rule acts") {
+        rules = "  - {name: burn, metric: tokens, by: [channel], window: 1h, above: 100}\n";
+    }
+    SUBCASE("no rule that acts is enabled") {
+        rules =
+            "  - {name: burn, enabled: false, metric: tokens, by: [channel], window: 1h, above: "
+            "100, action: {disable_channel: {mode: live}}}\n";
+    }
+    SUBCASE("a key takes no channel from anybody") {
+        rules =
+            "  - {name: key, metric: tokens, by: [token], window: 1h, above: 100, action: "
+            "{disable_token: {mode: live}}}\n";
+    }
+    SUBCASE("in shadow mode every guard is asked") {
+        mode = circuit_breaker::Mode::shadow;
+        needed = true;
+    }
+    SUBCASE("in live mode") {
+        needed = true;
+    }
+    Desk desk{rules};
+    desk.config().breaker.mode = mode;
+    desk.row(1, 1, kStart);
+    desk.second();
+    CHECK(desk.desk().needs_traffic() == needed);
+}
+
+TEST_CASE("an order of a person has the traffic learnt where no rule acts") {
+    Desk desk{"  - {name: burn, metric: tokens, by: [channel], window: 1h, above: 100}\n"};
+    sync::Batch many;
+    for (std::int64_t id = 1; id <= 7000; ++id) {
+        many.entries.push_back(Desk::entry_of(1, 1, kStart - 7000 + id));
+        many.entries.back().id = id;
+    }
+    many.position.cursor = 7000;
+    desk.store().append(many, desk.clock.now());
+    desk.poll();
+    CHECK(!desk.desk().needs_traffic());
+    desk.requests().trip(R"({"kind": "channel", "channel": 1, "reason": "x"})");
+    CHECK(desk.desk().needs_traffic());
+    while (!desk.desk().learn_traffic()) {
+    }
+    desk.desk().hand_over();
+    desk.take_results(1);
+    CHECK(desk.status_of(1) == "3");
+    CHECK(!desk.desk().needs_traffic());
+}
+
+TEST_CASE("a breaker that is switched on by a reload begins with the true counts") {
+    Desk desk{tokens_rule(kDisableChannel)};
+    desk.config().breaker.mode = circuit_breaker::Mode::off;
+    for (int i = 0; i < 3; ++i) desk.row(1, 1, kStart);
+    desk.open();  // nothing is learnt in this life
+    for (int i = 0; i < 4; ++i) desk.row(1, 1, kStart + 1);
+    const auto served = [&] {
+        const auto pairs = desk.store().served(kStart - 100);
+        REQUIRE(pairs.size() == 1);
+        return pairs[0].requests;
+    };
+    desk.clock.advance(2s);
+    SUBCASE("a new life, as a reload makes it") {
+        desk.config().breaker.mode = circuit_breaker::Mode::live;
+        desk.open();
+    }
+    SUBCASE("in the same") {
+        desk.config().breaker.mode = circuit_breaker::Mode::live;
+    }
+    CHECK(desk.desk().needs_traffic());
+    while (!desk.desk().learn_traffic()) {
+    }
+    CHECK(served() == 7);
+    desk.row(1, 1, kStart + 2);
+    CHECK(served() == 8);
 }

@@ -185,3 +185,102 @@ TEST_CASE("a return that is on record answers as it was answered, the newest of 
     CHECK(Json::parse(*recorded_answer(ledger.audit().of_trip(id), false)).at("outcome") ==
           "tripped");
 }
+
+namespace {
+
+using circuit_breaker::Way;
+using ReturnKind = circuit_breaker::ReturnResult::Kind;
+
+/// Asked for, and answered but where `kind` is empty.
+circuit_breaker::ReturnResult ask_back(Ledger& ledger, const std::string& id, std::int64_t now,
+                                       Way way, std::optional<ReturnKind> kind,
+                                       std::string asked_by = std::string{kAskedByPerson}) {
+    circuit_breaker::ReturnResult result;
+    result.kind = kind.value_or(ReturnKind::unknown);
+    result.request.circuit = ledger.audit().circuits().of_trip(id).value();
+    result.request.way = way;
+    result.request.asked_by = std::move(asked_by);
+    base::WriteTransaction transaction{ledger.database()};
+    ledger.audit().intend_return(result.request, base::from_unix(now));
+    if (kind) ledger.audit().record(result, base::from_unix(now));
+    transaction.commit();
+    return result;
+}
+
+}  // namespace
+
+TEST_CASE("the undo of a trial that is on record answers as it was answered") {
+    Ledger ledger;
+    const auto id = ledger.trip(kNoon, live());
+    const auto recorded = [&] { return recorded_answer(ledger.audit().of_trip(id), true); };
+    ask_back(ledger, id, kNoon + 1, Way::trial, ReturnKind::done, "half-open");
+    CHECK(!recorded());  // nobody asked for that
+    for (const auto kind : {ReturnKind::failed, ReturnKind::refused, ReturnKind::done}) {
+        const auto result = ask_back(ledger, id, kNoon + 2, Way::again, kind);
+        CAPTURE(circuit_breaker::kind_name(kind));
+        CHECK(recorded() == answer_json(result));
+    }
+    CHECK(Json::parse(*recorded()).at("text") == "channel 3 (azure) is off again");
+}
+
+TEST_CASE("an undo that is on its way has no answer, and what is unknown is asked again") {
+    Ledger ledger;
+    const auto id = ledger.trip(kNoon, live());
+    const auto recorded = [&] { return recorded_answer(ledger.audit().of_trip(id), true); };
+    ledger.ordered_back(id, kNoon + 1, 0, ReturnKind::failed);  // an earlier order
+    ask_back(ledger, id, kNoon + 2, Way::trial, ReturnKind::done, "half-open");
+    auto result = ask_back(ledger, id, kNoon + 3, Way::again, std::nullopt);
+    CHECK(recorded() == "");
+    const auto record = [&](ReturnKind kind) {
+        result.kind = kind;
+        base::WriteTransaction transaction{ledger.database()};
+        ledger.audit().record(result, base::from_unix(kNoon + 4));
+        transaction.commit();
+    };
+    record(ReturnKind::unknown);
+    CHECK(Json::parse(recorded().value_or("{}")).value("outcome", "") == "unknown");
+    SUBCASE("it went off") {
+        record(ReturnKind::done);
+        CHECK(recorded() == answer_json(result));
+    }
+    SUBCASE("it was somebody else's by then") {
+        record(ReturnKind::theirs);
+        CHECK(Json::parse(recorded().value_or("{}")).value("outcome", "") == "theirs");
+    }
+}
+
+TEST_CASE("what quotafuse asks for by itself is no answer to a person") {
+    Ledger ledger;
+    const auto id = ledger.trip(kNoon, live());
+    const auto recorded = [&] { return recorded_answer(ledger.audit().of_trip(id), true); };
+    ask_back(ledger, id, kNoon + 1, Way::trial, ReturnKind::done, "half-open");
+    SUBCASE("nobody else had asked") {
+        ask_back(ledger, id, kNoon + 2, Way::again, ReturnKind::done, "the trial failed");
+        CHECK(!recorded());
+        ask_back(ledger, id, kNoon + 3, Way::whole, std::nullopt, "its time has come");
+        CHECK(!recorded());
+    }
+    SUBCASE("a person had asked before") {
+        const auto ordered = ask_back(ledger, id, kNoon + 2, Way::again, ReturnKind::refused);
+        ask_back(ledger, id, kNoon + 3, Way::again, ReturnKind::done, "the trial failed");
+        ask_back(ledger, id, kNoon + 4, Way::whole, ReturnKind::done, "its time has come");
+        CHECK(recorded() == answer_json(ordered));
+    }
+}
+
+TEST_CASE("a pause and its end stand among the steps, without a trip and a target") {
+    Ledger ledger;
+    base::WriteTransaction transaction{ledger.database()};
+    ledger.audit().note_pause("paused", "a move", "a person, until noon",
+                              circuit_breaker::Mode::live, base::from_unix(kNoon));
+    transaction.commit();
+    const auto recent = breaker_json(ledger.audit(), {}, ledger.config, 10).at("recent");
+    REQUIRE(recent.size() == 1);
+    CHECK(recent[0].at("result") == "paused");
+    CHECK(recent[0].at("reason") == "a move");
+    CHECK(recent[0].at("why") == "a person, until noon");
+    CHECK(recent[0].at("kind") == "");
+    CHECK(recent[0].at("trip_id") == "");
+    CHECK(ledger.report().trips.empty());
+    CHECK(ledger.report().rules.empty());
+}

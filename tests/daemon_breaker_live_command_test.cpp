@@ -164,6 +164,10 @@ TEST_CASE("while it is paused nothing is written, until it is resumed") {
     CHECK(contains(ran.out, "would write again"));
     CHECK(site.breaker({"resume"}).code == 0);
     CHECK(site.listed().at("paused").is_null());
+    const auto list = site.breaker({"list"}).out;
+    CHECK(contains(list, "  resumed by a person (reason: a longer move)\n"));
+    CHECK(contains(list,
+                   "  paused by a person, until `quotafuse breaker resume` (reason: a move)\n"));
     CHECK(site.breaker({"trip", "--channel", "3", "--reason", "x"}).code == 0);
     CHECK(site.number(kStatus) == 3);
 }

@@ -182,3 +182,85 @@ TEST_CASE("a person's own order within the hour takes a live trip back") {
     // The answer may come after the end of the period.
     CHECK(ledger.report(kNoon - 60, kNoon + 1).trips.at(0).undone == taken_back);
 }
+
+TEST_CASE("a shadow trip from before the period counts with what it would have saved in it") {
+    Ledger ledger;
+    ledger.rule("burn");
+    ledger.alert("burn", kSeries, kNoon);
+    ledger.trip(kNoon);
+    const auto from = kNoon + kHour;
+    ledger.row(from - 60, 3, 1);
+    ledger.row(from, 3, 10);  // the last of the time before
+    ledger.row(from + 1, 3, 100);
+    SUBCASE("its alert goes on in the period") {
+        ledger.trip(from + 600, {.rule = "other", .series = "[]"});  // would be off already
+        ledger.row(from + 700, 3, 1000);
+        ledger.alert("burn", kSeries, from + 2 * kHour, "recovered");
+        ledger.row(from + 2 * kHour + 1, 3, 10'000);
+        const auto report = ledger.report(from, from + 3 * kHour);
+        REQUIRE(report.trips.size() == 1);
+        CHECK(report.trips[0].earlier);
+        CHECK(report.trips[0].quota == 1100);
+        CHECK(report.trips[0].repeats == 1);
+        CHECK(report.shadow_quota == 1100);
+        REQUIRE(report.rules.size() == 2);
+        CHECK(report.rules[0].rule == "burn");
+        CHECK(report.rules[0].shadow == 0);
+        CHECK(report.rules[0].earlier == 1);
+        CHECK(report.rules[0].shadow_quota == 1100);
+        CHECK(report.rules[1].shadow == 0);
+        CHECK(report.rules[1].repeats == 1);
+        // Two reports of times that meet tell each row once.
+        CHECK(ledger.report(kNoon - kHour, from).shadow_quota == 11);
+        const auto text = BreakerReportText{report, ledger.config}.text();
+        CHECK(text.find("would save, burn: also what 1 shadow trip from before would have saved "
+                        "in this time") != std::string::npos);
+        CHECK(text.find("saved since " + ledger.config.timezone.format(report.from) + " until ") !=
+              std::string::npos);
+        CHECK(text.find("burn: asked for nothing new") != std::string::npos);
+    }
+    SUBCASE("it would have been off for its time, and its alert fires again in the period") {
+        ledger.config.rules[0].action->recover = {.kind = base::Recovery::Kind::after,
+                                                  .wait = base::Seconds{3 * kHour}};
+        ledger.alert("burn", kSeries, kNoon + 600, "recovered");
+        ledger.alert("burn", kSeries, from + kHour);
+        ledger.trip(from + kHour);
+        ledger.row(from + kHour + 1, 3, 1000);
+        ledger.alert("burn", kSeries, from + kHour + 60, "recovered");
+        const auto report = ledger.report(from, from + 6 * kHour);
+        REQUIRE(report.trips.size() == 1);
+        CHECK(report.trips[0].earlier);
+        CHECK(report.trips[0].repeats == 1);
+        CHECK(report.shadow_quota == 1000);
+    }
+    SUBCASE("it had ended by then") {
+        ledger.alert("burn", kSeries, from - 30, "recovered");
+        const auto report = ledger.report(from, from + kHour);
+        CHECK(report.trips.empty());
+        CHECK(report.shadow_quota == 0);
+    }
+    SUBCASE("it was tripped and given back since, in live mode") {
+        ledger.alert("burn", kSeries, kNoon + 60, "recovered");
+        ledger.alert("burn", kSeries, kNoon + 120);
+        const auto trip = ledger.trip(kNoon + 120, live());
+        ledger.ordered_back(trip, kNoon + 180);
+        ledger.alert("burn", kSeries, kNoon + 240, "recovered");
+        ledger.alert("burn", kSeries, from + 60);
+        ledger.trip(from + 60);
+        const auto report = ledger.report(from, from + kHour);
+        REQUIRE(report.trips.size() == 1);
+        CHECK(!report.trips[0].earlier);
+        CHECK(report.rules[0].shadow == 1);
+    }
+}
+
+TEST_CASE("of an order of before the period, and of a trip without its episode, nobody knows") {
+    Ledger ledger;
+    ledger.trip(kNoon, {.rule = "", .series = ""});
+    ledger.trip(kNoon + 1, {.target = Target::of_channel(4)});
+    ledger.row(kNoon + kHour + 1, 3, 100);
+    ledger.row(kNoon + kHour + 1, 4, 100);
+    const auto report = ledger.report(kNoon + kHour, kNoon + 2 * kHour);
+    CHECK(report.trips.empty());
+    CHECK(report.shadow_quota == 0);
+}

@@ -140,11 +140,22 @@ std::int64_t quiet_from(Ledger& ledger, std::int64_t entry, std::int64_t t) {
 class Expected {
 public:
     Expected(Week& week, std::int64_t from, std::int64_t until)
-        : ledger_(week.ledger), until_(until) {
-        for (const auto& entry :
-             ledger_.audit().between(base::from_unix(from), base::from_unix(until), 100'000)) {
-            if (entry.step == "would_trip" || entry.step == "refused") take(entry);
+        : ledger_(week.ledger), from_(from), until_(until) {
+        // What would have been off at `from` was asked for before it.
+        for (const auto& entry : ledger_.audit().between(base::from_unix(Week::kBegin),
+                                                         base::from_unix(until), 100'000)) {
+            const bool refused = entry.step == "refused" && !is_before(entry);
+            if (entry.step == "would_trip" || refused) take(entry);
         }
+        for (const auto& trip : trips) {
+            if (trip.shadow) shadows_.push_back(trip);
+        }
+        std::erase_if(trips, [&](const Trip& trip) {
+            return is_before(trip.entry) && trip.repeats == 0 && trip.seconds == 0;
+        });
+    }
+    bool is_before(const circuit_breaker::Audit::Entry& entry) const {
+        return base::unix_seconds(entry.at) < from_;
     }
 
     struct Trip {
@@ -154,7 +165,8 @@ public:
         std::int64_t counted_until;
         std::int64_t repeats = 0;
         bool undone = false;
-        std::string rows{};  // SQL of those that it is worth
+        std::int64_t seconds = 0;  // in which those are that it is worth
+        std::string rows{};        // SQL of those that it is worth
     };
     std::vector<Trip> trips;
     std::map<std::string, std::int64_t> repeats{};  // by rule
@@ -162,8 +174,8 @@ public:
     /// Where no shadow trip would have had the target off.
     std::string not_off(const Target& target) const {
         std::string sql = "1";
-        for (const auto& trip : trips) {
-            if (trip.shadow && takes_with_it(trip.entry.target, target))
+        for (const auto& trip : shadows_) {
+            if (takes_with_it(trip.entry.target, target))
                 sql += fmt::format(" AND NOT (created_at > {} AND created_at <= {})",
                                    at_of(trip) + 90, trip.until);
         }
@@ -206,11 +218,12 @@ private:
                                rows_of(entry.target));
         };
         if (auto* const first = earlier(entry)) {
-            ++first->repeats;
-            ++repeats[entry.rule];
+            first->repeats += is_before(entry) ? 0 : 1;
+            repeats[entry.rule] += is_before(entry) ? 0 : 1;
             if (!first->shadow) return;
-            const auto after = std::max(at, at_of(*first) + 90);
+            const auto after = std::max({at, at_of(*first) + 90, from_});
             const auto end = std::min({over, first->until, until_});
+            first->seconds += std::max<std::int64_t>(end - after, 0);
             first->rows += " OR " + span(after, end);
             if (end > after) first->counted_until = std::max(first->counted_until, end);
             return;
@@ -218,14 +231,18 @@ private:
         Trip trip{entry, shadow, over, std::min(over, until_)};
         if (shadow && entry.rule == "leak")
             trip.until = quiet_from(ledger_, entry.id, std::max(over, at + 1800));
-        trip.rows = span(at + 90, trip.counted_until);
+        const auto after = std::max(at + 90, from_);
+        trip.rows = span(after, trip.counted_until);
+        trip.seconds = std::max<std::int64_t>(trip.counted_until - after, 0);
         const auto recovered = end_of(ledger_, entry.id, "recovered", kNever);
         trip.undone = shadow && recovered - (entry.rule == "burn" ? 120 : 0) - at <= 600;
         trips.push_back(trip);
     }
 
     Ledger& ledger_;
+    std::int64_t from_;
     std::int64_t until_;
+    std::vector<Trip> shadows_;  // those that ended before `from`, too
 };
 
 }  // namespace
@@ -242,7 +259,7 @@ TEST_CASE("every number of a week's report is that of plain SQL over its rows") 
         REQUIRE(report.trips.size() > 50);
         REQUIRE(report.trips.size() == expected.trips.size());
         struct Sum {
-            std::int64_t saved = 0, undone = 0, refused = 0;
+            std::int64_t saved = 0, undone = 0, refused = 0, shadow = 0, earlier = 0;
             std::string let_through = "0";
         };
         std::map<std::string, Sum> sums;
@@ -263,7 +280,10 @@ TEST_CASE("every number of a week's report is that of plain SQL over its rows") 
             auto& sum = sums[one.entry.rule];
             if (one.shadow) {
                 sum.saved += trip.quota;
-                sum.undone += one.undone ? 1 : 0;
+                const bool earlier = expected.is_before(one.entry);
+                CHECK(trip.earlier == earlier);
+                ++(earlier ? sum.earlier : sum.shadow);
+                sum.undone += one.undone && !earlier ? 1 : 0;
                 any += " OR " + one.rows;
                 longer += one.rows.find(" OR ") != std::string::npos ? 1 : 0;
             } else {
@@ -283,10 +303,13 @@ TEST_CASE("every number of a week's report is that of plain SQL over its rows") 
             CHECK(sum.refused_quota == ledger.sql(fmt::format(kCost, one.let_through)));
             CHECK(sum.undone == one.undone);
             CHECK(sum.undone > 0);
+            CHECK(sum.shadow == one.shadow);
+            CHECK(sum.earlier == one.earlier);
             const auto repeats = expected.repeats.find(sum.rule);
             CHECK(sum.repeats == (repeats == expected.repeats.end() ? 0 : repeats->second));
         }
         CHECK(report.shadow_quota == ledger.sql(fmt::format(kCost, any)));
+        CHECK(sums["burn"].earlier + sums["leak"].earlier > 0);
         // They have rows in common.
         CHECK(report.shadow_quota < sums["burn"].saved + sums["leak"].saved);
     }

@@ -320,3 +320,51 @@ TEST_CASE("what a former run in live mode asked for is not written by one that i
     CHECK(desk.circuit()->state == Circuit::State::trial);
     CHECK_FALSE(desk.circuit()->pending);
 }
+
+TEST_CASE("the undo of a trial is answered over restarts, too, and told as a person's") {
+    Desk desk{kRule};
+    put_on_trial(desk);
+    const auto id =
+        Json::parse(desk.requests().undo(Json{{"trip", desk.circuit()->trip_id}}.dump()))
+            .at("id")
+            .get<std::string>();
+    SUBCASE("it was not answered before") {
+        desk.open();
+        CHECK(answer(desk, id).at("done") == false);
+        desk.recovery().resume();
+        CHECK(desk.recovery().needs_traffic());
+        desk.second();
+        CHECK(answer(desk, id).at("done") == false);
+    }
+    SUBCASE("it was") {}
+    desk.take_results(1);
+    CHECK(!desk.recovery().needs_traffic());
+    CHECK(desk.status_of(1) == "3");
+    CHECK(contains(desk.texts("a").back(), "a person undid the trial"));
+    const auto known = answer(desk, id);
+    CHECK(known.at("ok") == true);
+    CHECK(contains(known.at("text").get<std::string>(), "is off again"));
+    // What comes by itself later is no answer to it.
+    desk.until_pending(4000);
+    desk.take_results(1);
+    REQUIRE(desk.circuit()->state == Circuit::State::trial);
+    CHECK(answer(desk, id) == known);
+    desk.open();
+    CHECK(answer(desk, id) == known);
+}
+
+TEST_CASE("a trial that failed by itself answers nobody, over a restart either") {
+    Desk desk{kRule};
+    put_on_trial(desk);
+    desk.second();
+    for (int i = 0; i < 2; ++i) desk.error(1);
+    desk.until_pending(3);
+    const auto id = BreakerAnswers::id_of_return(desk.circuit()->trip_id, false);
+    desk.open();
+    desk.recovery().resume();
+    CHECK_THROWS_AS(answer(desk, id), base::Failure);
+    desk.second();
+    desk.take_results(1);
+    CHECK(desk.status_of(1) == "3");
+    CHECK_THROWS_AS(answer(desk, id), base::Failure);
+}

@@ -186,7 +186,7 @@ TEST_CASE("somebody who listens but does not answer is an error within the time 
     REQUIRE(::listen(deaf.get(), 1) == 0);
     const auto start = steady_clock::now();
     const auto text =
-        failure_of([&] { ask_daemon(f.path, "{}", Milliseconds{100}); }, ExitCode::io_error);
+        failure_of([&] { ask_daemon(f.path, "{}", Milliseconds{100}); }, ExitCode::unavailable);
     CHECK(text == "the daemon behind " + f.path + " does not answer: it took too long");
     CHECK(steady_clock::now() - start < 2s);
 }

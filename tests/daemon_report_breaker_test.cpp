@@ -23,6 +23,10 @@ TEST_CASE("what the fuse did, saved, would have done, and what was taken back, i
     press.trip("t5", Kind::tripped, noon + 5 * kHour);
     press.enabled_by_somebody(noon + 5 * kHour + 300);
     press.trip("t6", Kind::failed, noon + 6 * kHour);
+    press.trip("t7", Kind::unknown, noon + 7 * kHour);  // found out a moment later
+    press.trip("t7", Kind::would_trip, noon + 7 * kHour + 1);
+    press.trip("t8", Kind::unknown, noon + 8 * kHour);
+    press.trip("t8", Kind::failed, noon + 8 * kHour + 1);  // one trip
     press.at(kMonday + 9 * kHour + 300);
     press.read();
     press.put();
@@ -35,7 +39,7 @@ TEST_CASE("what the fuse did, saved, would have done, and what was taken back, i
           "17:00 channel 3 (azure) disabled, enabled again by somebody soon after: perhaps a "
           "false trip");
     CHECK(lines[3] == "Held back by a guard: 1");
-    CHECK(lines[4] == "Failed or unknown: 1");
+    CHECK(lines[4] == "Failed or unknown: 2");
 }
 
 TEST_CASE("a channel that somebody deleted or switched off by hand was no false trip") {

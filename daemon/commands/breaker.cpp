@@ -103,7 +103,16 @@ std::string circuit_text(const Json& circuit, const base::TimeZone& zone) {
                        text_of(circuit, "reason"));
 }
 
+/// "paused", "resumed": of no trip and no target.
+std::string pause_entry_text(const Json& entry, const base::TimeZone& zone) {
+    const auto reason = text_of(entry, "reason");
+    return fmt::format("{}  {} by {}{}", time_of(entry, "at", zone), text_of(entry, "result"),
+                       text_of(entry, "why"),
+                       reason.empty() ? "" : fmt::format(" (reason: {})", reason));
+}
+
 std::string entry_text(const Json& entry, const base::TimeZone& zone) {
+    if (text_of(entry, "kind").empty()) return pause_entry_text(entry, zone);
     const auto why = circuit_breaker::with_it(text_of(entry, "why"), target_of(entry));
     return fmt::format("{}  {}  {}{}  {}: {}{}", time_of(entry, "at", zone),
                        text_of(entry, "trip_id"), text_of(entry, "result"),
@@ -179,12 +188,12 @@ Json order_of(const BreakerArguments& typed) {
                       "daemon) before you give it again");
 }
 
-/// The daemon's {"id"} for an order.
-std::string give(const Config& config, const BreakerArguments& typed) {
+/// What the daemon says to an order.
+Json give(const Config& config, const Json& request, bool dry_run) {
     try {
-        return Json::parse(ask_or_fail(config, dump(order_of(typed)))).at("id");
+        return Json::parse(ask_or_fail(config, dump(request)));
     } catch (const NoReply& e) {
-        fail_unknown(fmt::format("{}. It may have accepted the order", e.what()), typed.dry_run);
+        fail_unknown(fmt::format("{}. It may have accepted the order", e.what()), dry_run);
     }
 }
 
@@ -230,7 +239,8 @@ void print_dark(const Json& answer, bool dry_run) {
 
 int order(const Arguments& arguments) {
     const auto config = load_to_ask(arguments);
-    const auto id = give(config, arguments.breaker);
+    const std::string id =
+        give(config, order_of(arguments.breaker), arguments.breaker.dry_run).at("id");
     auto answer = await_result(config, id, arguments.breaker.dry_run);
     answer.erase("done");
     const auto outcome = text_of(answer, "outcome");
@@ -293,11 +303,11 @@ int pause_or_resume(const Arguments& arguments) {
     if (typed.dry_run) {
         answer["text"] = dry_run_text(config, typed);
     } else if (typed.action == Action::pause) {
-        answer = Json::parse(ask_or_fail(
-            config,
-            dump({{"command", "breaker_pause"}, {"for", typed.lasts}, {"reason", typed.reason}})));
+        answer = give(
+            config, {{"command", "breaker_pause"}, {"for", typed.lasts}, {"reason", typed.reason}},
+            false);
     } else {
-        answer = Json::parse(ask_or_fail(config, dump({{"command", "breaker_resume"}})));
+        answer = give(config, {{"command", "breaker_resume"}}, false);
     }
     std::cout << (arguments.json ? dump(answer) : text_of(answer, "text")) << '\n';
     return 0;

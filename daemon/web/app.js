@@ -172,6 +172,7 @@ function paintOutbox() {
 
 // The name is the channel's, or the key's.
 function targetText(one) {
+  if (one.kind === "") return text("breaker"); // a pause, or its end
   const named = (id, name) => (name ? `${id} (${name})` : `${id}`);
   if (one.kind === "token") {
     return one.token ? text("keyTarget", { key: named(one.token, one.name) })
@@ -227,9 +228,10 @@ function paintTrips() {
   }
   const columns = [{ name: text("target") }, { name: text("result") }, { name: text("why") }, { name: text("time"), kind: "number" }];
   const change = (trip) => (trip.change ? stateText(trip.change) : null);
+  const why = (trip) => (trip.kind === "" && trip.reason ? `${trip.reason} (${trip.why})` : trip.why || trip.reason);
   paint(content("trips"), [table(columns, recent.map((trip) => [
     targetText(trip), [chip(trip.result, stateKind[trip.result]), trip.mode === "shadow" && trip.result !== "would_trip" ? [" ", chip("shadow")] : null],
-    change(trip) ?? (trip.why || trip.reason || text("unknown")), when(trip.at)]))]);
+    change(trip) ?? (why(trip) || text("unknown")), when(trip.at)]))]);
 }
 
 function paintProcess() {
