@@ -318,7 +318,8 @@ Overview Engine::overview() const {
             const auto& state = alert.state;
             view.alerts.push_back({rule.name, rule.severity, std::move(alert.key), state.phase,
                                    alert.value, state.peak, rule.limit, rule.below, unit_of(rule),
-                                   state.since, state.told, alert.silenced, alert.inhibited});
+                                   state.since, state.told, alert.silenced, alert.inhibited,
+                                   std::move(alert.stored_key)});
         }
         if (auto error = watch->error(); !error.empty()) {
             view.errors.push_back({rule.name, std::move(error)});
@@ -362,6 +363,11 @@ bool Engine::is_firing(std::string_view rule, const std::string& stored_key) con
     if (watch == nullptr) return false;
     const auto key = key_from_json(stored_key, watch->rule().by, names_.texts());
     return key && watch->phase_of(*key) == Phase::firing;
+}
+
+RuleStanding Engine::standing(std::string_view rule, std::size_t most) const {
+    const auto* const watch = watch_of(rule);
+    return watch == nullptr ? RuleStanding{} : watch->standing(time_, most);
 }
 
 std::optional<RuleReport> Engine::report(std::string_view rule) const {

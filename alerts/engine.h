@@ -43,6 +43,7 @@ struct Overview {
         bool told;
         bool silenced;
         bool inhibited;
+        std::string stored_key;  // as Notice::stored_key
     };
     struct Warming {
         std::string rule;
@@ -183,6 +184,10 @@ public:
     bool is_firing(std::string_view rule, const std::string& stored_key) const;
     /// Empty for a rule that there is not.
     std::optional<RuleReport> report(std::string_view rule) const;
+    /// The series of a rule as of time(), at most `most` of them: those that fire or are pending,
+    /// then those that are nearest to the limit, unless there are too many of these. None of a rule
+    /// that is not evaluated, or that there is not.
+    RuleStanding standing(std::string_view rule, std::size_t most) const;
     const Names& names() const { return names_; }
 
 private:

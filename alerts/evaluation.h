@@ -40,6 +40,29 @@ struct RuleReport {
     std::vector<Evaluation> evaluations;  // newest first, at most kEvaluationsKept
 };
 
+/// One series of a rule, and how it stands.
+struct SeriesStanding {
+    std::vector<KeyName> key;
+    Phase phase = Phase::inactive;
+    std::optional<double> value;
+    std::optional<double> now;   // with a comparison: the metric's own value,
+    std::optional<double> base;  // and what it is compared with
+    std::int64_t requests = 0;   // that stand behind it
+    base::Second since{};        // of one that is pending or fires: over the limit since
+    bool told = false;           // a notice of its episode went out
+    bool silenced = false;
+    bool inhibited = false;
+};
+
+/// The series of one rule at one second.
+struct RuleStanding {
+    std::vector<SeriesStanding> series;
+    std::size_t more = 0;   // that are not among them
+    bool too_many = false;  // over kMostStanding: only alerts are told
+};
+/// To measure more series than these takes the pipeline too long to do it for a page.
+inline constexpr std::size_t kMostStanding = 20'000;
+
 /// The last evaluations of one rule. A second in which nothing changed costs next to nothing.
 class EvaluationLog {
 public:

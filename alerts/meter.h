@@ -67,6 +67,8 @@ public:
     virtual void pass_over(base::Second /*t*/) {}
     /// Every series there is, for people: asking changes nothing of what look() will tell.
     virtual void show(base::Second t, std::vector<Sighting>& out) const = 0;
+    /// About how many series show() goes through.
+    virtual std::size_t shown() const { return 0; }
     /// The reading of one series, whether it changed or not.
     virtual Reading read(const SeriesKey& key, base::Second t) = 0;
     /// Whether the rule's filter still chooses what the key names, as far as the key says.

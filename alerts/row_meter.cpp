@@ -179,6 +179,12 @@ void RowMeter::show(base::Second /*t*/, std::vector<Sighting>& out) const {
     }
 }
 
+std::size_t RowMeter::shown() const {
+    auto count = window_.size() + remembered();
+    for (const auto* const base : bases_) count += base->size();
+    return count;
+}
+
 void RowMeter::visit_every(Scan& scan) {
     auto* const visiting = &scan;
     if (last_rows_) {

@@ -68,6 +68,7 @@ public:
     const Window* decisive_window() const override;
     void pass_over(base::Second t) override { looked_ = t; }
     void show(base::Second t, std::vector<Sighting>& out) const override;
+    std::size_t shown() const override;
     Reading read(const SeriesKey& key, base::Second t) override;
     bool chooses(const SeriesKey& key) override;
     bool deleted(const SeriesKey& key) override;

@@ -89,6 +89,7 @@ public:
         std::optional<double> value;  // at the last evaluation
         bool silenced = false;
         bool inhibited = false;
+        std::string stored_key;
     };
     struct Alerts {
         std::vector<Alert> shown;
@@ -101,6 +102,8 @@ public:
     Phase phase_of(const SeriesKey& key) const;
     /// `now`: the last evaluated second of the engine.
     RuleReport report(base::Second now) const;
+    /// See Engine::standing().
+    RuleStanding standing(base::Second now, std::size_t most) const;
 
     std::size_t firing() const { return firing_; }
     std::size_t pending() const;
@@ -157,6 +160,7 @@ private:
     using Entry = std::pair<const SeriesKey*, const Series*>;
     bool is_larger(const Entry& a, const Entry& b) const;
     void show_nearest(std::vector<Evaluation>& evaluations) const;
+    SeriesStanding standing_of(const Look& look) const;
 
     const Rule& rule_;
     const std::unique_ptr<Meter> meter_;

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <iterator>
+#include <set>
 #include <tuple>
 
 #include "alerts/rule_watch.h"
@@ -45,7 +46,8 @@ RuleWatch::Alerts RuleWatch::alerts() const {
     });
     for (const auto& [key, series] : largest) {
         all.shown.push_back({names_.name(*key, rule_.by, series->names), series->state,
-                             series->value, series->silenced, series->inhibited});
+                             series->value, series->silenced, series->inhibited,
+                             maker_.stored_key(*key)});
     }
     return all;
 }
@@ -103,6 +105,57 @@ void RuleWatch::show_nearest(std::vector<Evaluation>& evaluations) const {
     newest.value = nearest->reading.value;
     newest.requests = nearest->reading.requests;
     newest.series = looks.size();
+}
+
+SeriesStanding RuleWatch::standing_of(const Look& look) const {
+    SeriesStanding one;
+    one.value = look.reading.value;
+    one.now = look.reading.now;
+    one.base = look.reading.base;
+    one.requests = look.reading.requests;
+    const auto known = series_.find(look.key);
+    if (known == series_.end()) {
+        one.key = names_.name(look.key, rule_.by);
+        return one;
+    }
+    const auto& series = known->second;
+    one.key = names_.name(look.key, rule_.by, series.names);
+    one.phase = series.state.phase;
+    if (one.phase != Phase::inactive) one.since = series.state.since;
+    one.told = one.phase == Phase::firing && series.state.told;
+    one.silenced = series.silenced;
+    one.inhibited = series.inhibited;
+    return one;
+}
+
+RuleStanding RuleWatch::standing(base::Second now, std::size_t most) const {
+    RuleStanding standing;
+    if (meter_->warmed_up() < 1 || !error().empty()) return standing;
+    std::vector<Look> looks;
+    standing.too_many = meter_->shown() > kMostStanding;
+    if (!standing.too_many) meter_->show(now, looks);
+    std::set<SeriesKey> unseen;  // that are alerts, although nothing of them is left to measure
+    std::ranges::copy_if(restless_, std::inserter(unseen, unseen.end()), [&](const SeriesKey& key) {
+        return series_.at(key).state.phase != Phase::inactive;
+    });
+    for (const auto& look : looks) unseen.erase(look.key);
+    for (const auto& key : unseen) {
+        Look look{key, {}};
+        look.reading.value = series_.at(key).value;  // of its last evaluation
+        looks.push_back(std::move(look));
+    }
+    const auto place = [&](const Look& look) {
+        const auto value = look.reading.value.value_or(0);
+        const auto phase = static_cast<int>(phase_of(look.key));  // firing is the last of them
+        return std::tuple{-phase, !look.reading.value, rule_.below ? value : -value, look.key};
+    };
+    const auto shown = std::min(most, looks.size());
+    const auto end = looks.begin() + static_cast<std::ptrdiff_t>(shown);
+    std::ranges::partial_sort(looks, end, {}, place);
+    for (auto look = looks.begin(); look != end; ++look)
+        standing.series.push_back(standing_of(*look));
+    standing.more = looks.size() - shown;
+    return standing;
 }
 
 }  // namespace quotafuse::alerts

@@ -96,8 +96,8 @@ public:
     };
     /// The newest n, newest first.
     std::vector<Entry> last(std::size_t n);
-    /// The same without what was only asked for.
-    std::vector<Entry> last_outcomes(std::size_t n);
+    /// The same without what was only asked for; those with an id below `before` only.
+    std::vector<Entry> last_outcomes(std::size_t n, std::int64_t before = INT64_MAX);
     /// Those from ≤ at < until, the newest n of them, oldest first.
     std::vector<Entry> between(base::Second from, base::Second until, std::size_t n);
     /// The trips since `from` by which a target was off at t, the newest n of them, oldest first.

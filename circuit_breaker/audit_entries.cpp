@@ -159,11 +159,11 @@ std::vector<Audit::Entry> Audit::last(std::size_t n) {
     return entries_of(query);
 }
 
-std::vector<Audit::Entry> Audit::last_outcomes(std::size_t n) {
-    SQLite::Statement query{
-        db_,
-        entries("WHERE step <> 'intent' AND step NOT GLOB '*_asked' ORDER BY id DESC LIMIT ?")};
-    query.bind(1, static_cast<std::int64_t>(n));
+std::vector<Audit::Entry> Audit::last_outcomes(std::size_t n, std::int64_t before) {
+    SQLite::Statement query{db_,
+                            entries("WHERE id < ? AND step <> 'intent' AND step NOT GLOB '*_asked' "
+                                    "ORDER BY id DESC LIMIT ?")};
+    Binder{query}(before)(static_cast<std::int64_t>(n));
     return entries_of(query);
 }
 

@@ -20,7 +20,7 @@ constexpr const char* kOptions =
     "'monitor_setting.auto_test_channel_enabled',\n"
     "    'monitor_setting.auto_test_channel_minutes', 'monitor_setting.channel_test_mode'";
 
-constexpr auto kOptionsDatabase = "quotafuse";
+constexpr auto kViews = "quotafuse";  // a database
 
 using Columns = std::vector<std::string>;
 
@@ -37,11 +37,15 @@ std::string options_table(const GrantsWanted& wanted) {
 }
 
 TableGrant options_grant(const GrantsWanted& wanted, std::string without) {
-    return {.database = kOptionsDatabase,
+    return {.database = kViews,
             .table = options_table(wanted),
             .select = {},
             .without = std::move(without),
             .what = "harmless options, through the view"};
+}
+
+std::string masks_table(const GrantsWanted& wanted) {
+    return wanted.database + "_token_masks";
 }
 
 /// In shadow mode without an account of its own the breaker judges with the reader's.
@@ -73,6 +77,26 @@ TableGrant reader_tokens(const GrantsWanted& wanted) {
             .table = "tokens",
             .select = columns,
             .what = "API keys by name and state, not the keys themselves"};
+}
+
+/// What the page of keys shows.
+void add_token_list(const GrantsWanted& wanted, std::vector<TableGrant>& grants) {
+    Columns columns{"id",           "user_id",      "name",
+                    "status",       "created_time", "accessed_time",
+                    "expired_time", "remain_quota", "unlimited_quota",
+                    "used_quota"};
+    if (is_new_api(wanted)) add(columns, {"deleted_at"});
+    grants.push_back(
+        {.database = wanted.database,
+         .table = "tokens",
+         .select = columns,
+         .without = "the list of keys on the status page stays empty",
+         .what = "API keys by name, age and quota, for their list on the status page"});
+    grants.push_back({.database = kViews,
+                      .table = masks_table(wanted),
+                      .select = {},
+                      .without = "that list tells no key by its first and last characters",
+                      .what = "first and last characters of the keys, through the view"});
 }
 
 TableGrant reader_users(const GrantsWanted& wanted) {
@@ -151,25 +175,45 @@ std::string create_account(const std::string& who, const char* what) {
                        what, who);
 }
 
-std::string create_view(const GrantsWanted& wanted) {
+constexpr auto kViewReads =
+    "It reads with the\n-- rights of whom runs this: if that administrator is dropped, let another "
+    "one run it again.\n";
+
+std::string create_options_view(const GrantsWanted& wanted) {
     return fmt::format(
         "\n-- The options of the gateway hold secrets. Accounts see the harmless ones through this "
-        "view. "
-        "It reads with the\n-- rights of whom runs this: if that administrator is dropped, let "
-        "another "
-        "one run it again.\n"
+        "view. {4}"
         "CREATE DATABASE IF NOT EXISTS {0};\n"
         "CREATE OR REPLACE SQL SECURITY DEFINER VIEW {0}.{1} AS\n"
         "  SELECT `key`, `value` FROM {2}.`options` WHERE `key` IN (\n    {3});\n",
-        quote_name(kOptionsDatabase), quote_name(options_table(wanted)),
-        quote_name(wanted.database), kOptions);
+        quote_name(kViews), quote_name(options_table(wanted)), quote_name(wanted.database),
+        kOptions, kViewReads);
+}
+
+/// Of a short key four characters at each end would tell too much.
+std::string create_masks_view(const GrantsWanted& wanted) {
+    return fmt::format(
+        "\n-- Of API keys the status page shows the first and the last four characters, through "
+        "this view. {3}"
+        "CREATE DATABASE IF NOT EXISTS {0};\n"
+        "CREATE OR REPLACE SQL SECURITY DEFINER VIEW {0}.{1} AS\n"
+        "  SELECT `id`, IF(CHAR_LENGTH(TRIM(`key`)) < 24, '****',\n"
+        "    CONCAT(LEFT(TRIM(`key`), 4), '****', RIGHT(TRIM(`key`), 4))) AS `masked` FROM "
+        "{2}.`tokens`;\n",
+        quote_name(kViews), quote_name(masks_table(wanted)), quote_name(wanted.database),
+        kViewReads);
+}
+
+std::string create_view(const GrantsWanted& wanted, const TableGrant& grant) {
+    return grant.table == masks_table(wanted) ? create_masks_view(wanted)
+                                              : create_options_view(wanted);
 }
 
 std::string statements(const std::vector<TableGrant>& grants, const GrantsWanted& wanted,
                        const std::string& account, bool with_view) {
     std::string sql;
     for (const auto& grant : grants) {
-        if (with_view && grant.database == kOptionsDatabase) sql += create_view(wanted);
+        if (with_view && grant.database == kViews) sql += create_view(wanted, grant);
         sql += fmt::format("-- {}\n", grant.what);
         if (!grant.note.empty())
             sql += fmt::format("-- {}: leave the next line out there.\n", grant.note);
@@ -218,6 +262,7 @@ std::vector<TableGrant> reader_grants(const GrantsWanted& wanted) {
                           .what = "states of the keys of a multi-key channel, not the keys"});
     grants.push_back(options_grant(
         wanted, "amounts are shown in US dollars, and what the options say counts as unknown"));
+    if (wanted.token_list) add_token_list(wanted, grants);
     return grants;
 }
 

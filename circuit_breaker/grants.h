@@ -31,6 +31,7 @@ struct GrantsWanted {
     std::string host = "%";
     sync::InfoNeeds needs{};  // of the rules: what the reader may see of the gateway's objects
     RuleGrants rules{};
+    bool token_list = false;  // the status page lists keys, masked
 };
 
 /// Rights on one table.
@@ -62,7 +63,8 @@ std::string grant_statement(const TableGrant& grant, const std::string& account)
 
 /// The SQL (MySQL 5.7 and later, MariaDB) that an administrator runs, as often as he likes: two
 /// accounts with no more than quotafuse uses. No grant reaches a key, a password or an access
-/// token; options, which hold secrets too, are seen through a view in a database of its own.
+/// token; options, which hold secrets too, and masked keys are seen through views in a database of
+/// its own.
 /// Passwords are left to be filled in.
 std::string grants_sql(const GrantsWanted& wanted);
 /// Of that what the breaker's account needs.

@@ -128,6 +128,7 @@ circuit_breaker::GrantsWanted grants_wanted(const Config& config,
     }
     wanted.needs = needs_of(config.rules);
     wanted.rules = grants_of(config.rules);
+    wanted.token_list = true;
     return wanted;
 }
 

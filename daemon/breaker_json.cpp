@@ -273,17 +273,20 @@ Json entry_json(const circuit_breaker::Audit::Entry& entry) {
     return json;
 }
 
+Json whole_entry_json(const circuit_breaker::Audit::Entry& entry) {
+    auto json = entry_json(entry);
+    json["before"] = image_json(entry.before);
+    json["after"] = image_json(entry.after);
+    return json;
+}
+
 Json breaker_json(circuit_breaker::Audit& audit, const std::optional<circuit_breaker::Pause>& pause,
                   const Config& config, std::size_t entries) {
     auto open = Json::array();
     for (const auto& circuit : audit.circuits().all()) open.push_back(circuit_json(circuit));
     auto recent = Json::array();
-    for (const auto& entry : audit.last_outcomes(entries)) {
-        auto json = entry_json(entry);
-        json["before"] = image_json(entry.before);
-        json["after"] = image_json(entry.after);
-        recent.push_back(std::move(json));
-    }
+    for (const auto& entry : audit.last_outcomes(entries))
+        recent.push_back(whole_entry_json(entry));
     return {{"mode", circuit_breaker::mode_name(config.breaker.mode)},
             {"paused", pause_json(pause)},
             {"open", open},

@@ -34,6 +34,8 @@ nlohmann::json entry_json(const circuit_breaker::Audit::Entry& entry);
 nlohmann::json breaker_json(circuit_breaker::Audit& audit,
                             const std::optional<circuit_breaker::Pause>& pause,
                             const Config& config, std::size_t entries);
+/// An entry of `recent`, as above.
+nlohmann::json whole_entry_json(const circuit_breaker::Audit::Entry& entry);
 
 /// What became of an order: {done: true, ok, outcome (a kind_name()), text (a sentence), dark,
 /// unused_dark; of a trip also traffic_seconds: so far back unused_dark had no requests}. ok: it is

@@ -7,14 +7,13 @@
 #include <unistd.h>
 
 #include "alerts/state_store.h"
+#include "daemon/alert_pages.h"
 #include "daemon/blind_spots.h"
 #include "daemon/breaker_json.h"
 #include "daemon/bundle_text.h"
 #include "daemon/info_needs.h"
-#include "daemon/outbox_page.h"
 #include "daemon/retry_request.h"
 #include "daemon/rule_report.h"
-#include "daemon/rules_page.h"
 #include "daemon/schemas.h"
 #include "daemon/version.h"
 
@@ -90,6 +89,8 @@ Daemon::Daemon(const Config& config, const base::Clock& clock, const base::Log& 
                  config, clock, log),
       reports_({{database_, audit_, engine_.names()}, outbox_, intake_}, config, clock, log),
       courier_(outbox_, dispatcher_, pacing_, config.notifier_names(), clock, log),
+      desks_(config.source),
+      causes_(config.store, config.rules, clock),
       api_(config.store, clock, config.timezone, api_facts()),
       server_(parse_listen_address(config.listen), board_, clock, log, {}, make_pages(),
               config.access, &sessions),
@@ -168,22 +169,25 @@ std::unique_ptr<SourceReader> Daemon::make_reader(std::uint64_t seed) {
 }
 
 /// What pages tell beside what is read of the store: as it was last published.
-api::Facts Daemon::api_facts() const {
+api::Facts Daemon::api_facts() {
     return {.currency = [this] { return board_.currency(); },
             .status = [this] { return api::Json::parse(board_.status_json()); },
-            .open_circuits = open_circuits};
+            .open_circuits = open_circuits,
+            .ask_gateway = [this](const sync::Row& row) { return desks_.texts(row); },
+            .list_tokens =
+                [this](const api::TokenQuestion& question) { return desks_.tokens(question); }};
 }
 
 StatusPages Daemon::make_pages() {
-    StatusPages pages;
-    for (auto& [path, handler] : api_.pages()) pages.emplace(path, StatusPage{std::move(handler)});
-    pages.emplace("/api/v1/outbox", StatusPage{[store = config_.store](const HttpRequest& request) {
-                      return answer_outbox(store, request);
-                  }});
-    pages.emplace("/api/v1/rules", StatusPage{[this](const HttpRequest& request) {
-                      return answer_rules(config_, board_.status_json(), request);
-                  }});
-    return pages;
+    return make_status_pages({.config = config_,
+                              .api = api_,
+                              .causes = causes_,
+                              .status = [this] { return board_.status_json(); },
+                              .standing =
+                                  [this](const std::string& rule) {
+                                      return errands_.ask(
+                                          [&] { return standing_json(engine_, rule); });
+                                  }});
 }
 
 /// What changes or asks the engine is done by the pipeline thread, between two turns.

@@ -12,6 +12,7 @@
 #include "daemon/breaker_requests.h"
 #include "daemon/config.h"
 #include "daemon/control_socket.h"
+#include "daemon/pages.h"
 #include "daemon/pipeline.h"
 #include "daemon/status_server.h"
 #include "daemon/store_check.h"
@@ -46,7 +47,7 @@ private:
     std::unique_ptr<SourceReader> make_reader(std::uint64_t seed);
     std::unique_ptr<StoreCheck> make_check();
     std::map<std::string, ControlCommand> make_commands();
-    api::Facts api_facts() const;
+    api::Facts api_facts();
     StatusPages make_pages();
     void say_what_runs() const;
     void run(const std::stop_token& stop);
@@ -82,6 +83,8 @@ private:
     Announcer announcer_;
     PeriodicReports reports_;
     Courier courier_;
+    GatewayDesks desks_;
+    AlertCauses causes_;
     api::Api api_;
     StatusServer server_;
     ControlSocket socket_;

@@ -39,40 +39,6 @@ ordered_json name_of(const alerts::KeyName& name) {
     return object;
 }
 
-ordered_json labels_of(const std::vector<alerts::KeyName>& key, const std::string& about) {
-    auto labels = ordered_json::array();
-    for (const auto& part : key) {
-        ordered_json label = ordered_json::object();
-        label["dimension"] = alerts::dimension_name(part.dimension);
-        label.update(name_of(part));
-        labels.push_back(std::move(label));
-    }
-    // What a built-in alert is about (a notifier, a rule) has no dimension.
-    if (!about.empty())
-        labels.push_back({{"dimension", nullptr}, {"id", nullptr}, {"name", about}});
-    return labels;
-}
-
-ordered_json contributions_of(const Notice& notice) {
-    auto all = ordered_json::array();
-    for (const auto& one : notice.contributions) {
-        auto parts = ordered_json::array();
-        for (const auto& part : one.parts) {
-            auto object = name_of(part.name);
-            object["share"] = part.share;
-            object["share_of_rise"] = number(part.share_of_rise);
-            parts.push_back(std::move(object));
-        }
-        ordered_json object = ordered_json::object();
-        object["dimension"] = alerts::dimension_name(one.dimension);
-        object["parts"] = std::move(parts);
-        object["newest_rows"] =
-            one.newest_rows ? ordered_json(*one.newest_rows) : ordered_json(nullptr);
-        all.push_back(std::move(object));
-    }
-    return all;
-}
-
 ordered_json text_or_null(const std::string& text) {
     return text.empty() ? ordered_json(nullptr) : ordered_json(text);
 }
@@ -188,7 +154,7 @@ ordered_json object_of(const Notice& notice, Kind kind, std::string_view site) {
     object["rule"] = notice.rule;
     object["since"] = rfc3339(notice.since);
     if (notice.ended) object["ended"] = alerts::ending_name(*notice.ended);
-    object["labels"] = labels_of(notice.key, notice.about);
+    object["labels"] = key_json(notice.key, notice.about);
     if (is_built_in(notice)) return object;
     object["metric"] = alerts::metric_name(notice.metric);
     object["value"] = number(notice.value);
@@ -196,11 +162,45 @@ ordered_json object_of(const Notice& notice, Kind kind, std::string_view site) {
     object["unit"] = notice.unit;
     object["peak"] = notice.peak;
     object["requests"] = notice.requests;
-    object["contributions"] = contributions_of(notice);
+    object["contributions"] = contributions_json(notice.contributions);
     return object;
 }
 
 }  // namespace
+
+ordered_json key_json(const std::vector<alerts::KeyName>& key, const std::string& about) {
+    auto labels = ordered_json::array();
+    for (const auto& part : key) {
+        ordered_json label = ordered_json::object();
+        label["dimension"] = alerts::dimension_name(part.dimension);
+        label.update(name_of(part));
+        labels.push_back(std::move(label));
+    }
+    // What a built-in alert is about (a notifier, a rule) has no dimension.
+    if (!about.empty())
+        labels.push_back({{"dimension", nullptr}, {"id", nullptr}, {"name", about}});
+    return labels;
+}
+
+ordered_json contributions_json(const std::vector<alerts::Contribution>& contributions) {
+    auto all = ordered_json::array();
+    for (const auto& one : contributions) {
+        auto parts = ordered_json::array();
+        for (const auto& part : one.parts) {
+            auto object = name_of(part.name);
+            object["share"] = part.share;
+            object["share_of_rise"] = number(part.share_of_rise);
+            parts.push_back(std::move(object));
+        }
+        ordered_json object = ordered_json::object();
+        object["dimension"] = alerts::dimension_name(one.dimension);
+        object["parts"] = std::move(parts);
+        object["newest_rows"] =
+            one.newest_rows ? ordered_json(*one.newest_rows) : ordered_json(nullptr);
+        all.push_back(std::move(object));
+    }
+    return all;
+}
 
 std::string_view severity_word(base::Severity severity) {
     switch (severity) {
@@ -245,7 +245,7 @@ std::vector<std::string> alert_objects(const Notice& notice, Kind kind, const Al
     if (notice.series.empty()) return {text_of(object)};
     std::vector<std::string> objects;
     for (const auto& one : notice.series) {
-        object["labels"] = labels_of(one.key, {});
+        object["labels"] = key_json(one.key, {});
         object["value"] = number(one.value);
         objects.push_back(text_of(object));
     }

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include <nlohmann/json_fwd.hpp>
+
 #include "alerts/notice.h"
 #include "base/clock.h"
 #include "base/severity.h"
@@ -37,6 +39,13 @@ std::string release_object(const circuit_breaker::Circuit& circuit, circuit_brea
 /// A key that is on again may be a leaked one.
 base::Severity released_severity(circuit_breaker::Target::Kind kind,
                                  circuit_breaker::Change change);
+
+/// Of an alert's object: [{dimension, id (null for none), name}], and what a built-in alert is
+/// about without a dimension; [{dimension, parts: [{id, name, share, share_of_rise}],
+/// newest_rows}].
+nlohmann::ordered_json key_json(const std::vector<alerts::KeyName>& key,
+                                const std::string& about = {});
+nlohmann::ordered_json contributions_json(const std::vector<alerts::Contribution>& contributions);
 
 /// "firing", …: as the objects, the webhook and the outbox name kinds.
 std::string_view kind_word(notifiers::Message::Kind kind);

@@ -54,6 +54,8 @@ std::string_view state_of(const alerts::Rule& rule, const Standing& standing, bo
     return standing.pending > 0 ? "pending" : "inactive";
 }
 
+}  // namespace
+
 Json rule_json(const alerts::Rule& rule, const Config& config, const Json& status) {
     // Empty until the pipeline has published for the first time.
     static const Json kNone = Json::array();
@@ -88,8 +90,6 @@ Json rule_json(const alerts::Rule& rule, const Config& config, const Json& statu
         {"firing", standing.firing},
         {"blind", blind.is_null() ? Json(nullptr) : blind.at("text")}};
 }
-
-}  // namespace
 
 HttpReply answer_rules(const Config& config, const std::string& status,
                        const HttpRequest& request) {

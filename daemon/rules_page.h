@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "daemon/api/inquiry.h"
 #include "daemon/config.h"
 #include "daemon/http_message.h"
 
@@ -16,5 +17,8 @@ namespace quotafuse::daemon {
 ///
 /// `status` is what StatusBoard publishes. Thread-safe.
 HttpReply answer_rules(const Config& config, const std::string& status, const HttpRequest& request);
+
+/// An entry of `rules`.
+api::Json rule_json(const alerts::Rule& rule, const Config& config, const api::Json& status);
 
 }  // namespace quotafuse::daemon

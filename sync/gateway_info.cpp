@@ -17,6 +17,10 @@ std::string options_view(const std::string& database) {
     return "`quotafuse`.`" + database + "_options`";
 }
 
+std::string token_masks_view(const std::string& database) {
+    return "`quotafuse`.`" + database + "_token_masks`";
+}
+
 std::optional<Options> ask_options(GatewaySession& session, const std::string& table,
                                    const std::vector<std::string>& keys) {
     auto statement = "SELECT `key`, `value` FROM " + table + " WHERE `key` IN (?";

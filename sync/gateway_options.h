@@ -13,6 +13,8 @@ using Options = std::map<std::string, std::string>;
 
 /// Where `quotafuse grants` puts the options without the secrets among them, quoted.
 std::string options_view(const std::string& database);
+/// Where it puts the masked API keys: `id`, `masked`.
+std::string token_masks_view(const std::string& database);
 inline constexpr auto kOptionsTable = "`options`";
 
 /// Those of the keys that were ever saved, in one statement; empty when the table may not be read.

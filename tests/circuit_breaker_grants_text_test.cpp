@@ -106,6 +106,26 @@ GRANT SELECT ON `quotafuse`.`new-api_options` TO 'b'@'%';
     CHECK(alone.find("'quotafuse'@") == std::string::npos);
 }
 
+TEST_CASE("for the list of keys the reader sees their ends through a view, and no key") {
+    const auto text =
+        grants_sql({.gateway = sync::Gateway::new_api, .database = "new-api", .token_list = true});
+    const auto at = text.find("-- API keys by name, age");
+    REQUIRE(at != std::string::npos);
+    CHECK(text.substr(at) ==
+          R"sql(-- API keys by name, age and quota, for their list on the status page
+GRANT SELECT (`id`, `user_id`, `name`, `status`, `created_time`, `accessed_time`, `expired_time`, `remain_quota`, `unlimited_quota`, `used_quota`, `deleted_at`) ON `new-api`.`tokens` TO 'quotafuse'@'%';
+
+-- Of API keys the status page shows the first and the last four characters, through this view. It reads with the
+-- rights of whom runs this: if that administrator is dropped, let another one run it again.
+CREATE DATABASE IF NOT EXISTS `quotafuse`;
+CREATE OR REPLACE SQL SECURITY DEFINER VIEW `quotafuse`.`new-api_token_masks` AS
+  SELECT `id`, IF(CHAR_LENGTH(TRIM(`key`)) < 24, '****',
+    CONCAT(LEFT(TRIM(`key`), 4), '****', RIGHT(TRIM(`key`), 4))) AS `masked` FROM `new-api`.`tokens`;
+-- first and last characters of the keys, through the view
+GRANT SELECT ON `quotafuse`.`new-api_token_masks` TO 'quotafuse'@'%';
+)sql");
+}
+
 TEST_CASE("comments disturb no client: no quotes and no semicolons are in them") {
     const sync::InfoNeeds needs{
         .balances = true, .keys = true, .abilities = true, .tokens = true, .users = true};
@@ -115,7 +135,8 @@ TEST_CASE("comments disturb no client: no quotes and no semicolons are in them")
                                       .log_database = "l",
                                       .breaker = "b",
                                       .needs = needs,
-                                      .rules = kAll});
+                                      .rules = kAll,
+                                      .token_list = true});
         int comments = 0;
         bool told = false;
         for (const auto line : base::split(text, '\n')) {

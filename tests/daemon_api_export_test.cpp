@@ -1,7 +1,9 @@
 #include <stdexcept>
+#include <thread>
 
 #include "daemon/api/export.h"
 #include "daemon_api_fixture.h"
+#include "support/status_site.h"
 
 using namespace quotafuse;
 using namespace quotafuse::tests;
@@ -53,6 +55,19 @@ std::vector<std::vector<std::string>> parse_csv(const std::string& text) {
     CHECK_FALSE(quoted);
     CHECK(line == std::vector<std::string>(1));
     return lines;
+}
+
+std::string dechunked(std::string_view body) {
+    std::string all;
+    for (;;) {
+        const auto end = body.find("\r\n");
+        REQUIRE(end != body.npos);
+        const auto size = std::stoul(std::string{body.substr(0, end)}, nullptr, 16);
+        body.remove_prefix(end + 2);
+        if (size == 0) return all;
+        all += body.substr(0, size);
+        body.remove_prefix(size + 2);
+    }
 }
 
 }  // namespace
@@ -167,7 +182,7 @@ TEST_CASE("an export of no sense is refused before it begins") {
     }
     CHECK(parse_csv(exported(site, {{"what", "logs"}, {"model", "none"}})).size() == 1);
     CHECK(Export{site.api().sources(), request({{"what", "trend"}})}.file_name() ==
-          "quotafuse-trend.csv");
+          "quotafuse-trend-2026-01-10-0800.csv");
 }
 
 TEST_CASE("an export that takes too long breaks off") {
@@ -181,4 +196,58 @@ TEST_CASE("an export that takes too long breaks off") {
             while (!source.next().empty()) continue;
         }(),
         std::runtime_error);
+}
+
+TEST_CASE("an export comes as a file, in pieces, over the server's own connections") {
+    ApiSite site{508};
+    site.fill(kStart, kEnd, 3000);
+    daemon::StatusPages pages;
+    for (auto& [path, handler] : site.api().pages())
+        pages.emplace(path, daemon::StatusPage{std::move(handler)});
+    const daemon::Running server{{}, std::move(pages)};
+    for (const auto& [format, type] :
+         {std::pair{"csv", "text/csv; charset=utf-8"}, {"json", "application/json"}}) {
+        CAPTURE(format);
+        const auto target = fmt::format("/api/v1/export?what=logs&window=7d&format={}", format);
+        const auto reply = daemon::get(server.port, target);
+        CHECK(daemon::status_of(reply) == 200);
+        CHECK(daemon::contains(reply, fmt::format("Content-Type: {}\r\n", type)));
+        CHECK(daemon::contains(reply, fmt::format("Content-Disposition: attachment; filename=\""
+                                                  "quotafuse-logs-2026-01-10-0800.{}\"\r\n",
+                                                  format)));
+        CHECK(daemon::contains(reply, "X-Content-Type-Options: nosniff\r\n"));
+        CHECK(daemon::contains(reply, "Transfer-Encoding: chunked\r\n"));
+        CHECK(dechunked(daemon::body_of(reply)) ==
+              exported(site, {{"what", "logs"}, {"window", "7d"}, {"format", format}}));
+    }
+    const auto head =
+        daemon::ask(server.port, "HEAD /api/v1/export HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
+    CHECK(daemon::status_of(head) == 200);
+    CHECK(daemon::body_of(head).empty());
+    CHECK(daemon::error_status(daemon::get(server.port, "/api/v1/export?what=x")) == 400);
+}
+
+TEST_CASE("while two exports are read a third one is told to come again") {
+    ApiSite site{509};
+    // More than the system's buffers take for clients that do not read.
+    site.fill(kStart, kEnd, 60'000);
+    daemon::StatusPages pages;
+    for (auto& [path, handler] : site.api().pages())
+        pages.emplace(path, daemon::StatusPage{std::move(handler)});
+    const daemon::Running server{{}, std::move(pages)};
+    const std::string target = "/api/v1/export?what=logs&window=7d&format=json";
+    {
+        const daemon::RawClient one{server.port};
+        const daemon::RawClient two{server.port};
+        for (const auto* const client : {&one, &two}) {
+            client->send("GET " + target + " HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
+            CHECK(daemon::status_of(client->receive_until("\r\n\r\n")) == 200);
+        }
+        const auto refused = daemon::get(server.port, target);
+        CHECK(daemon::error_status(refused) == 503);
+        CHECK(daemon::contains(refused, "Retry-After: "));
+    }
+    // Whoever hangs up makes room.
+    while (daemon::status_of(daemon::get(server.port, target + "&model=none")) != 200)
+        std::this_thread::yield();
 }

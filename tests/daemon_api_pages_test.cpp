@@ -238,8 +238,8 @@ TEST_CASE("a row's texts come from the store, else from the gateway, else it is 
     daemon::api::GatewayTexts texts;
     std::vector<std::string> asked;
     daemon::api::Facts facts;
-    facts.ask_gateway = [&](std::int64_t epoch, std::int64_t id) {
-        asked.push_back(fmt::format("{}-{}", epoch, id));
+    facts.ask_gateway = [&](const sync::Row& row) {
+        asked.push_back(fmt::format("{} at {}", row.id, row.created_at));
         return texts;
     };
     ApiSite site{407, "Asia/Shanghai", facts};
@@ -259,7 +259,7 @@ TEST_CASE("a row's texts come from the store, else from the gateway, else it is 
 
     texts = {From::gateway, "of the gateway", "not JSON", {}};
     row = site.ask("logs/0-7");
-    CHECK(asked == std::vector<std::string>{"0-7"});
+    CHECK(asked == std::vector{fmt::format("7 at {}", kStart)});
     CHECK(row.at("from") == "gateway");
     CHECK(row.at("content") == "of the gateway");
     CHECK(row.at("other") == "not JSON");
@@ -274,6 +274,14 @@ TEST_CASE("a row's texts come from the store, else from the gateway, else it is 
         CAPTURE(name);
         site.ask(name, {}, 404);
     }
+    // Of a table that the gateway no longer has nobody is asked.
+    asked.clear();
+    site.handle().exec("UPDATE position SET epoch = 1");
+    row = site.ask("logs/0-7");
+    CHECK(asked.empty());
+    CHECK(row.at("from") == "gone");
+    CHECK(row.at("why") == "the gateway has another table since");
+    CHECK(site.ask("logs/0-5").at("from") == "store");
     ApiSite alone{408};
     alone.add({entry(7, kStart)}, kStart + 10);
     CHECK(alone.ask("logs/0-7").at("from") == "unavailable");

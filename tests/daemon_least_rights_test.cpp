@@ -148,6 +148,16 @@ public:
         CHECK(status().at("rows") == 2);
         CHECK(status().at("last_error").is_null());
         CHECK(http_get(port_, "/").status == 200);
+        const auto keys = nlohmann::json::parse(http_get(port_, "/api/v1/tokens").body);
+        CHECK(keys.at("why") == "");
+        CHECK(keys.at("masks").at("from") == "view");
+        REQUIRE(keys.at("rows").size() == 1);
+        CHECK(keys.at("rows").at(0).at("name") == "key-1");
+        CHECK(keys.at("rows").at(0).at("masked") == "****");
+        CHECK(keys.at("rows").at(0).at("user").at("name") == "alice");
+        const auto row = nlohmann::json::parse(http_get(port_, "/api/v1/logs/0-1").body);
+        CHECK(row.at("from") == "gateway");
+        CHECK(denied() == "");
     }
     void end(Program& daemon) const {
         daemon.signal(SIGTERM);

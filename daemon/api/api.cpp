@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "daemon/api/export_page.h"
 #include "daemon/api/health.h"
 #include "daemon/api/openapi_file.h"
 #include "daemon/api/traffic_pages.h"
@@ -42,6 +43,12 @@ HttpHandler Api::kept(Make make) {
     };
 }
 
+HttpHandler Api::kept(HttpHandler make, base::Milliseconds good_for) {
+    return [this, make = std::move(make), good_for](const HttpRequest& request) {
+        return with_etag(request, cache_.get(request, good_for, make));
+    };
+}
+
 std::map<std::string, HttpHandler> Api::pages() {
     std::map<std::string, HttpHandler> pages;
     for (const auto& [name, make] : std::initializer_list<std::pair<const char*, Make>>{
@@ -63,6 +70,14 @@ std::map<std::string, HttpHandler> Api::pages() {
     });
     pages[std::string{kLogEntryPath}] = [this](const HttpRequest& request) {
         return with_etag(request, log_entry(sources_, facts_.ask_gateway, request));
+    };
+    pages["/api/v1/tokens"] = kept(
+        [this](const HttpRequest& request) {
+            return tokens(sources_, facts_.list_tokens, request);
+        },
+        kLongGoodFor);
+    pages["/api/v1/export"] = [this](const HttpRequest& request) {
+        return export_page(sources_, request);
     };
     pages["/api/v1/openapi.json"] = [](const HttpRequest& request) {
         return with_etag(request, openapi(request));

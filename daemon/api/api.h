@@ -8,6 +8,7 @@
 #include "daemon/api/inquiry.h"
 #include "daemon/api/logs.h"
 #include "daemon/api/reply_cache.h"
+#include "daemon/api/tokens.h"
 
 namespace quotafuse::daemon::api {
 
@@ -18,6 +19,7 @@ struct Facts {
     std::function<Json()> status{};  // what /api/v1/status answers
     OpenCircuits open_circuits{};
     AskGateway ask_gateway{};
+    ListTokens list_tokens{};
 };
 
 /// The pages of /api/v1 that are read of the store. Thread-safe.
@@ -32,11 +34,14 @@ public:
     std::map<std::string, HttpHandler> pages();
     const Sources& sources() const { return sources_; }
 
-private:
+    // For further pages, which must not outlive this either:
     using Make = std::function<Json(const Inquiry&)>;
     /// Kept for a while, with an ETag.
     HttpHandler kept(Make make);
+    /// The same of a reply that is not, or not only, read of the store.
+    HttpHandler kept(HttpHandler make, base::Milliseconds good_for);
 
+private:
     ReadPool reads_;
     ReplyCache cache_;
     Facts facts_;

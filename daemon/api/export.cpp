@@ -18,6 +18,7 @@ namespace quotafuse::daemon::api {
 namespace {
 
 constexpr std::size_t kSlice = 1000;  // rows of the log
+constexpr std::size_t kMinutes = 16;  // characters of a local time up to them
 
 std::string text_of(const Json& value) {
     if (value.is_null()) return {};
@@ -241,7 +242,10 @@ std::string Export::content_type() const {
 }
 
 std::string Export::file_name() const {
-    return fmt::format("quotafuse-{}.{}", what_, csv_ ? "csv" : "json");
+    auto time = sources_.zone.format(sources_.clock.now()).substr(0, kMinutes);
+    std::replace(time.begin(), time.end(), ' ', '-');
+    std::erase(time, ':');
+    return fmt::format("quotafuse-{}-{}.{}", what_, time, csv_ ? "csv" : "json");
 }
 
 std::string csv_field(const Json& value) {

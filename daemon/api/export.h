@@ -28,7 +28,7 @@ public:
     std::string next() override;
 
     std::string content_type() const;
-    /// "quotafuse-logs.csv"
+    /// "quotafuse-logs-2026-01-05-0800.csv", by the local time of now.
     std::string file_name() const;
 
     /// Gives rows as flat as a table, batch by batch.

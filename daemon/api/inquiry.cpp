@@ -70,9 +70,15 @@ double Inquiry::amount(std::int64_t quota) const {
 
 HttpReply answer(const Sources& sources, const HttpRequest& request,
                  const std::function<Json(const Inquiry&)>& make) {
-    try {
+    return answer([&] {
         const Inquiry inquiry{sources, request};
         return json_reply(make(inquiry));
+    });
+}
+
+HttpReply answer(const std::function<HttpReply()>& make) {
+    try {
+        return make();
     } catch (const BadParameter& wrong) {
         return error_reply(400, wrong.message);
     } catch (const SQLite::Exception& e) {

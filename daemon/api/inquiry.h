@@ -83,6 +83,9 @@ private:
 HttpReply answer(const Sources& sources, const HttpRequest& request,
                  const std::function<Json(const Inquiry&)>& make);
 
+/// The same of a reply that is made in any other way.
+HttpReply answer(const std::function<HttpReply()>& make);
+
 /// A body of JSON with a line feed; invalid UTF-8 becomes U+FFFD.
 HttpReply json_reply(const Json& body);
 /// 503 with the time after which to ask again.

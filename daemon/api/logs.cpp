@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include <SQLiteCpp/Statement.h>
 #include <fmt/format.h>
 
 #include "base/text.h"
@@ -56,6 +57,12 @@ Json totals_json(const Inquiry& inquiry, const LogRequest& request) {
     json["to"] = base::unix_seconds(table.span.until);
     json["complete"] = table.is_complete(span);
     return json;
+}
+
+/// Whether the gateway's table is still the one that the row was in.
+bool is_present(const Inquiry& inquiry, std::int64_t epoch) {
+    SQLite::Statement query{inquiry.database(), "SELECT epoch FROM position"};
+    return query.executeStep() && query.getColumn(0).getInt64() == epoch;
 }
 
 bool is_deep(std::string_view text) {
@@ -151,12 +158,16 @@ HttpReply log_entry(const Sources& sources, const AskGateway& ask, const HttpReq
     const auto epoch = wanted->first;
     const auto id = wanted->second;
     Json json;
+    sync::Row found;
     bool kept = false;
+    bool present = false;  // of the table that the gateway has now
     auto reply = answer(sources, request, [&](const Inquiry& inquiry) {
         const Parameters parameters{request, {}};
         const sync::LogPages pages{inquiry.database()};
         const auto row = pages.row(sync::row_id(epoch, id));
         if (!row) return Json(nullptr);
+        found = *row;
+        present = is_present(inquiry, epoch);
         json = log_json(inquiry, *row);
         if (const auto texts = pages.texts(row->id)) {
             kept = true;
@@ -171,7 +182,12 @@ HttpReply log_entry(const Sources& sources, const AskGateway& ask, const HttpReq
     // Without a snapshot of the store: the gateway may take its time.
     GatewayTexts texts;
     texts.why = "texts are kept of failed and slow requests only";
-    if (ask) texts = ask(epoch, id);
+    if (!present) {
+        texts.from = GatewayTexts::From::gone;
+        texts.why = "the gateway has another table since";
+    } else if (ask) {
+        texts = ask(found);
+    }
     add_texts(json, texts);
     return json_reply(json);
 }

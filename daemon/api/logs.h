@@ -4,22 +4,16 @@
 #include <functional>
 #include <string>
 
+#include "daemon/api/gateway_texts.h"
 #include "daemon/api/inquiry.h"
 #include "daemon/api/parameters.h"
 #include "sync/log_pages.h"
 
 namespace quotafuse::daemon::api {
 
-/// What the gateway's own table has of a row that the store keeps without its texts.
-struct GatewayTexts {
-    enum class From { gateway, gone, unavailable };
-    From from = From::unavailable;
-    std::string content{};
-    std::string other{};
-    std::string why{};  // a sentence, where it is not `gateway`
-};
-/// Asks for one row, within a second or so. Called on several threads at once, without a lease.
-using AskGateway = std::function<GatewayTexts(std::int64_t epoch, std::int64_t id)>;
+/// Asks for one row of the gateway's present table, within a second or two. Called on several
+/// threads at once, without a lease.
+using AskGateway = std::function<GatewayTexts(const sync::Row& row)>;
 
 /// What is asked of the rows, without a cursor and a most. Empty for names that no row has had.
 struct LogRequest {
