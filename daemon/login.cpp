@@ -76,10 +76,8 @@ HttpReply see_page() {
 }  // namespace
 
 HttpReply login_page(LoginTrouble trouble) {
-    const auto files = web_files();
-    const auto page = std::find_if(files.begin(), files.end(),
-                                   [](const auto& file) { return file.name == "login.html"; });
-    std::string text{page == files.end() ? std::string_view{} : page->content};
+    const auto* const page = find_web_file("login.html");
+    std::string text{page == nullptr ? std::string_view{} : page->content};
     base::replace_all(text, kTroublePlace, words_of(trouble));
     return {.content_type = "text/html; charset=utf-8", .body = std::move(text), .has_form = true};
 }

@@ -11,6 +11,7 @@
 
 #include "base/failure.h"
 #include "base/text.h"
+#include "daemon/etag.h"
 #include "daemon/page_paths.h"
 #include "daemon/web_files.h"
 
@@ -21,7 +22,8 @@ constexpr std::string_view kToken = "Bearer ";
 constexpr auto kStrictTransport = "max-age=15552000";
 
 /// What the login page is made of: for everybody who may ask at all.
-constexpr std::array<std::string_view, 3> kLoginFiles{"/login.js", "/login.css", "/favicon.svg"};
+constexpr std::array<std::string_view, 5> kLoginFiles{"/login.js", "/login.css", "/tokens.css",
+                                                      "/theme.js", "/favicon.svg"};
 
 void require_password(const ListenAddress& listen, const Access& access) {
     if (access.has_password()) return;
@@ -79,15 +81,31 @@ std::string_view content_type_of(std::string_view name) {
     return "application/octet-stream";
 }
 
-HttpReply file(std::string_view path) {
-    const auto name = path == "/" ? "index.html" : path.substr(1);
-    const auto files = web_files();
-    const auto found =
-        std::find_if(files.begin(), files.end(), [&](const auto& f) { return f.name == name; });
-    if (found == files.end()) return error_reply(404, "there is nothing at this address");
-    return {.content_type = std::string{content_type_of(name)},
-            .body = std::string{found->content},
-            .cache_control = "no-cache"};
+bool takes_gzip(const HttpRequest& request) {
+    const auto* const accepted = request.header("accept-encoding");
+    if (accepted == nullptr) return false;
+    for (const auto one : base::split(*accepted, ',')) {
+        const auto end = one.find(';');
+        if (base::trim(one.substr(0, end)) != "gzip") continue;
+        const auto weight = end == std::string_view::npos ? "" : base::trim(one.substr(end + 1));
+        return weight.empty() || weight.find_first_of("123456789") != std::string_view::npos;
+    }
+    return false;
+}
+
+HttpReply file(const HttpRequest& request) {
+    const bool is_page = request.path == "/" || request.path == "/index.html";
+    const auto* const found = find_web_file(is_page ? "index.html" : request.path.substr(1));
+    if (found == nullptr) return error_reply(404, "there is nothing at this address");
+    HttpReply reply{.content_type = std::string{content_type_of(found->name)},
+                    .headers = {{"Vary", "Accept-Encoding"}}};
+    if (!found->packed.empty() && takes_gzip(request)) {
+        reply.body = found->packed;
+        reply.headers.emplace_back("Content-Encoding", "gzip");
+    } else {
+        reply.body = found->content;
+    }
+    return with_etag(request, std::move(reply));
 }
 
 }  // namespace
@@ -150,7 +168,7 @@ HttpReply StatusSite::answer_member(const HttpRequest& request) const {
                 .headers = {{"X-Accel-Buffering", "no"}},
                 .listens = true};
     }
-    return file(request.path);
+    return file(request);
 }
 
 /// The refusal of who may not see a page of that kind.

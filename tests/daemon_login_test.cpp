@@ -21,10 +21,11 @@ TEST_CASE("who is not logged in gets the login page, and nothing else but errors
         CHECK(page.has_form);
         CHECK(page.cache_control == "no-store");
     }
-    for (const auto* const path : {"/login.js", "/login.css", "/favicon.svg"})
-        CHECK(run.get(path).status == 200);
     for (const auto* const path :
-         {"/api/v1/status", "/api/v1/events", "/api/v1/none", "/app.js", "/texts.js", "/none"}) {
+         {"/login.js", "/login.css", "/tokens.css", "/theme.js", "/favicon.svg"})
+        CHECK(run.get(path).status == 200);
+    for (const auto* const path : {"/api/v1/status", "/api/v1/events", "/api/v1/none", "/app.js",
+                                   "/parts/dom.js", "/chart.js", "/none"}) {
         CAPTURE(path);
         const auto reply = run.get(path);
         CHECK(reply.status == 401);

@@ -4,8 +4,6 @@
 #include <exception>
 #include <utility>
 
-#include <fmt/format.h>
-
 #include "base/text.h"
 
 namespace quotafuse::daemon::api {
@@ -17,25 +15,6 @@ std::string key_of(const HttpRequest& request) {
     for (const auto& [name, value] : request.query)
         key += '&' + base::percent_encode(name) + '=' + base::percent_encode(value);
     return key;
-}
-
-/// FNV-1a: what a browser compares, not what anybody trusts.
-std::uint64_t hash_of(std::string_view bytes) {
-    std::uint64_t hash = 0xcbf29ce484222325ULL;
-    for (const char byte : bytes) {
-        hash ^= static_cast<unsigned char>(byte);
-        hash *= 0x100000001b3ULL;
-    }
-    return hash;
-}
-
-bool names(const std::string& if_none_match, const std::string& tag) {
-    const auto tags = base::split(if_none_match, ',');
-    return std::any_of(tags.begin(), tags.end(), [&](std::string_view one) {
-        one = base::trim(one);
-        if (one.starts_with("W/")) one.remove_prefix(2);
-        return one == "*" || one == tag;
-    });
 }
 
 base::Milliseconds told_for(base::Milliseconds least, base::MonoTime::duration making) {
@@ -131,18 +110,6 @@ void ReplyCache::make_room() {
         if (!oldest->second->done) return;
         forget(std::string{oldest->first});
     }
-}
-
-HttpReply with_etag(const HttpRequest& request, HttpReply reply) {
-    if (reply.status != 200) return reply;
-    const auto tag = fmt::format("\"{:016x}\"", hash_of(reply.body));
-    reply.headers.emplace_back("ETag", tag);
-    reply.cache_control = "private, no-cache";  // keep it, but ask whether it is still the same
-    const auto* const had = request.header("if-none-match");
-    if (had == nullptr || !names(*had, tag)) return reply;
-    reply.status = 304;
-    reply.body.clear();
-    return reply;
 }
 
 }  // namespace quotafuse::daemon::api

@@ -10,6 +10,7 @@
 #include <unordered_map>
 
 #include "base/clock.h"
+#include "daemon/etag.h"
 #include "daemon/http_message.h"
 
 namespace quotafuse::daemon::api {
@@ -47,7 +48,6 @@ private:
     std::size_t bytes_ = 0;  // of those that are done
 };
 
-/// With an ETag, and 304 without a body for whoever has the same already.
-HttpReply with_etag(const HttpRequest& request, HttpReply reply);
+using daemon::with_etag;
 
 }  // namespace quotafuse::daemon::api

@@ -64,7 +64,11 @@ async function logIn() {
   } catch {
     return tell("away");
   }
-  if (reply.ok) return location.replace(new URL("./" + location.hash, location.href));
+  if (reply.ok) {
+    const page = new URL("./" + location.hash, location.href);
+    // The page's own address with another fragment alone would not be asked for again.
+    return page.href === location.href ? location.reload() : location.replace(page);
+  }
   if (reply.status === 401) tell("wrong");
   else if (reply.status === 429) tell("wait", { s: reply.headers.get("Retry-After") ?? "" });
   else tell("refused", { why: await why(reply) });

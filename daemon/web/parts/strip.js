@@ -1,0 +1,48 @@
+// A strip of slots of time, each as high and as coloured as its part of requests that did not fail. The pointer tells a
+// slot; a click asks for the logs of it.
+import { svg } from "./dom.js";
+import { number, percent, timeOf } from "./format.js";
+import { text } from "./texts.js";
+import { hideTip, showTip } from "./tip.js";
+
+const kHeight = 28;
+// From what rate on, how high: colour alone must not tell it.
+export const kLevels = [{ name: "good", from: 0.99, high: 28 }, { name: "fair", from: 0.95, high: 23 }, { name: "poor", from: 0.8, high: 17 }, { name: "down", from: -1, high: 11 }];
+const kNone = { name: "none", high: 28 };
+
+export const levelOf = (rate) => (rate == null ? kNone : kLevels.find(({ from }) => rate >= from));
+
+const day = { weekday: "short", month: "short", day: "numeric" };
+const clock = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+export const slotName = (from, slot) => `${timeOf(from, { ...day, ...clock })} – ${timeOf(from + slot, clock)}`;
+
+function slotAt(event, slots) {
+  const box = event.currentTarget.getBoundingClientRect();
+  return Math.max(0, Math.min(slots.length - 1, Math.floor((event.clientX - box.left) / box.width * slots.length)));
+}
+
+// Slots of one level that stand side by side keep their own bars: the gaps show the time going by.
+export function strip({ slots, from, slot, label, choose }) {
+  const gap = slots.length > 120 ? 0.22 : 0.28;
+  const bars = slots.map((rate, at) => {
+    const { name, high } = levelOf(rate);
+    return svg("rect", { class: name, x: at + gap / 2, y: kHeight - high, width: 1 - gap, height: high });
+  });
+  const node = svg("svg", { class: "strip", viewBox: `0 0 ${slots.length} ${kHeight}`, preserveAspectRatio: "none", role: "img", "aria-label": label }, bars);
+  node.onpointermove = (event) => {
+    const at = slotAt(event, slots);
+    const box = event.currentTarget.getBoundingClientRect();
+    showTip(event.clientX, box.bottom + 6, slotName(from + at * slot, slot), [{ name: text("availRate"), value: slots[at] == null ? text("availNoTraffic") : percent(slots[at]) }]);
+  };
+  node.onpointerleave = hideTip;
+  node.onclick = (event) => choose(from + slotAt(event, slots) * slot);
+  return node;
+}
+
+// The worst slots in words, for those who do not see the strip.
+export function stripLabel(name, row, from, slot) {
+  const known = row.slots.map((rate, at) => ({ rate, at })).filter(({ rate }) => rate != null);
+  const worst = known.reduce((least, one) => (least === null || one.rate < least.rate ? one : least), null);
+  return text("availStrip", { name, rate: percent(row.rate), n: number(known.length), all: number(row.slots.length),
+    worst: percent(worst?.rate), when: worst === null ? "–" : slotName(from + worst.at * slot, slot) });
+}

@@ -1,0 +1,38 @@
+import { addTexts } from "../parts/texts.js";
+
+addTexts({
+  en: {
+    rulesNone: "No rule is loaded, so nothing can fire.", rulesNoneHint: "Put rule files where rules: of the configuration points, then run quotafuse check. A first set lies in etc/rules.d.",
+    rulesCaption: "Rules and how they stand", ruleName: "Rule", ruleState: "State", ruleValue: "Value and limit", ruleSeries: "Firing", ruleBreaker: "Breaker",
+    rulesStates: "Rules by state", rulesSearch: "Search rules and metrics",
+    ruleOver: "{metric} over {limit}", ruleUnder: "{metric} under {limit}", ruleIn: "in {window}", ruleBy: "by {by}", ruleWhole: "of the whole gateway", ruleNow: "as it is now",
+    ruleNoneFires: "none", ruleWarm: "{percent} % of its window is there",
+    ruleBlind: "It cannot tell: {why}", ruleNoBreaker: "only tells", ruleShadow: "would disable", ruleLive: "disables", ruleBreakerOff: "breaker is off",
+    ruleQuiet: "within its limit", ruleBack: "All rules", ruleUnknown: "There is no rule of the name {name}.", ruleUnknownHint: "It may have been renamed or taken out of the rule files.",
+    ruleSettings: "Settings", ruleThreshold: "Fires", ruleClear: "Over again", ruleWindow: "Window", ruleGroup: "Told apart by", ruleLeast: "Least requests", ruleCooldown: "Cooldown",
+    ruleAction: "Action", ruleNotify: "Tells", ruleEverybody: "nobody: no notifier is configured", ruleMetric: "Metric",
+    ruleAbove: "over {limit}", ruleBelow: "under {limit}", ruleAt: "at {limit}",
+    ruleSeriesTitle: "Present values", ruleSeriesCaption: "Series of the rule, nearest to the limit first", ruleSeriesFor: "For", ruleSeriesSince: "Since", ruleSeriesRequests: "Requests",
+    ruleSeriesNow: "Now", ruleSeriesBase: "Compared with", ruleSeriesMore: "{n} more series are within the limit.", ruleSeriesNone: "Nothing to measure in its window.",
+    ruleSeriesNoneHint: "No row fits the rule now. That is normal for a quiet gateway.",
+    ruleDecisions: "Latest decisions", ruleDecisionsCaption: "What the rule decided, newest first", ruleDecisionWhen: "When", ruleDecisionWhy: "Why", ruleDecisionFor: "For", ruleDecisionValue: "Value",
+    ruleTimes: "{n} times", ruleHistory: "Its history", ruleTry: "Try other limits on what happened", ruleTryNote: "It replays what is stored, and names limits that would fire about 1, 5 and 20 times a month.",
+  },
+  zh: {
+    rulesNone: "尚未加载规则，因此不会有告警。", rulesNoneHint: "请把规则文件放到配置中 rules: 指定的位置，然后运行 quotafuse check。etc/rules.d 中有一套初始规则。",
+    rulesCaption: "规则及其状态", ruleName: "规则", ruleState: "状态", ruleValue: "当前值与阈值", ruleSeries: "触发数", ruleBreaker: "熔断",
+    rulesStates: "各状态的规则", rulesSearch: "搜索规则和指标",
+    ruleOver: "{metric}高于 {limit}", ruleUnder: "{metric}低于 {limit}", ruleIn: "窗口 {window}", ruleBy: "按{by}", ruleWhole: "整个网关", ruleNow: "实时",
+    ruleNoneFires: "无", ruleWarm: "窗口已有 {percent} %",
+    ruleBlind: "无法判断：{why}", ruleNoBreaker: "只通知", ruleShadow: "本应禁用", ruleLive: "会禁用", ruleBreakerOff: "熔断已关闭",
+    ruleQuiet: "未越限", ruleBack: "全部规则", ruleUnknown: "没有名为 {name} 的规则。", ruleUnknownHint: "它可能已改名，或已从规则文件中移除。",
+    ruleSettings: "设置", ruleThreshold: "触发条件", ruleClear: "恢复条件", ruleWindow: "窗口", ruleGroup: "分组方式", ruleLeast: "最少请求数", ruleCooldown: "冷却时间",
+    ruleAction: "措施", ruleNotify: "通知", ruleEverybody: "无人：尚未配置通知渠道", ruleMetric: "指标",
+    ruleAbove: "高于 {limit}", ruleBelow: "低于 {limit}", ruleAt: "达到 {limit}",
+    ruleSeriesTitle: "当前数值", ruleSeriesCaption: "规则的各个对象，最接近阈值的在前", ruleSeriesFor: "对象", ruleSeriesSince: "开始于", ruleSeriesRequests: "请求数",
+    ruleSeriesNow: "当前", ruleSeriesBase: "对比基准", ruleSeriesMore: "另有 {n} 个对象未越限。", ruleSeriesNone: "窗口内没有可衡量的数据。",
+    ruleSeriesNoneHint: "目前没有符合该规则的日志。网关空闲时这是正常的。",
+    ruleDecisions: "最近的判断", ruleDecisionsCaption: "规则的判断，最新的在前", ruleDecisionWhen: "时间", ruleDecisionWhy: "原因", ruleDecisionFor: "对象", ruleDecisionValue: "数值",
+    ruleTimes: "{n} 次", ruleHistory: "查看历史", ruleTry: "用历史数据试算其他阈值", ruleTryNote: "回放已存储的数据，给出每月约触发 1、5、20 次的阈值。",
+  },
+});

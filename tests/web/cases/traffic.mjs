@@ -1,0 +1,169 @@
+// Overview, logs, breakdowns and the pages of objects, by clicks.
+import { readFile } from "node:fs/promises";
+import { Tab } from "../browser.mjs";
+import { check, equal, none, test } from "../checks.mjs";
+
+const ask = async (url, path) => (await fetch(`${url}/api/v1/${path}`)).json();
+
+async function withTab({ browser, url }, hash, body) {
+  const tab = await Tab.open(browser, url);
+  await tab.show(hash);
+  await body(tab.page, tab);
+  none(await tab.allTroubles(), "found");
+  await tab.close();
+}
+
+const rowsOf = (page) => page.locator(".page tbody tr").allTextContents();
+
+test("the overview moves on by itself while traffic goes on, unless it is paused", (site) => withTab(site, "overview?window=1h", async (page) => {
+  const figures = () => page.locator(".stat .value").first().getAttribute("title");
+  const first = await figures();
+  await page.waitForFunction((former) => document.querySelector(".stat .value").title !== former, first, { timeout: 40_000 });
+  const live = page.getByRole("button", { name: "Live updates" });
+  await live.click();
+  equal(await live.getAttribute("aria-pressed"), "false", "live updates");
+  // What was asked for before may still come.
+  await page.waitForTimeout(1500);
+  const asked = [];
+  page.on("request", (request) => { if (/summary|trend|breakdown/.test(request.url())) asked.push(request.url()); });
+  await page.waitForTimeout(7000);
+  none(asked, "asked while it is paused");
+}));
+
+test("the span of time is chosen by a click, by a range, and kept on other pages", (site) => withTab(site, "overview", async (page, tab) => {
+  await page.getByRole("button", { name: "6h", exact: true }).click();
+  await page.waitForURL(/window=6h/);
+  await tab.settled();
+  await page.locator("#nav a", { hasText: "Errors" }).click();
+  await page.waitForURL(/#\/errors\?.*window=6h/);
+  await tab.settled();
+  await page.locator(".span button").last().click();
+  await page.locator(".popup form").waitFor();
+  await page.fill(".popup [name=from]", "2026-01-02T10:00");
+  await page.fill(".popup [name=to]", "2026-01-01T10:00");
+  await page.locator(".popup [type=submit]").click();
+  check((await page.locator(".popup [role=alert]").textContent()).length > 5, "a range that ends before it begins is taken");
+  await page.fill(".popup [name=to]", "2026-01-03T10:00");
+  const answered = page.waitForResponse((reply) => reply.url().includes("from=2026-01-02T10%3A00"));
+  await page.locator(".popup [type=submit]").click();
+  equal((await answered).status(), 200, "the answer to a range");
+}));
+
+test("a range before everything that is kept is empty, not a failure", async ({ browser, url }) => {
+  const tab = await Tab.open(browser, url);
+  for (const name of ["overview", "availability", "breakdown", "logs", "performance", "errors", "object"]) {
+    await tab.show(`${name}?from=2026-01-02T10:00&to=2026-01-03T10:00${name === "object" ? "&kind=channel&id=5" : ""}`);
+    equal(await tab.page.locator(".failed").count(), 0, `${name}: failures`);
+  }
+  none([...await tab.allTroubles(), ...await tab.untranslated()], "found");
+  await tab.close();
+});
+
+test("logs: a filter by clicks narrows the rows, and goes again", (site) => withTab(site, "logs?window=1h", async (page, tab) => {
+  await page.getByRole("button", { name: "+ Filter" }).click();
+  const panel = page.locator(".popup");
+  await panel.locator("select").selectOption("model");
+  await panel.locator(".suggestions button").first().waitFor();
+  const model = await panel.locator(".suggestions button span").first().textContent();
+  await panel.locator(".suggestions button").first().click();
+  await page.waitForURL(/model=/);
+  await tab.settled();
+  const rows = await rowsOf(page);
+  check(rows.length > 0 && rows.every((row) => row.includes(model)), `rows of ${model}: ${rows.slice(0, 2)}`);
+  await page.getByRole("button", { name: /^Remove the filter/ }).click();
+  await page.waitForURL((address) => !address.hash.includes("model="));
+}));
+
+test("logs: errors alone, slow ones alone, and a search in what they say", (site) => withTab(site, "logs?window=1h", async (page, tab) => {
+  await page.getByRole("group", { name: /kind|result/i }).getByRole("button").nth(2).click();
+  await page.waitForURL(/kind=error/);
+  await tab.settled();
+  check((await rowsOf(page)).length > 0, "the demo has errors");
+  await page.locator(".page select").selectOption("5000");
+  await page.waitForURL(/slow_ms=5000/);
+  await tab.settled();
+  await page.getByRole("searchbox").fill("no-such-words-anywhere");
+  await page.waitForURL(/search=/);
+  await page.locator(".page .empty").waitFor();
+}));
+
+test("logs: older, and back to the newest", (site) => withTab(site, "logs?window=1h", async (page, tab) => {
+  const first = (await rowsOf(page))[0];
+  await page.getByRole("button", { name: "Older" }).click();
+  await page.waitForURL(/cursor=/);
+  await tab.settled();
+  const second = await rowsOf(page);
+  check(second.length > 0 && !second.includes(first), "the older page has the newest row");
+  await page.getByRole("button", { name: "Newest" }).click();
+  await page.waitForURL((address) => !address.hash.includes("cursor="));
+  await tab.settled();
+  check((await rowsOf(page)).length > 0, "no rows");
+}));
+
+test("logs: all that is known of one, step by step, and by a link", (site) => withTab(site, "logs?window=1h", async (page, tab) => {
+  await page.getByRole("button", { name: "Live updates" }).click();
+  await page.locator(".page tbody tr .row-link").nth(1).click();
+  await page.waitForURL(/entry=\d+-\d+/);
+  const drawer = page.locator("dialog.drawer");
+  await drawer.waitFor();
+  const title = await drawer.locator("h2").textContent();
+  await page.waitForFunction(() => document.querySelectorAll("dialog.drawer dd").length > 8);
+  none(await tab.findings(), "the drawer is not accessible");
+  await drawer.getByRole("button", { name: /older/i }).click();
+  await page.waitForFunction((former) => document.querySelector("dialog.drawer h2").textContent !== former, title);
+  const address = page.url();
+  await page.keyboard.press("Escape");
+  await drawer.waitFor({ state: "detached" });
+  await page.waitForURL((now) => !now.hash.includes("entry="));
+  await page.goto("about:blank");
+  await page.goto(address);
+  await drawer.waitFor();
+}));
+
+// A browser's download of what the buttons lead to.
+async function exported(page, button) {
+  const [download] = await Promise.all([page.waitForEvent("download"), button.click()]);
+  return { name: download.suggestedFilename(), text: await readFile(await download.path(), "utf8") };
+}
+
+test("export: CSV and JSON of what is filtered", async (site) => {
+  const { rows: [row] } = await ask(site.url, "breakdown?by=model&window=1h&most=1");
+  await withTab(site, `logs?window=1h&model=${encodeURIComponent(row.name)}`, async (page) => {
+    const csv = await exported(page, page.getByRole("link", { name: /CSV/ }));
+    check(/^quotafuse-logs.*\.csv$/.test(csv.name), `the file's name ${csv.name}`);
+    const lines = csv.text.trim().split("\r\n");
+    check(lines.length > 1 && lines[0].includes("model") && lines.slice(1).every((line) => line.includes(row.name)), `lines: ${lines.slice(0, 2)}`);
+    const json = await exported(page, page.getByRole("link", { name: "JSON" }));
+    check(Array.isArray(JSON.parse(json.text).rows ?? JSON.parse(json.text)), "the JSON has no rows");
+  });
+});
+
+test("breakdown: by kind, ordered, searched, and on to the page of one", (site) => withTab(site, "breakdown?by=channel", async (page, tab) => {
+  await page.locator("th button.sort").last().click();
+  await page.waitForURL(/order=/);
+  await tab.settled();
+  equal(await page.locator("th[aria-sort]").count(), 1, "columns that are ordered by");
+  const name = (await page.locator(".page tbody tr th a").first().textContent()).replace(/^\d+ · /, "");
+  await page.getByRole("searchbox").fill(name.slice(0, 5));
+  await page.waitForURL(/q=/);
+  await tab.settled();
+  const rows = await rowsOf(page);
+  check(rows.length > 0 && rows.every((row) => row.includes(name.slice(0, 5))), `rows: ${rows.slice(0, 2)}`);
+  await page.locator(".page tbody tr th a").first().click();
+  await page.waitForURL(/#\/object\?kind=channel/);
+  await tab.settled();
+  check((await page.locator("h1").textContent()).length > 0, "the page of one has no title");
+  await page.locator("main").getByRole("link", { name: /logs/i }).first().click();
+  await page.waitForURL(/#\/logs\?.*channel=/);
+}));
+
+test("charts have their numbers as a table, and a legend that hides and shows", (site) => withTab(site, "overview?window=1h", async (page) => {
+  await page.locator("figure canvas").first().waitFor();
+  const entry = page.locator(".legend button[aria-pressed]").first();
+  await entry.click();
+  equal(await entry.getAttribute("aria-pressed"), "false", "a series that was hidden");
+  await entry.click();
+  await page.getByRole("button", { name: "Show as table" }).first().click();
+  await page.locator(".numbers table").first().waitFor();
+  check(await page.locator(".numbers tbody tr").count() > 3, "the table is empty");
+}));
