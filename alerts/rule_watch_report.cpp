@@ -142,7 +142,7 @@ RuleStanding RuleWatch::standing(base::Second now, std::size_t most) const {
     for (const auto& key : unseen) {
         Look look{key, {}};
         look.reading.value = series_.at(key).value;  // of its last evaluation
-        looks.push_back(std::move(look));
+        looks.push_back(look);
     }
     const auto place = [&](const Look& look) {
         const auto value = look.reading.value.value_or(0);

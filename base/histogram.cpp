@@ -135,6 +135,16 @@ void Histogram::merge(const Histogram& other) {
     buckets_ = std::move(merged);
 }
 
+std::int64_t Histogram::count_up_to(std::int64_t value) const {
+    const auto last = bucket_of(value);
+    std::int64_t count = 0;
+    for (const auto& bucket : buckets_) {
+        if (bucket.number() > last) break;
+        count += bucket.count();
+    }
+    return count;
+}
+
 std::optional<double> Histogram::quantile(double q) const {
     if (empty()) return std::nullopt;
     // 0.07 · 100 is a little above 7 in binary: without the correction its rank would be 8.

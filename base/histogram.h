@@ -19,6 +19,10 @@ public:
     std::int64_t count() const { return count_; }
     bool empty() const { return count_ == 0; }
 
+    /// How many values are not above that one, as far as buckets tell: those of its own bucket
+    /// count as not above. Never falls while values are added.
+    std::int64_t count_up_to(std::int64_t value) const;
+
     /// The value at the nearest rank of the quantile, 0 < q ≤ 1; empty when there is none.
     std::optional<double> quantile(double q) const;
 

@@ -14,6 +14,7 @@
 #include "daemon/info_needs.h"
 #include "daemon/retry_request.h"
 #include "daemon/rule_report.h"
+#include "daemon/rules_page.h"
 #include "daemon/schemas.h"
 #include "daemon/version.h"
 
@@ -92,6 +93,8 @@ Daemon::Daemon(const Config& config, const base::Clock& clock, const base::Log& 
       desks_(config.source),
       causes_(config.store, config.rules, clock),
       api_(config.store, clock, config.timezone, api_facts()),
+      metrics_(api_.sources(), told_by_metrics()),
+      public_(api_.sources()),
       server_(parse_listen_address(config.listen), board_, clock, log, {}, make_pages(),
               config.access, &sessions),
       socket_(config.control_socket, make_commands(), clock, log),
@@ -178,16 +181,27 @@ api::Facts Daemon::api_facts() {
                 [this](const api::TokenQuestion& question) { return desks_.tokens(question); }};
 }
 
+MetricsPage::Told Daemon::told_by_metrics() const {
+    return {.status = [this] { return board_.status_json(); },
+            .rules = [this] { return answer_rules(config_, board_.status_json(), {}).body; }};
+}
+
 StatusPages Daemon::make_pages() {
-    return make_status_pages({.config = config_,
-                              .api = api_,
-                              .causes = causes_,
-                              .status = [this] { return board_.status_json(); },
-                              .standing =
-                                  [this](const std::string& rule) {
-                                      return errands_.ask(
-                                          [&] { return standing_json(engine_, rule); });
-                                  }});
+    auto pages = make_status_pages({.config = config_,
+                                    .api = api_,
+                                    .causes = causes_,
+                                    .status = [this] { return board_.status_json(); },
+                                    .standing =
+                                        [this](const std::string& rule) {
+                                            return errands_.ask(
+                                                [&] { return standing_json(engine_, rule); });
+                                        }});
+    pages.merge(public_.pages());
+    pages.emplace("/metrics", StatusPage{[this](const HttpRequest& request) {
+                                             return metrics_.answer(request);
+                                         },
+                                         OpenTo::metrics});
+    return pages;
 }
 
 /// What changes or asks the engine is done by the pipeline thread, between two turns.

@@ -12,8 +12,10 @@
 #include "daemon/breaker_requests.h"
 #include "daemon/config.h"
 #include "daemon/control_socket.h"
+#include "daemon/metrics.h"
 #include "daemon/pages.h"
 #include "daemon/pipeline.h"
+#include "daemon/public_page.h"
 #include "daemon/status_server.h"
 #include "daemon/store_check.h"
 #include "daemon/upkeep.h"
@@ -48,6 +50,7 @@ private:
     std::unique_ptr<StoreCheck> make_check();
     std::map<std::string, ControlCommand> make_commands();
     api::Facts api_facts();
+    MetricsPage::Told told_by_metrics() const;
     StatusPages make_pages();
     void say_what_runs() const;
     void run(const std::stop_token& stop);
@@ -86,6 +89,8 @@ private:
     GatewayDesks desks_;
     AlertCauses causes_;
     api::Api api_;
+    MetricsPage metrics_;
+    PublicPage public_;
     StatusServer server_;
     ControlSocket socket_;
     std::unique_ptr<SourceReader> reader_;

@@ -15,6 +15,7 @@
 #include "sync/rollup_functions.h"
 #include "sync/rollup_tables.h"
 #include "sync/tally.h"
+#include "sync/usage_totals.h"
 
 namespace quotafuse::sync {
 namespace {
@@ -88,6 +89,8 @@ struct Rollups::Impl {
     std::set<std::int64_t> fold(std::int64_t from, std::int64_t until, const State& state);
     /// After the hours from ≤ hour < until were closed, and rows were written to `late` ones.
     void bound(std::int64_t from, std::int64_t until, const RollupCells& late, const State& state);
+    /// Adds the days before that of the first open hour to the totals.
+    void fold_totals(const State& state);
     void follow_zone(State& state);
     int clear_minutes(std::int64_t until, int most, State& state);
     int delete_hours(std::int64_t until, int most, State& state);
@@ -109,6 +112,7 @@ struct Rollups::Impl {
     std::vector<Statements> tables;          // as rollup_tables()
     std::vector<SQLite::Statement> sum_ups;  // of those behind kRowRollups
     RollupBounds bounds;
+    UsageTotals totals;
     SQLite::Statement get_state;
     SQLite::Statement set_state;
     SQLite::Statement get_next_hour;
@@ -139,6 +143,7 @@ Rollups::Impl::Impl(base::Database& opened, const Texts& dictionary, base::TimeZ
       texts(dictionary),
       zone(std::move(days)),
       bounds(database),
+      totals(database),
       get_state(database,
                 "SELECT zone, closed, minutes_gone, kept_day, kept_until FROM rollup_state "
                 "WHERE one = 1"),
@@ -244,6 +249,12 @@ void Rollups::Impl::bound(std::int64_t from, std::int64_t until, const RollupCel
     bounds.bound_days(days);
 }
 
+void Rollups::Impl::fold_totals(const State& state) {
+    RollupDays of_zone{zone};
+    totals.fold_days({of_zone.day_start(state.closed), of_zone.day_of(state.closed), zone.name()},
+                     state.kept_day);
+}
+
 void Rollups::Impl::follow_zone(State& state) {
     state.zone = zone.name();
     for (const auto& table : rollup_tables()) {
@@ -284,6 +295,7 @@ int Rollups::Impl::delete_hours(std::int64_t until, int most, State& state) {
         bound(state.closed, last + 1, {}, state);
         state.closed = last + 1;
     }
+    totals.fold_hours(last + 1);  // an hour that is not in the totals stays
     if (last >= state.kept_until) {
         const auto day = day_of(last, state);
         auto next = last + 1;
@@ -328,6 +340,10 @@ std::string Rollups::more_tables() {
     return rollup_schema_by_more();
 }
 
+std::string Rollups::totals_tables() {
+    return UsageTotals::tables();
+}
+
 Rollups::Rollups(base::Database& database, const Texts& texts, base::TimeZone zone)
     : impl_(std::make_unique<Impl>(database, texts, std::move(zone))) {}
 Rollups::~Rollups() = default;
@@ -338,19 +354,23 @@ void Rollups::add(std::span<const Row> rows, std::int64_t minutes_since, std::in
     if (state.zone != impl_->zone.name()) impl_->follow_zone(state);
     minutes_since = std::max(minutes_since, state.minutes_gone * kSecondsOfHour);
     RollupHours hours;
+    UsageTotals::Minus minus;
     for (const auto& row : rows) {
         const auto tally = tally_of(row, impl_->texts);
         if (!tally) continue;
         hours.add(row, *tally, minutes_since);
+        minus.add(row, *tally);
         state.closed = std::max(state.closed, hour_of(std::min(row.created_at, now)));
     }
     impl_->close(before.closed, state.closed, state);
+    if (state.closed != before.closed) impl_->fold_totals(state);
     const auto day_of = [&](std::int64_t hour) { return impl_->day_of(hour, state); };
     const auto write = [&](std::size_t table, const RollupCells& cells) {
         impl_->write(table, RollupSpan::hour, cells);
         impl_->write(table, RollupSpan::day, add_up_days(cells, state.closed, day_of));
     };
     for (std::size_t i = 0; i < kRowRollups; ++i) write(i, hours.of_table(i));
+    impl_->totals.add(hours.of_table(0), minus);
     const auto sums = sum_up_hours(hours.of_table(0), state.closed);
     for (std::size_t i = 0; i < sums.size(); ++i) write(kRowRollups + i, sums[i]);
     impl_->bound(before.closed, state.closed, hours.of_table(0), state);
@@ -366,6 +386,7 @@ bool Rollups::expire(std::int64_t minutes_before, std::int64_t hours_before,
     if (done < most) done += impl_->delete_hours(hour_of(hours_before), most - done, state);
     if (done < most && days_before) {
         const auto first = impl_->day_of(hour_of(*days_before), state);
+        impl_->totals.fold_hours(std::min(hour_of(*days_before), state.closed));
         done += impl_->delete_days(first, most - done);
     }
     if (state != before) impl_->write_state(state);

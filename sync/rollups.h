@@ -32,6 +32,8 @@ public:
     static std::string tables();
     /// Those by channel, model, ip and error, which came later. Needs add_rollup_functions().
     static std::string more_tables();
+    /// What channel × model ever added up to: see UsageTotals. Needs add_rollup_functions().
+    static std::string totals_tables();
 
     /// `database` has the tables. It and `texts` outlive this.
     Rollups(base::Database& database, const Texts& texts, base::TimeZone zone);

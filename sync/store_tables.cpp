@@ -101,7 +101,7 @@ int flags_of(const Row& row) {
 base::Schema store_schema() {
     return {"sync",
             {kMigration1, kMigration2 + Rollups::tables(), kMigration3 + gauge_tables(),
-             Rollups::more_tables() + Slowest::table()},
+             Rollups::more_tables() + Slowest::table(), Rollups::totals_tables()},
             [](SQLite::Database& db) {
                 add_rollup_functions(db);
                 db.createFunction("address_number", 1, true, nullptr, address_number);

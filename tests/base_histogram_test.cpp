@@ -64,6 +64,22 @@ TEST_CASE("no value is too big and a negative one counts as 0") {
     CHECK_FALSE(Histogram{}.quantile(0.5).has_value());
 }
 
+TEST_CASE("how many values are not above another, within a bucket") {
+    Histogram histogram;
+    for (std::int64_t value = 1; value <= 10'000; ++value) histogram.add(value);
+    CHECK(histogram.count_up_to(-1) == 0);
+    std::int64_t before = 0;
+    for (const std::int64_t bound : {1, 2, 50, 51, 999, 5000, 9999, 10'000}) {
+        const auto count = histogram.count_up_to(bound);
+        CHECK(count >= bound);
+        CHECK(static_cast<double>(count) <= static_cast<double>(bound) * 1.041 + 1);
+        CHECK(count >= before);
+        before = count;
+    }
+    CHECK(histogram.count_up_to(INT64_MAX) == histogram.count());
+    CHECK(Histogram{}.count_up_to(5) == 0);
+}
+
 TEST_CASE("what is taken away leaves no trace") {
     std::mt19937_64 random{2};
     const auto kept = random_values(random, 200);

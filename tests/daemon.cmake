@@ -75,3 +75,14 @@ quotafuse_test(daemon_api THREADS
   SOURCES daemon_api_alerts_test.cpp daemon_api_export_test.cpp daemon_api_gateway_test.cpp daemon_api_pages_test.cpp daemon_api_parameters_test.cpp daemon_api_plans_test.cpp daemon_api_reads_test.cpp
           daemon_api_tokens_test.cpp daemon_api_traffic_test.cpp support/test_gateway.cpp
   LINK quotafuse_daemon quotafuse_mariadb)
+
+# /metrics and /public: of stores, and of the program over restarts.
+quotafuse_test(daemon_metrics THREADS
+  SOURCES daemon_metrics_live_test.cpp daemon_metrics_test.cpp daemon_public_test.cpp
+  LINK quotafuse_daemon quotafuse_mariadb quotafuse_program)
+target_compile_definitions(daemon_metrics_test PRIVATE QUOTAFUSE_ETC="${CMAKE_SOURCE_DIR}/etc")
+
+# The program under hostile requests.
+quotafuse_test(daemon_hostile
+  SOURCES daemon_hostile_test.cpp
+  LINK quotafuse_daemon quotafuse_mariadb quotafuse_program)

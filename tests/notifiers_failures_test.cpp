@@ -78,6 +78,7 @@ TEST_CASE("where nobody answers it may work later, and the advice says where to 
         CHECK(unknown.advice.find("DNS") != std::string::npos);
         pair.set("proxy", '"' + refusing_url() + '"');
         const auto proxy = pair.send(sample());
+        CAPTURE(proxy.advice);
         CHECK(proxy.kind == Kind::transient);
         CHECK(proxy.advice.find("check proxy") != std::string::npos);
     }

@@ -64,7 +64,7 @@ public:
         : database_(folder_.file("rollups.db"),
                     {base::Schema{"sync",
                                   {std::string{kRows} + sync::Rollups::tables(),
-                                   sync::Rollups::more_tables()},
+                                   sync::Rollups::more_tables(), sync::Rollups::totals_tables()},
                                   sync::add_rollup_functions}}) {
         database_.set_durable(false);  // no test here cuts the power
         use_zone(zone);

@@ -236,7 +236,7 @@ TEST_CASE("a catch-up does not outrun the bound within the rest between two look
 TEST_CASE("a step for room that failed makes no room later, when there is some") {
     const TempDir folder;
     Keep keep;
-    keep.bytes = 1'000'000;
+    keep.bytes = 1'050'000;
     StoreFile opened{folder.file("s.db"), keep};
     auto& db = opened.database.handle();
     opened.store.append(seconds_before_now(10'000), base::from_unix(kNow));

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -12,6 +13,7 @@
 #include "notifiers/outbox.h"
 #include "sync/gauges.h"
 #include "sync/traffic_reader.h"
+#include "sync/usage_totals.h"
 #include "sync_store_fixture.h"
 
 using namespace quotafuse;
@@ -77,6 +79,28 @@ std::vector<std::string> rows_of(SQLite::Database& db, const std::string& ip) {
             text("username") + ", " + text("token_name") + ", " + text("model") + ", " +
             text("grp") + ", " + text("route") + ", " + text("error_code") + ", " + ip +
             " FROM log ORDER BY id");
+}
+
+/// What channel × model ever added up to; in which order they came is not known after an upgrade.
+std::vector<std::string> usage_in(SQLite::Database& db) {
+    std::vector<std::string> lines;
+    const auto usage = read_usage(db);
+    for (const auto& [place, channel, model, sums] : usage.pairs) {
+        std::string line = std::to_string(channel) + "/" + std::to_string(model);
+        for (const auto sum : {sums.answers, sums.errors, sums.prompt_tokens,
+                               sums.completion_tokens, sums.quota, sums.empty_replies})
+            line += " " + std::to_string(sum);
+        lines.push_back(line);
+    }
+    for (const auto& [model, times] : usage.models) {
+        std::string line = "times of " + std::to_string(model);
+        for (const auto sum : {times.latency_total, times.first_token_total, times.latency.count(),
+                               times.latency.count_up_to(5000), times.first_token.count()})
+            line += " " + std::to_string(sum);
+        lines.push_back(line);
+    }
+    std::sort(lines.begin(), lines.end());
+    return lines;
 }
 
 /// A store as version 1 of the room made it.
@@ -202,6 +226,7 @@ TEST_CASE(
                                            "hour_model"};
     std::vector<std::string> sums;
     std::vector<std::string> slowest;
+    std::vector<std::string> usage;
     {
         StoreFile file{path};
         Batch batch;
@@ -219,6 +244,7 @@ TEST_CASE(
         auto& db = file.database.handle();
         sums = rollups_in(db, derived);
         slowest = dump(db, "SELECT * FROM slowest");
+        usage = usage_in(db);
         const auto closed = number(db, "SELECT closed FROM rollup_state");
         REQUIRE(number(db, "SELECT count(*) FROM hour_channel_model WHERE hour < " +
                                std::to_string(closed)) > 100);
@@ -231,7 +257,9 @@ TEST_CASE(
                 name.ends_with("y_model"))
                 db.exec("DROP TABLE " + name);
         db.exec(
-            "DROP TABLE slowest; ALTER TABLE rollup_state DROP COLUMN narrow_since; "
+            "DROP TABLE slowest; DROP TABLE usage_pair; DROP TABLE usage_model; "
+            "DROP TABLE usage_state; ALTER TABLE rollup_state DROP COLUMN "
+            "narrow_since; "
             "UPDATE schema SET version = 3 WHERE room = 'sync'");
         REQUIRE(rollup_tables_of(db).size() == 10);
     }
@@ -241,6 +269,8 @@ TEST_CASE(
     CHECK(rollups_in(db, derived) == sums);
     CHECK(slowest.size() > 500);
     CHECK(dump(db, "SELECT * FROM slowest") == slowest);
+    CHECK(usage.size() == 10 + 2);  // five channels with two models each
+    CHECK(usage_in(db) == usage);
     const auto since = number(db, "SELECT narrow_since FROM rollup_state") * 3600;
     CHECK(since == number(db, "SELECT max(hour) + 1 FROM hour_group") * 3600);
     // What is younger than the rest says so.

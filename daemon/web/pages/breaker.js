@@ -13,13 +13,14 @@ const kCircuitKinds = { open: "bad", trial: "warn", unsure: "bad" };
 const kSteps = { tripped: "bad", would_trip: "warn", refused: "", failed: "bad", already_off: "", lost_race: "", unknown: "bad", intent: "", whole: "ok",
   trial: "warn", settle: "ok", again: "bad", whole_asked: "", trial_asked: "", settle_asked: "", again_asked: "", whole_failed: "bad", trial_failed: "bad",
   settle_failed: "bad", again_failed: "bad", whole_refused: "warn", trial_refused: "warn", settle_refused: "warn", again_refused: "bad", whole_unknown: "bad",
-  trial_unknown: "bad", settle_unknown: "bad", again_unknown: "bad", released: "warn", still_serving: "bad", mended: "ok", pause: "warn", resume: "ok" };
+  trial_unknown: "bad", settle_unknown: "bad", again_unknown: "bad", released: "warn", still_serving: "bad", mended: "ok", paused: "warn", resumed: "ok" };
 
 const load = (query, signal) => ask("breaker", { limit: 50, cursor: query.cursor }, signal);
 
 function target(one, linked = true) {
   const named = (id, name) => (name ? `${id} · ${name}` : `${id}`);
   const link = (kind, id, shown) => (linked ? el("a", { href: hashOf("object", { kind, id }) }, shown) : shown);
+  if (one.kind === "") return text("targetAll"); // a pause, or its end
   if (one.kind === "token") {
     if (!one.token) return text("targetOwner", { name: one.token_name, user: one.user });
     return link("token", one.token, text("targetToken", { name: named(one.token, one.name) }));

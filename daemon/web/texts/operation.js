@@ -29,7 +29,7 @@ addTexts({
     wholeGateway: "whole gateway",
     older: "Older", newest: "Newest", pages: "Pages", filterBy: "Show only", nothingFits: "Nothing fits the filter.",
     removeFilter: "Show everything",
-    targetChannel: "Channel {name}", targetModel: "Model {model} of channel {name}", targetToken: "Key {name}", targetOwner: "Key {name} of user {user}",
+    targetChannel: "Channel {name}", targetAll: "The breaker", targetModel: "Model {model} of channel {name}", targetToken: "Key {name}", targetOwner: "Key {name} of user {user}",
   },
   zh: {
     "word.inactive": "正常", "word.pending": "待确认", "word.firing": "触发中", "word.stale": "数据陈旧", "word.warming": "预热中",
@@ -57,6 +57,6 @@ addTexts({
     wholeGateway: "整个网关",
     older: "更早", newest: "最新", pages: "翻页", filterBy: "只看", nothingFits: "没有符合筛选条件的内容。",
     removeFilter: "显示全部",
-    targetChannel: "渠道 {name}", targetModel: "渠道 {name} 的模型 {model}", targetToken: "令牌 {name}", targetOwner: "用户 {user} 的令牌 {name}",
+    targetChannel: "渠道 {name}", targetAll: "熔断器", targetModel: "渠道 {name} 的模型 {model}", targetToken: "令牌 {name}", targetOwner: "用户 {user} 的令牌 {name}",
   },
 });
