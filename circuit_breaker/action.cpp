@@ -110,6 +110,11 @@ constexpr auto kTexts = std::to_array<Text>({
     {Kind::rows_missing,
      "{count} of the abilities of {target} are gone: rebuild them on the gateway's page"},
     {Kind::on_trial, "{target} is on trial, which this alert ends: it goes off again"},
+    {Kind::bad_name,
+     "{target} serves {detail}, a name that is not valid UTF-8: its rank could not be put back "
+     "after a trial"},
+    {Kind::not_held,
+     "{target} is not held by this trip any more: `quotafuse breaker list` tells what is"},
 });
 static_assert(has_every_cause(kTexts));
 constexpr std::string_view kUnread =

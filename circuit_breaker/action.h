@@ -48,6 +48,8 @@ struct TripRequest {
     std::string rule{};
     std::string series{};
     std::optional<LeadingKey> leading{};
+    /// Of a channel: its models that are off by circuits of their own, which give them back.
+    std::vector<std::string> models_off{};
 };
 
 /// What the limits count, without the request that is judged.
@@ -130,6 +132,8 @@ struct TripCause {
         again_dark,         // giving it to nobody again would leave `pairs` without a channel
         rows_missing,       // given back, but `count` of its abilities are gone
         on_trial,           // an alert for what is on trial: the trial has failed
+        bad_name,           // a trial cannot keep the rank of what is named `detail`
+        not_held,           // its circuit has ended: by a newer trip, a return, or a person
     };
     Kind kind = Kind::none;
     std::int64_t count = 0;
@@ -174,7 +178,8 @@ struct TripResult {
     base::Seconds traffic = kGuardTraffic;
     int status_written = 0;  // 2 or 3; what would be written in shadow mode; 0 for a model
     /// JSON of what was there: {"status", "other_info", "abilities": [{"group", "model",
-    /// "enabled"}]} of a channel, {"models", "abilities"} of a model, {"status"} of a key.
+    /// "enabled"}]} of a channel, {"models", "abilities"} of a model, {"status"} of a key. An
+    /// ability that a circuit of its own holds has "held": true.
     std::string before;
     std::string after;  // the same of what was written, without abilities
     /// The gateway could not be reached: the same request may be tried again.

@@ -1,6 +1,7 @@
 #include "circuit_breaker/breaker.h"
 
 #include <algorithm>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -122,6 +123,11 @@ void Breaker::work(const std::stop_token& stop) {
             continue;
         }
         auto news = std::move(*found);
+        if (const auto* trip = std::get_if<TripResult>(&news);
+            trip != nullptr && trip->kind == TripResult::Kind::tripped) {
+            const auto& [id, target] = std::tie(trip->request.trip_id, trip->request.target);
+            newest_trips_.insert_or_assign(stored_key(target), id);
+        }
         // A failure that stop() made is none: the intent is carried out after the restart.
         if (worth_telling(news) || !stop.stop_requested()) report_(std::move(news));
     }
@@ -167,7 +173,16 @@ TripResult Breaker::attempt(const TripOrder& order) {
     return trip(*session_, database_, order.request, order.guard, clock_.now());
 }
 
+/// What the newer trip switched off is its own: One API has no mark that would tell the two apart.
+bool Breaker::is_superseded(const ReturnRequest& request) const {
+    const auto newest = newest_trips_.find(stored_key(request.circuit.target));
+    return newest != newest_trips_.end() && newest->second != request.circuit.trip_id;
+}
+
 ReturnResult Breaker::attempt(const ReturnOrder& order) {
+    if (is_superseded(order.request)) {
+        return make_result(order.request, ReturnResult::Kind::refused, {TripCause::Kind::not_held});
+    }
     return give_back(*session_, database_, order.request, order.guard, clock_.now());
 }
 

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -51,7 +52,8 @@ using BreakerNews = std::variant<TripResult, ReturnResult, Looked>;
 /// pipeline. Orders are carried out one after the other; a trip or return that the gateway cannot
 /// take is tried again until it is kRequestLife old, a look is not. While it is held nothing that
 /// writes begins: what waits is refused with that cause (a request that may have been carried out
-/// before is looked for first). submit(), hold() and stop() may come from any thread.
+/// before is looked for first). A return of what a later order has tripped since is refused.
+/// submit(), hold() and stop() may come from any thread.
 class Breaker {
 public:
     using Report = std::function<void(BreakerNews)>;
@@ -89,6 +91,7 @@ private:
     std::optional<ReturnResult> find(const ReturnOrder& order);
     template <class O>
     std::optional<BreakerNews> insist(O& order, base::MonoTime since, const std::stop_token& stop);
+    bool is_superseded(const ReturnRequest& request) const;
     bool others_wait();
     template <class O>
     auto held(const O& order, TripCause::Kind why);
@@ -103,6 +106,8 @@ private:
     const base::Clock& clock_;
     base::Backoff backoff_;
     Report report_;
+    /// Of each target that was tripped, by stored_key(), the newest trip. Only the thread's.
+    std::map<std::string, std::string> newest_trips_{};
     std::mutex mutex_;
     std::condition_variable_any changed_;
     std::deque<Waiting> orders_;  // guarded by mutex_, as are the next three

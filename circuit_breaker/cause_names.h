@@ -79,6 +79,10 @@ constexpr std::string_view cause_name(TripCause::Kind kind) {
             return "rows_missing";
         case Kind::on_trial:
             return "on_trial";
+        case Kind::bad_name:
+            return "bad_name";
+        case Kind::not_held:
+            return "not_held";
     }
     return {};
 }

@@ -114,6 +114,9 @@ struct ReturnResult {
     /// which abilities it leaves off, those aside that are off by circuits of their own.
     std::string kept{};
     bool try_again = false;
+    /// Of done: a gateway was just disabling the channel, and what was on in `abilities` alone was
+    /// switched off after the return (see mend_after_return()).
+    bool mended = false;
 };
 /// Sets cause and why.
 void explain(ReturnResult& result, TripCause cause);

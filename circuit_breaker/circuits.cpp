@@ -98,6 +98,16 @@ std::optional<Circuit> Circuits::of_target(const Target& target) const {
     return one_of(query);
 }
 
+std::vector<std::string> Circuits::models_off(std::int64_t channel) const {
+    std::vector<std::string> models;
+    for (const auto& circuit : all()) {
+        const auto& target = circuit.target;
+        if (target.kind == Target::Kind::model && target.channel == channel)
+            models.push_back(target.model);
+    }
+    return models;
+}
+
 void Circuits::put(const Circuit& circuit) {
     SQLite::Statement statement{
         db_,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -21,6 +22,8 @@ public:
     std::optional<Circuit> of_trip(const std::string& trip_id) const;
     /// A channel's own circuit and those of its models are different targets.
     std::optional<Circuit> of_target(const Target& target) const;
+    /// The models of a channel that circuits of their own hold.
+    std::vector<std::string> models_off(std::int64_t channel) const;
     /// Inserts, or replaces the one with its trip_id.
     void put(const Circuit& circuit);
     void remove(const std::string& trip_id);

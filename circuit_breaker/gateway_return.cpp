@@ -25,25 +25,19 @@ std::unique_ptr<ReturnTarget> make_target(const ReturnCase& order) {
     std::abort();
 }
 
-/// Where it fails, the return stands all the same: its commit was answered, and what a gateway made
-/// of it since is not ours.
-void look_for_halves(const ReturnCase& order) {
+/// Whether there was one. Where it fails, the return stands all the same: its commit was answered,
+/// and what a gateway made of it since is not ours.
+bool mend_halves(const ReturnCase& order) {
     const auto& circuit = order.request.circuit;
-    if (circuit.target.kind == Target::Kind::token) return;
+    if (circuit.target.kind == Target::Kind::token) return false;
     for (int tries = 1; tries <= kTries; ++tries) {
         try {
-            mend_after_return(order.session, circuit);
-            return;
+            return mend_after_return(order.session, circuit);
         } catch (const GatewayError& e) {
-            if (e.kind() != GatewayError::Kind::locked) return;
+            if (e.kind() != GatewayError::Kind::locked) return false;
         }
     }
-}
-
-ReturnResult finish(ReturnTarget& target, const ReturnCase& order) {
-    auto result = target.finish();
-    if (result.kind == Kind::done) look_for_halves(order);
-    return result;
+    return false;
 }
 
 ReturnResult after_lost_commit(ReturnTarget& target, const ReturnCase& order,
@@ -59,7 +53,7 @@ ReturnResult after_lost_commit(ReturnTarget& target, const ReturnCase& order,
         unknown.try_again = passes(second);
         return unknown;
     }
-    return stands ? finish(target, order) : failure(order.request, lost);
+    return stands ? target.finish() : failure(order.request, lost);
 }
 
 /// One transaction; empty when the target changed under it and is worth another look.
@@ -74,7 +68,7 @@ std::optional<ReturnResult> attempt(ReturnTarget& target, const ReturnCase& orde
             return after_lost_commit(target, order, e);
         }
     }
-    return finish(target, order);
+    return target.finish();
 }
 
 ReturnResult write(ReturnTarget& target, const ReturnCase& order) {
@@ -127,7 +121,11 @@ ReturnResult give_back(sync::GatewaySession& session, const std::string& databas
                            {.kind = TripCause::Kind::stuck, .detail = "it is not on trial"});
     }
     try {
-        return carry_out({session, database, request, guard, now});
+        const ReturnCase order{session, database, request, guard, now};
+        auto result = carry_out(order);
+        // Also of what a former run gave back: it may not have come to look.
+        if (result.kind == Kind::done && !request.dry_run) result.mended = mend_halves(order);
+        return result;
     } catch (const GatewayError& e) {
         return failure(request, e);
     }

@@ -1,5 +1,7 @@
 #include "circuit_breaker/images.h"
 
+#include <utility>
+
 #include <nlohmann/json.hpp>
 
 namespace quotafuse::circuit_breaker {
@@ -20,11 +22,14 @@ Json channel_json(int status, const sync::Cell& other_info) {
     return {{"status", status}, {"other_info", cell_json(other_info)}};
 }
 
-std::string with_abilities(Json json, const std::vector<Ability>& own) {
+std::string with_abilities(Json json, const std::vector<Ability>& own,
+                           const HeldModels& held = {}) {
     auto& rows = json["abilities"] = Json::array();
     for (const auto& ability : own) {
-        rows.push_back(
-            {{"group", ability.group}, {"model", ability.model}, {"enabled", ability.enabled}});
+        const auto [group, model] = route_of(ability);
+        Json row{{"group", group}, {"model", model}, {"enabled", ability.enabled}};
+        if (holds(held, ability.model)) row["held"] = true;
+        rows.push_back(std::move(row));
     }
     return to_text(json);
 }
@@ -35,8 +40,9 @@ std::string channel_image(int status, const sync::Cell& other_info) {
     return to_text(channel_json(status, other_info));
 }
 
-std::string channel_image(const ChannelRow& row, const std::vector<Ability>& own) {
-    return with_abilities(channel_json(row.status, row.other_info), own);
+std::string channel_image(const ChannelRow& row, const std::vector<Ability>& own,
+                          const HeldModels& held) {
+    return with_abilities(channel_json(row.status, row.other_info), own, held);
 }
 
 std::string model_image(const sync::Cell& models) {

@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/text.h"
+
 namespace quotafuse::circuit_breaker {
 namespace {
 
@@ -70,6 +72,14 @@ std::optional<KeptRanks> read_kept(const std::string& text) {
     } catch (const Json::exception&) {
         return {};
     }
+}
+
+std::optional<std::string> name_that_is_lost(const KeptRanks& kept) {
+    for (const auto& [group, model, rank] : kept.abilities) {
+        const auto name = group + "/" + model;
+        if (auto valid = base::valid_utf8(name); valid != name) return valid;
+    }
+    return {};
 }
 
 bool same_before(const KeptRanks& a, const KeptRanks& b) {

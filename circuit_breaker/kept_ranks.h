@@ -39,6 +39,9 @@ struct KeptRanks {
 std::string to_text(const KeptRanks& kept);
 /// Empty for anything that to_text() did not write.
 std::optional<KeptRanks> read_kept(const std::string& text);
+/// The first of `abilities` whose name is not valid UTF-8, for people: to_text() could not write it
+/// so that its rank would be put back. Empty where there is none.
+std::optional<std::string> name_that_is_lost(const KeptRanks& kept);
 /// Whether a trial replaces the same in both.
 bool same_before(const KeptRanks& a, const KeptRanks& b);
 

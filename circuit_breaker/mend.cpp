@@ -21,6 +21,7 @@ bool mend(sync::GatewaySession& session, const Circuit& circuit) {
 }
 
 bool mend_after_return(sync::GatewaySession& session, const Circuit& circuit) {
+    limit_lock_waits(session);
     const auto channel = circuit.target.channel;
     ChannelTables tables{session, circuit.gateway};
     RankTables ranks{session, circuit.gateway};

@@ -54,6 +54,7 @@ Change of_trial(const Circuit& circuit, const ChannelStand& stand,
 std::vector<Ability> read_abilities(const Json& json, std::int64_t channel) {
     std::vector<Ability> abilities;
     for (const auto& ability : json) {
+        if (ability.value("held", false)) continue;
         abilities.push_back({.group = ability.at("group").get<std::string>(),
                              .model = ability.at("model").get<std::string>(),
                              .channel = channel,

@@ -41,7 +41,7 @@ Change change_of_token(const std::optional<int>& status);
 struct BeforeImage {
     std::optional<std::optional<std::string>> other_info{};
     std::optional<std::string> models{};
-    std::vector<Ability> abilities{};  // of the circuit's own channel
+    std::vector<Ability> abilities{};  // of its channel, without those that others held then
 };
 BeforeImage read_before(const Circuit& circuit);
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "circuit_breaker/images.h"
+#include "circuit_breaker/left_off.h"
 #include "circuit_breaker/return_target.h"
 #include "circuit_breaker/trial_state.h"
 #include "sync/gateway_info.h"
@@ -12,7 +13,6 @@ namespace {
 
 using Kind = ReturnResult::Kind;
 using State = Circuit::State;
-using Pair = std::pair<std::string, std::string>;
 
 /// What one look at the gateway's tables saw.
 struct View {
@@ -65,8 +65,7 @@ private:
     std::optional<ReturnResult> guard() const;
     std::optional<ReturnResult> keep();
     Plan plan() const;
-    bool held(const std::string& model) const;
-    std::vector<Pair> off_before() const;
+    Routes off_before() const;
     std::vector<Ability> to_leave_off() const;
     void write_abilities();
     void put_ranks_back(const KeptRanks& kept);
@@ -218,40 +217,31 @@ std::optional<ReturnResult> ChannelReturn::guard() const {
         {.kind = TripCause::Kind::again_dark, .pairs = dark.used, .traffic = dark.traffic});
 }
 
-/// By a circuit of its own, which gives it back when its time has come.
-bool ChannelReturn::held(const std::string& model) const {
+/// By somebody's choice, before the trip or since.
+Routes ChannelReturn::off_before() const {
     const auto& held = order_.request.models_off;
-    return std::ranges::find(held, model) != held.end();
-}
-
-std::vector<Pair> ChannelReturn::off_before() const {
-    std::set<Pair> off;
-    if (view_.mark) off.insert(view_.mark->off.begin(), view_.mark->off.end());
-    // All off was no choice of models: somebody was just disabling the channel. And after a trial
-    // the mark has what was off then.
-    const bool chosen = std::ranges::any_of(before_.abilities, &Ability::enabled) &&
-                        !(view_.mark && circuit_.failed_trials > 0);
-    for (const auto& ability : before_.abilities) {
-        if (chosen && !ability.enabled) off.emplace(ability.group, ability.model);
-    }
     // While it is on, its own table tells, models that were switched off since included.
-    const bool chosen_now = std::ranges::any_of(view_.own, &OwnAbility::enabled);
-    if (way() == Way::again && view_.row.status == kEnabled && chosen_now) {
-        off.clear();
-        for (const auto& ability : view_.own) {
-            if (!ability.enabled) off.emplace(ability.group, ability.model);
-        }
+    if (way() == Way::again && view_.row.status == kEnabled) {
+        if (auto now = chosen_off(view_.own, held)) return *now;
     }
-    for (const auto& ability : view_.own) {
-        if (held(ability.model)) off.emplace(ability.group, ability.model);
-    }
+    std::set<Routes::value_type> off;
+    if (view_.mark) off.insert(view_.mark->off.begin(), view_.mark->off.end());
+    // After a trial the mark has what was off then.
+    const bool newer = view_.mark && circuit_.failed_trials > 0;
+    if (const auto before = chosen_off(before_.abilities, held); before && !newer)
+        off.insert(before->begin(), before->end());
+    std::erase_if(off, [&](const auto& route) { return holds(held, route.second); });
     return {off.begin(), off.end()};
 }
 
+/// That, and what circuits of their own hold now.
 std::vector<Ability> ChannelReturn::to_leave_off() const {
+    const auto before = off_before();
     std::vector<Ability> off;
-    for (const auto& [group, model] : off_before()) {
-        off.push_back({.group = group, .model = model, .channel = channel_});
+    for (const auto& row : view_.own) {
+        const bool was_off = std::ranges::find(before, route_of(row)) != before.end();
+        if (was_off || holds(order_.request.models_off, row.model))
+            off.push_back({.group = row.group, .model = row.model, .channel = channel_});
     }
     return off;
 }
@@ -260,7 +250,10 @@ std::vector<Ability> ChannelReturn::to_leave_off() const {
 std::optional<ReturnResult> ChannelReturn::keep() {
     kept_ = own_ranks(circuit_, view_.mark, stand(), view_.own);
     kept_.off = off_before();
-    std::erase_if(kept_.off, [this](const Pair& pair) { return held(pair.second); });
+    if (const auto bad = name_that_is_lost(kept_)) {
+        return make_result(order_.request, Kind::refused,
+                           {.kind = TripCause::Kind::bad_name, .detail = *bad});
+    }
     if (const auto intended = read_kept(circuit_.intended);
         intended && same_before(kept_, *intended)) {
         kept_.trial = intended->trial;

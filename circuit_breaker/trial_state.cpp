@@ -4,13 +4,29 @@
 #include <string>
 
 namespace quotafuse::circuit_breaker {
+namespace {
+
+/// On, at the rank of a trial that replaces none, with that off which it leaves off.
+bool stands_at_own_rank(const ChannelStand& stand, const KeptRanks& intended) {
+    const bool lit = std::ranges::any_of(stand.lit, [&](const auto& route) {
+        return std::ranges::find(intended.off, route) != intended.off.end();
+    });
+    const bool own = intended.channel.rank() == intended.trial && intended.abilities.empty();
+    return own && !lit && stand.status == kEnabled && stand.rank == intended.channel &&
+           std::ranges::all_of(stand.ability_ranks,
+                               [&](const StoredRank& rank) { return rank == intended.channel; });
+}
+
+}  // namespace
 
 bool stands_on_trial(const Circuit& circuit, const std::optional<Mark>& mark,
                      const ChannelStand& stand) {
     if (stand.status != kEnabled && stand.status != kDisabledAutomatically) return false;
     if (mark) return mark->trip == circuit.trip_id && mark->trial;
     const auto intended = read_kept(circuit.intended);
-    return intended && has_trial_rank(stand, *intended);
+    if (!intended) return false;
+    return has_trial_rank(stand, *intended) ||
+           (circuit.gateway == sync::Gateway::one_api && stands_at_own_rank(stand, *intended));
 }
 
 KeptRanks own_ranks(const Circuit& circuit, const std::optional<Mark>& mark,

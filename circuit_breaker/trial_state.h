@@ -12,7 +12,9 @@ namespace quotafuse::circuit_breaker {
 // What a channel's rows tell of a trial, whatever of it came on record.
 
 /// Whether the channel is on trial by this circuit: by its mark; where there is none (One API, or
-/// somebody took it away), by the rank that is on record as the trial's.
+/// somebody took it away), by the rank that is on record as the trial's. On One API a trial at the
+/// channel's own rank looks like an enabling by a person: of an order that may have been carried
+/// out it counts as the trial.
 bool stands_on_trial(const Circuit& circuit, const std::optional<Mark>& mark,
                      const ChannelStand& stand);
 

@@ -1,5 +1,6 @@
 #include "base/text.h"
 #include "circuit_breaker/images.h"
+#include "circuit_breaker/left_off.h"
 #include "circuit_breaker/other_info.h"
 #include "circuit_breaker/route_trip.h"
 #include "sync/gateway_info.h"
@@ -79,7 +80,7 @@ protected:
         // A mark on what is on is one of a trip that has ended: it is not put back.
         if (read_mark(former.other_info))
             former.other_info = without_mark(former.other_info, std::nullopt);
-        result.before = channel_image(former, own(before_));
+        result.before = channel_image(former, own(before_), request_.models_off);
         if (result.kind == TripResult::Kind::tripped)
             result.after = channel_image(status_, written_info_);
     }
@@ -90,15 +91,8 @@ protected:
     }
 
 private:
-    /// None where all are: then somebody was just disabling the channel, and that is no choice of
-    /// models.
     Routes off_before() const {
-        Routes off;
-        const auto abilities = own(before_);
-        for (const auto& ability : abilities) {
-            if (!ability.enabled) off.emplace_back(ability.group, ability.model);
-        }
-        return off.size() == abilities.size() ? Routes{} : off;
+        return chosen_off(own(before_), request_.models_off).value_or(Routes{});
     }
 
     base::Second now_;

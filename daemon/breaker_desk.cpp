@@ -28,16 +28,6 @@ bool is_by_hand(const TripRequest& request) {
     return request.rule.empty();
 }
 
-TripResult refusal_of(const TripRequest& request, TripCause cause,
-                      const sync::Directory& directory) {
-    TripResult result;
-    result.kind = TripResult::Kind::refused;
-    result.request = request;
-    result.name = name_of(request.target, directory);
-    circuit_breaker::explain(result, std::move(cause));
-    return result;
-}
-
 /// So far back a person's change is looked for.
 constexpr base::Seconds kMemoryOfPersons{24 * 3600};
 
@@ -252,10 +242,12 @@ void BreakerDesk::hand_over() {
         const auto due = std::ranges::find_if(
             orders_, [&](const Order& order) { return order.not_before <= now; });
         if (due == orders_.end()) return;
-        const auto& request = due->request;
+        auto& request = due->request;
         if (request.target.kind != Target::Kind::token && !learn_traffic()) return;
         const bool judged = request.resumed || dry_runs_.contains(request.trip_id);
         if (!judged) refusal_ = refused(request, situation(request.target, clock_.now()));
+        if (request.target.kind == Target::Kind::channel)
+            request.models_off = rooms_.audit.circuits().models_off(request.target.channel);
         const bool handed =
             refusal_ || rooms_.breaker.submit(circuit_breaker::TripOrder{
                             request, guard_of(request, clock_.now()), due->asked_at});
@@ -270,6 +262,13 @@ bool BreakerDesk::needs_traffic() const {
     return trips_channels(config_) || std::ranges::any_of(orders_, [](const Order& order) {
                return order.request.target.kind != Target::Kind::token;
            });
+}
+
+bool BreakerDesk::may_have_tripped(const Target& target) const {
+    const auto is_it = [&](const Order& order) {
+        return order.request.resumed && order.request.target == target;
+    };
+    return std::ranges::any_of(orders_, is_it) || std::ranges::any_of(in_hand_, is_it);
 }
 
 bool BreakerDesk::learn_traffic() const {

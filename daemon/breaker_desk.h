@@ -85,6 +85,8 @@ public:
     /// it is known. Until then no order is handed over: reading a day of rows at once would hold up
     /// those that come in.
     bool learn_traffic() const;
+    /// A trip of it may have been carried out, and is still to be looked for.
+    bool may_have_tripped(const circuit_breaker::Target& target) const;
     /// What the guards at the gateway must know for this request.
     circuit_breaker::Guard guard_of(const circuit_breaker::TripRequest& request,
                                     base::Second now) const;

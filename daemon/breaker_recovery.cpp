@@ -174,13 +174,13 @@ void BreakerRecovery::complete(ReturnOrder& order) const {
         order.guard = desk_.guard_of(again, clock_.now());
     }
     if (target.kind != Target::Kind::channel) return;
-    request.models_off.clear();
-    for (const auto& other : rooms_.audit.circuits().all()) {
-        const bool held = other.target.kind == Target::Kind::model &&
-                          other.target.channel == target.channel &&
-                          other.state != Circuit::State::trial;
-        if (held) request.models_off.push_back(other.target.model);
-    }
+    request.models_off = rooms_.audit.circuits().models_off(target.channel);
+}
+
+/// What it depends on is not known yet.
+bool BreakerRecovery::waits(const ReturnRequest& request) const {
+    if (request.resumed && desk_.may_have_tripped(request.circuit.target)) return true;
+    return request.way == Way::again && !desk_.learn_traffic();
 }
 
 /// A later trip may have ended its circuit since.
@@ -197,20 +197,31 @@ bool BreakerRecovery::needs_traffic() const {
 void BreakerRecovery::hand_over() {
     const auto now = clock_.mono();
     for (auto waiting = orders_.begin(); waiting != orders_.end();) {
-        const bool again_off = waiting->order.request.way == Way::again;
-        if (now < waiting->not_before || (again_off && !desk_.learn_traffic())) {
+        const auto& request = waiting->order.request;
+        if (!is_asked(request)) {
+            drop(request);
+            waiting = orders_.erase(waiting);
+            continue;
+        }
+        if (now < waiting->not_before || waits(request)) {
             ++waiting;
             continue;
         }
         auto order = waiting->order;
-        if (!is_asked(order.request)) {
-            waiting = orders_.erase(waiting);
-            continue;
-        }
         complete(order);
         if (!rooms_.breaker.submit(std::move(order))) return;
         waiting = orders_.erase(waiting);
     }
+}
+
+/// Whoever waits for it hears so at once.
+void BreakerRecovery::drop(const ReturnRequest& request) {
+    ReturnResult dropped;
+    dropped.kind = ReturnResult::Kind::refused;
+    dropped.request = request;
+    circuit_breaker::explain(dropped, {.kind = circuit_breaker::TripCause::Kind::not_held});
+    rooms_.answers.answer(BreakerAnswers::id_of_return(request.circuit.trip_id, request.dry_run),
+                          answer_json(dropped));
 }
 
 std::string BreakerRecovery::why_it_failed(const Circuit& circuit) const {
@@ -283,7 +294,7 @@ void BreakerRecovery::go_on(const ReturnResult& result) {
     rooms_.audit.record(result, now);
     transaction.commit();
     auto circuit = rooms_.audit.circuits().of_trip(result.request.circuit.trip_id);
-    if (!circuit || circuit->pending != result.request.way) return;
+    if (!circuit || circuit->pending != result.request.way) return drop(result.request);
     auto request = result.request;
     const auto asked_at = circuit->pending_at;
     request.circuit = std::move(*circuit);
@@ -300,6 +311,7 @@ void BreakerRecovery::take(const ReturnResult& result) {
     const auto now = clock_.now();
     base::WriteTransaction transaction{rooms_.database};
     if (rooms_.audit.record(result, now)) tell(result, now);
+    if (result.mended) note_mended(request.circuit, "return", now);
     transaction.commit();
     using Kind = ReturnResult::Kind;
     if (result.kind == Kind::done || result.kind == Kind::theirs) gateway_disabled_.erase(trip);
@@ -364,7 +376,10 @@ void BreakerRecovery::take(const circuit_breaker::Looked& looked) {
     base::WriteTransaction transaction{rooms_.database};
     const auto released = rooms_.audit.observe(looked.sightings, looked.began, now);
     for (const auto& [circuit, change] : released) tell_released(circuit, change, now);
-    for (const auto& trip : looked.mended) note_mended(trip, now);
+    for (const auto& trip : looked.mended) {
+        if (const auto circuit = rooms_.audit.circuits().of_trip(trip))
+            note_mended(*circuit, "trip", now);
+    }
     transaction.commit();
     for (const auto& [circuit, change] : released) {
         gateway_disabled_.erase(circuit.trip_id);
@@ -383,14 +398,13 @@ void BreakerRecovery::take(const circuit_breaker::Looked& looked) {
     for (const auto& trip : looked.mended) half_on_.erase(trip);
 }
 
-void BreakerRecovery::note_mended(const std::string& trip_id, base::Second now) {
-    const auto circuit = rooms_.audit.circuits().of_trip(trip_id);
-    if (!circuit) return;
+/// Also of a circuit that has ended: it was written.
+void BreakerRecovery::note_mended(const Circuit& circuit, std::string_view deed, base::Second now) {
     const auto why = fmt::format(
         "{} was off, but its abilities were on: the gateway wrote them in the middle of "
-        "our trip; they are off again",
-        circuit_breaker::describe(circuit->target));
-    rooms_.audit.note(*circuit, "mended", why, now);
+        "our {}; they are off again",
+        circuit_breaker::describe(Target::of_channel(circuit.target.channel)), deed);
+    rooms_.audit.note(circuit, "mended", why, now);
     log_.warning("breaker: " + why);
 }
 

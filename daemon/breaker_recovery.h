@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "alerts/self_alerts.h"
@@ -64,6 +65,8 @@ private:
     std::string by_hand(const circuit_breaker::Circuit& circuit, circuit_breaker::Way way,
                         bool dry_run);
     void hand_over();
+    bool waits(const circuit_breaker::ReturnRequest& request) const;
+    void drop(const circuit_breaker::ReturnRequest& request);
     bool is_asked(const circuit_breaker::ReturnRequest& request) const;
     void complete(circuit_breaker::ReturnOrder& order) const;
     void go_on(const circuit_breaker::ReturnResult& result);
@@ -73,7 +76,8 @@ private:
     void tell_released(const circuit_breaker::Circuit& circuit, circuit_breaker::Change change,
                        base::Second now);
     void put(const std::string& event_id, notifiers::Message message, base::Second now);
-    void note_mended(const std::string& trip_id, base::Second now);
+    void note_mended(const circuit_breaker::Circuit& circuit, std::string_view deed,
+                     base::Second now);
 
     BreakerRooms rooms_;
     const BreakerDesk& desk_;

@@ -92,6 +92,17 @@ std::optional<std::int64_t> only_key(const alerts::Rule& rule) {
 
 }  // namespace
 
+circuit_breaker::TripResult refusal_of(const circuit_breaker::TripRequest& request,
+                                       circuit_breaker::TripCause cause,
+                                       const sync::Directory& directory) {
+    circuit_breaker::TripResult result;
+    result.kind = circuit_breaker::TripResult::Kind::refused;
+    result.request = request;
+    result.name = name_of(request.target, directory);
+    circuit_breaker::explain(result, std::move(cause));
+    return result;
+}
+
 std::optional<LeadingKey> leading_key(const Notice& notice, const alerts::Rule* rule) {
     for (const auto& part : notice.key) {
         if (part.dimension == Dimension::token)

@@ -18,6 +18,10 @@ namespace quotafuse::daemon {
 circuit_breaker::Target target_of(const alerts::Action& action);
 /// Of the channel or key; empty where it is not known.
 std::string name_of(const circuit_breaker::Target& target, const sync::Directory& directory);
+/// What becomes of a request that is refused before the gateway is asked.
+circuit_breaker::TripResult refusal_of(const circuit_breaker::TripRequest& request,
+                                       circuit_breaker::TripCause cause,
+                                       const sync::Directory& directory);
 /// When it may come back by itself; 0 where it does not.
 base::Second back_at(const base::Recovery& recover, const base::TimeZone& zone, base::Second now);
 /// The key that makes most of what a notice of this rule tells, if one makes 80 % of it: the one

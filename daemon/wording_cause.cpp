@@ -86,6 +86,11 @@ constexpr auto kTexts = std::to_array<Text>({
      "{count} of its abilities are gone: rebuild them on the gateway's channel page"},
     {Kind::on_trial, "它正在试用，该告警表明试用失败，将再次禁用",
      "it is on trial, which this alert ends: it goes off again"},
+    {Kind::bad_name, "它的 {detail} 名称不是有效的 UTF-8，试用后无法恢复其优先级",
+     "the name {detail} is not valid UTF-8: its rank could not be put back after a trial"},
+    {Kind::not_held, "它已不由这次熔断负责：有更新的熔断，已经恢复，或被他人修改",
+     "this trip no longer answers for it: it was tripped anew, given back, or changed by "
+     "somebody"},
 });
 static_assert(circuit_breaker::has_every_cause(kTexts));
 

@@ -3,7 +3,7 @@ include(support/mariadb.cmake)
 quotafuse_test(circuit_breaker THREADS
   SOURCES support/gateway_routing.cpp support/test_gateway.cpp circuit_breaker_account_powers_test.cpp circuit_breaker_accounts_test.cpp circuit_breaker_breaker_test.cpp
           circuit_breaker_crash_test.cpp circuit_breaker_fixture_test.cpp circuit_breaker_grant_fuzz_test.cpp circuit_breaker_grant_list_test.cpp
-          circuit_breaker_grants_test.cpp circuit_breaker_grants_text_test.cpp circuit_breaker_guard_test.cpp
+          circuit_breaker_grants_test.cpp circuit_breaker_grants_text_test.cpp circuit_breaker_guard_test.cpp circuit_breaker_halves_test.cpp
           circuit_breaker_look_test.cpp circuit_breaker_orders_test.cpp circuit_breaker_person_races_test.cpp
           circuit_breaker_return_races_test.cpp circuit_breaker_return_test.cpp circuit_breaker_routing_test.cpp
           circuit_breaker_targets_test.cpp circuit_breaker_trial_crash_test.cpp circuit_breaker_trial_models_test.cpp circuit_breaker_trial_rank_test.cpp circuit_breaker_trial_test.cpp circuit_breaker_trip_races_test.cpp

@@ -326,3 +326,42 @@ TEST_CASE("a return that stop() cut off is not reported: it stays on record") {
     breaker.stop();
     CHECK(news.wait_for(0).empty());
 }
+
+TEST_CASE("a return of what a later order tripped anew is refused, and writes nothing") {
+    for (const auto* schema : {"oneapi", "newapi_2026"}) {
+        for (const bool dry_run : {false, true}) {
+            CAPTURE(schema);
+            CAPTURE(dry_run);
+            TestGateway gateway{Engine::sqlite, schema};
+            for (const std::int64_t id : {1, 2}) gateway.add_channel(id, {"default"}, {"gpt-4o"});
+            FakeClock clock{kStart};
+            const auto circuit = tripped(gateway, 1, "t1");
+            gateway.sql("UPDATE channels SET status = 1; UPDATE abilities SET enabled = 1");
+            auto second = order(1, "t2", clock);
+            second.request.gateway = gateway.gateway();
+            News news;
+            Breaker breaker{gateway.session(), gateway.database(), clock, 1, news.reporter()};
+            CHECK(breaker.submit(second));
+            auto late = return_order(circuit, Way::whole, clock);
+            late.request.resumed = true;
+            late.request.dry_run = dry_run;
+            CHECK(breaker.submit(late));
+            auto got = news.wait_for(2);
+            REQUIRE(got.size() == 2);
+            const auto tripped_anew = std::get<TripResult>(got[0]);
+            CHECK(kind_name(tripped_anew.kind) == "tripped");
+            const auto refused = std::get<ReturnResult>(got[1]);
+            CHECK(kind(refused) == "refused");
+            CHECK(refused.cause.kind == TripCause::Kind::not_held);
+            CHECK(refused.why ==
+                  "channel 1 is not held by this trip any more: `quotafuse breaker list` tells "
+                  "what is");
+            CHECK(status_of(gateway, 1) == "3");
+            // Its own return is no such.
+            CHECK(breaker.submit(return_order(circuit_of(tripped_anew), Way::whole, clock)));
+            got = news.wait_for(3);
+            REQUIRE(got.size() == 3);
+            CHECK(kind(std::get<ReturnResult>(got[2])) == "done");
+        }
+    }
+}

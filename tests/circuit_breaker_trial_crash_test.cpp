@@ -174,6 +174,48 @@ TEST_CASE("One API: an enabling by a person is not taken for a trial that was ki
     }
 }
 
+TEST_CASE("a trial at the channel's own rank is known after a kill, also on One API") {
+    for (const auto& gateway : tests::every_gateway()) {
+        CAPTURE(gateway->describe());
+        fresh(*gateway);
+        gateway->sql(
+            "DELETE FROM channels WHERE id = 1; DELETE FROM abilities WHERE channel_id = 1");
+        set_rank(*gateway, 2, 9, 5);  // nobody shares its models
+        auto circuit = tripped(*gateway, 2, "t1");
+        const auto read =
+            circuit_breaker::give_back(*gateway->session(), gateway->database(),
+                                       {.circuit = circuit, .way = Way::trial}, {}, kLater);
+        REQUIRE(kind(read) == "ranks_read");
+        circuit.intended = read.kept;
+        SUBCASE("killed before it was written") {
+            CHECK(kind(give_back(*gateway, circuit, Way::trial, true)) == "done");
+        }
+        SUBCASE("killed after it was written") {
+            CHECK(kind(give_back(*gateway, circuit, Way::trial)) == "done");
+        }
+        const auto written = everything(*gateway);
+        CHECK(status_of(*gateway, 2) == "1");
+        const auto found = give_back(*gateway, circuit, Way::trial, true);
+        CHECK(kind(found) == "done");
+        CHECK(found.kept == read.kept);
+        CHECK(everything(*gateway) == written);
+        const auto trial = on_trial(circuit, found);
+        CHECK(look_at(*gateway->session(), {trial}).sightings.at(0).change == Change::none);
+        // Who enables it by the gateway switches on what was off before the trip, too.
+        gateway->sql("UPDATE abilities SET enabled = 1 WHERE channel_id = 2");
+        if (!gateway->new_api()) {
+            const auto theirs = give_back(*gateway, circuit, Way::trial, true);
+            CHECK(kind(theirs) == "theirs");
+            CHECK(theirs.change == Change::enabled);
+        }
+        // With a mark to be had, a rank that is anybody's tells nothing.
+        if (gateway->new_api()) {
+            gateway->sql("UPDATE channels SET other_info = '{}' WHERE id = 2");
+            CHECK(kind(give_back(*gateway, circuit, Way::trial, true)) == "theirs");
+        }
+    }
+}
+
 TEST_CASE("a trial that the gateway disabled before its record is known, and goes off whole") {
     TestGateway gateway{Engine::sqlite, "oneapi"};
     fresh(gateway);

@@ -29,6 +29,23 @@ void check_routes(TestGateway& gateway, bool model_is_on) {
     CHECK((models == "a,o1") == model_is_on);
 }
 
+/// Switches the channel off while its model o1 is off by a circuit of its own.
+Circuit tripped_without_o1(TestGateway& gateway) {
+    auto request = live(2, "t1");
+    request.models_off = {"o1"};
+    const auto result = trip(gateway, request);
+    REQUIRE(kind_name(result.kind) == "tripped");
+    return circuit_of(result);
+}
+
+/// A person saves the channel with o1 in its list: the gateway rebuilds its abilities.
+void save_with_o1(TestGateway& gateway) {
+    const auto status = status_of(gateway, 2);
+    gateway.sql("UPDATE channels SET models = 'a,o1' WHERE id = 2");
+    gateway.sql(fmt::format("UPDATE abilities SET enabled = {} WHERE channel_id = 2",
+                            status == "1" ? 1 : 0));
+}
+
 void fresh(TestGateway& gateway) {
     gateway.sql("DELETE FROM channels");
     gateway.sql("DELETE FROM abilities");
@@ -121,5 +138,62 @@ TEST_CASE("who enables a channel on trial is seen where the trial left something
             CHECK(result.change == Change::enabled);
         }
         CHECK(everything(*gateway) == theirs);
+    }
+}
+
+TEST_CASE("a model that a person takes back while its channel is off comes back with the channel") {
+    for (const auto& gateway : tests::every_gateway()) {
+        for (const auto way : {Way::whole, Way::trial}) {
+            for (const bool image : {true, false}) {  // none after a crash
+                CAPTURE(gateway->describe());
+                CAPTURE(std::string{way_name(way)});
+                CAPTURE(image);
+                fresh(*gateway);
+                const auto model = tripped_model(*gateway, 2, "o1", "a");
+                auto circuit = tripped_without_o1(*gateway);
+                if (gateway->new_api()) CHECK(abilities_off(info_of(*gateway, 2)).empty());
+                CHECK(Json::parse(circuit.before)["abilities"] ==
+                      Json::parse(R"([{"group": "default", "model": "a", "enabled": true},
+                                      {"group": "default", "model": "o1", "enabled": false,
+                                       "held": true}])"));
+                if (!image) circuit.before.clear();
+                save_with_o1(*gateway);
+                CHECK(look_at(*gateway->session(), {model}).sightings.at(0).change ==
+                      Change::enabled);
+                CHECK(kind(give(*gateway, circuit, way, false)) == "done");
+                check_routes(*gateway, true);
+            }
+        }
+    }
+}
+
+TEST_CASE("what else was off when a channel was tripped stays off with or without a held model") {
+    for (const auto& gateway : tests::every_gateway()) {
+        CAPTURE(gateway->describe());
+        fresh(*gateway);
+        gateway->sql("DELETE FROM channels; DELETE FROM abilities");
+        gateway->add_channel(2, {"default"}, {"a", "b", "o1"});
+        gateway->sql("UPDATE abilities SET enabled = 0 WHERE model = 'b'");
+        tripped_model(*gateway, 2, "o1", "a,b");
+        const auto circuit = tripped_without_o1(*gateway);
+        CHECK(kind(give(*gateway, circuit, Way::whole, true)) == "done");
+        const auto on = gateway->sql("SELECT model FROM abilities WHERE enabled = 1");
+        CHECK(on == std::vector<Texts>{{"a"}});
+    }
+}
+
+TEST_CASE("a trial that failed does not take a held model for somebody's choice") {
+    for (const auto& gateway : tests::every_gateway()) {
+        CAPTURE(gateway->describe());
+        fresh(*gateway);
+        auto circuit = tripped(*gateway, 2, "t1");
+        const auto trial = on_trial(circuit, give_back(*gateway, circuit, Way::trial));
+        tripped_model(*gateway, 2, "o1", "a");
+        CHECK(kind(give(*gateway, trial, Way::again, true)) == "done");
+        if (gateway->new_api()) CHECK(abilities_off(info_of(*gateway, 2)).empty());
+        circuit.failed_trials = 1;
+        save_with_o1(*gateway);
+        CHECK(kind(give(*gateway, circuit, Way::whole, false)) == "done");
+        check_routes(*gateway, true);
     }
 }

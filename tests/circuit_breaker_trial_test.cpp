@@ -245,3 +245,63 @@ TEST_CASE("a trial does not go off where it is all that is left, and stays on tr
         CHECK(kind(give_back(*gateway, trial, Way::again, false, guard)) == "done");
     }
 }
+
+TEST_CASE("a trial that could not put back the rank of a name is refused, and says which") {
+    // A server does not store such a name.
+    for (const auto* schema : {"oneapi", "newapi_2026"}) {
+        TestGateway gateway{Engine::sqlite, schema};
+        CAPTURE(gateway.describe());
+        add_two_channels(gateway);
+        set_rank(gateway, 2, 9, 5);
+        gateway.sql(
+            "UPDATE abilities SET model = CAST(x'6dff' AS TEXT), priority = 4 WHERE channel_id = 2 "
+            "AND `group` = 'vip'");
+        auto circuit = tripped(gateway, 2, "t1");
+        const auto before = everything(gateway);
+        for (const bool dry_run : {false, true}) {
+            const auto result = circuit_breaker::give_back(
+                *gateway.session(), gateway.database(),
+                {.circuit = circuit, .way = Way::trial, .dry_run = dry_run}, {}, kNow);
+            CHECK(kind(result) == "refused");
+            CHECK(result.cause.kind == TripCause::Kind::bad_name);
+            CHECK(result.why ==
+                  "channel 2 serves vip/m\xEF\xBF\xBD, a name that is not valid UTF-8: its rank "
+                  "could not be put back after a trial");
+            CHECK_FALSE(result.try_again);
+        }
+        CHECK(everything(gateway) == before);
+        // What needs no rank comes back.
+        CHECK(kind(give_back(gateway, circuit, Way::whole)) == "done");
+    }
+}
+
+TEST_CASE("what was off before a trip stays off whatever bytes its name has") {
+    for (const auto* schema : {"oneapi", "newapi_2026"}) {
+        for (const auto way : {Way::whole, Way::trial, Way::again}) {
+            CAPTURE(schema);
+            CAPTURE(std::string{way_name(way)});
+            TestGateway gateway{Engine::sqlite, schema};
+            add_two_channels(gateway);
+            set_rank(gateway, 2, 9, 5);
+            gateway.sql(
+                "UPDATE abilities SET model = CAST(x'6dffc328' AS TEXT), enabled = 0 WHERE "
+                "channel_id = 2 AND `group` = 'vip'");
+            const auto before = everything(gateway);
+            auto circuit = tripped(gateway, 2, "t1");
+            if (way != Way::whole) {
+                const auto result = give_back(gateway, circuit, Way::trial);
+                CHECK(kind(result) == "done");
+                CHECK(gateway.value("SELECT SUM(enabled) FROM abilities WHERE channel_id = 2") ==
+                      "1");
+                const auto trial = on_trial(circuit, result);
+                if (way == Way::trial) circuit = trial;
+                if (way == Way::again) {
+                    CHECK(kind(give_back(gateway, trial, Way::again)) == "done");
+                    circuit.failed_trials = 1;
+                }
+            }
+            CHECK(kind(give_back(gateway, circuit, Way::whole)) == "done");
+            CHECK(everything(gateway) == before);
+        }
+    }
+}

@@ -36,6 +36,67 @@ UPDATE breaker_audit SET cause = CASE why
 WHERE step = 'released';
 )";
 
+constexpr const char* kThird = R"(
+CREATE TABLE breaker_circuits(
+    trip TEXT PRIMARY KEY, target_key TEXT NOT NULL, target_kind TEXT NOT NULL,
+    channel INTEGER NOT NULL, model TEXT NOT NULL, token INTEGER NOT NULL, user INTEGER NOT NULL,
+    token_name TEXT NOT NULL, name TEXT NOT NULL, gateway TEXT NOT NULL, reason TEXT NOT NULL,
+    rule TEXT NOT NULL, series TEXT NOT NULL, state TEXT NOT NULL, opened_at INTEGER NOT NULL,
+    status_written INTEGER NOT NULL, before TEXT NOT NULL, after TEXT NOT NULL,
+    recover TEXT NOT NULL, back_at INTEGER NOT NULL, failed_trials INTEGER NOT NULL,
+    trial_at INTEGER NOT NULL, kept TEXT NOT NULL, leading TEXT NOT NULL, pending TEXT NOT NULL,
+    pending_at INTEGER NOT NULL, off_since INTEGER NOT NULL, asked_again INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX breaker_circuits_target ON breaker_circuits(target_key);
+CREATE TABLE breaker_pause(
+    id INTEGER PRIMARY KEY CHECK(id = 1), since INTEGER NOT NULL, until INTEGER NOT NULL,
+    reason TEXT NOT NULL
+);
+
+ALTER TABLE breaker_intents ADD COLUMN target_kind TEXT NOT NULL DEFAULT 'channel';
+ALTER TABLE breaker_intents ADD COLUMN model TEXT NOT NULL DEFAULT '';
+ALTER TABLE breaker_intents ADD COLUMN token INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE breaker_intents ADD COLUMN user INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE breaker_intents ADD COLUMN token_name TEXT NOT NULL DEFAULT '';
+ALTER TABLE breaker_intents ADD COLUMN target_key TEXT NOT NULL DEFAULT '';
+ALTER TABLE breaker_intents ADD COLUMN recover TEXT NOT NULL DEFAULT '';
+ALTER TABLE breaker_intents ADD COLUMN back_at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE breaker_intents ADD COLUMN rule TEXT NOT NULL DEFAULT '';
+ALTER TABLE breaker_intents ADD COLUMN series TEXT NOT NULL DEFAULT '';
+ALTER TABLE breaker_intents ADD COLUMN leading TEXT NOT NULL DEFAULT '';
+UPDATE breaker_intents SET target_key = 'c' || channel;
+
+-- Which gateway it was is not on record, but One API has no other_info.
+INSERT OR REPLACE INTO breaker_circuits
+SELECT trip, 'c' || channel, 'channel', channel, '', 0, 0, '', channel_name,
+    iif(iif(after = '', before, after) LIKE '%"other_info":null%', 'one-api', 'new-api'), reason,
+    '', '', iif(step = 'unknown', 'unsure', 'open'), at, status_written, before, after, '', 0, 0,
+    0, '', '', '', 0, at, 0
+FROM breaker_audit WHERE open = 1 ORDER BY id;
+-- Of what nobody knows the intent is kept from now on, so that it is asked again.
+INSERT OR IGNORE INTO breaker_intents(trip, channel, reason, mode, gateway, even_if_last, asked_at,
+    notifiers, target_key)
+SELECT trip, channel, reason, 'live', gateway, 0, opened_at, '[]', target_key
+FROM breaker_circuits WHERE state = 'unsure';
+
+CREATE TABLE breaker_entries(
+    id INTEGER PRIMARY KEY, at INTEGER NOT NULL, trip TEXT NOT NULL, target_kind TEXT NOT NULL,
+    channel INTEGER NOT NULL, model TEXT NOT NULL, token INTEGER NOT NULL, user INTEGER NOT NULL,
+    token_name TEXT NOT NULL, name TEXT NOT NULL, mode TEXT NOT NULL, step TEXT NOT NULL,
+    rule TEXT NOT NULL, series TEXT NOT NULL, reason TEXT NOT NULL, why TEXT NOT NULL,
+    change TEXT NOT NULL, cause TEXT NOT NULL, status_written INTEGER NOT NULL, dark TEXT NOT NULL,
+    unused_dark TEXT NOT NULL, before TEXT NOT NULL, after TEXT NOT NULL, leading TEXT NOT NULL
+);
+INSERT INTO breaker_entries
+SELECT id, at, trip, 'channel', channel, '', 0, 0, '', channel_name, mode, step, '', '', reason,
+    why, cause, '', status_written, dark, unused_dark, before, after, ''
+FROM breaker_audit ORDER BY id;
+DROP TABLE breaker_audit;
+ALTER TABLE breaker_entries RENAME TO breaker_audit;
+CREATE INDEX breaker_audit_at ON breaker_audit(at);
+CREATE INDEX breaker_audit_trip ON breaker_audit(trip);
+)";
+
 constexpr const char* kRows = R"(
 INSERT INTO breaker_audit(id, at, trip, channel, channel_name, mode, step, reason, why,
     status_written, dark, unused_dark, before, after, open) VALUES
@@ -63,6 +124,47 @@ std::string rows_of_second() {
     return std::string{kRows} +
            "UPDATE breaker_audit SET cause = 'disabled by hand' WHERE step = 'released';";
 }
+
+// What is open, on trial, unsure, and waits for its return, with the steps that led there.
+constexpr const char* kRowsOfThird = R"(
+INSERT INTO breaker_circuits VALUES
+('open', 'c1', 'channel', 1, '', 0, 0, '', 'azure', 'new-api', 'r1', 'burn', 's1', 'open',
+    1767590000, 3, '{"status":1}', '{"status":3}', '{"kind":"after","wait":1800}', 1767591800, 0, 0,
+    '', '{"id":"t17","name":"ci","share":90}', '', 0, 1767590000, 0),
+('trial', 'c2', 'channel', 2, '', 0, 0, '', 'aws', 'one-api', 'r2', 'errors', 's2', 'trial',
+    1767590100, 2, '{"status":1}', '{"status":1,"priority":1,"weight":0}',
+    '{"kind":"half_open","wait":300,"longest":3600}', 1767590400, 2, 1767594000,
+    '{"priority":5,"weight":2,"abilities":[],"trial":{"priority":1,"weight":0}}', '', '',
+    1767594000, 1767593000, 1),
+('model', 'm3/o1', 'model', 3, 'o1', 0, 0, '', 'self', 'new-api', 'r3', '', '', 'open', 1767590200,
+    0, '{"models":"a,o1"}', '{"models":"a"}', '', 0, 0, 0, '', '', 'whole', 1767595000, 1767590200,
+    0),
+('again', 'c4', 'channel', 4, '', 0, 0, '', 'ali', 'new-api', 'r4', 'errors', 's4', 'trial',
+    1767590300, 3, '{"status":1}', '{"status":1}', '{"kind":"half_open","wait":300,"longest":3600}', 1767590600, 0, 1767594000,
+    '{"priority":7,"weight":3,"abilities":[],"trial":{"priority":0,"weight":3}}', '', 'again',
+    1767595100, 1767590300, 0),
+('begun', 'c5', 'channel', 5, '', 0, 0, '', 'baidu', 'new-api', 'r5', 'errors', 's5', 'open',
+    1767590400, 3, '{"status":1}', '{"status":3}', '{"kind":"half_open","wait":300,"longest":3600}', 1767590700, 1, 0, '', '', 'trial',
+    1767595200, 1767590400, 0),
+('lost', 't17', 'token', 0, '', 17, 4, '', 'ci', 'new-api', 'r6', '', '', 'unsure', 1767590500, 2,
+    '{"status":1}', '', '', 0, 0, 0, '', '', '', 0, 1767590500, 0);
+INSERT INTO breaker_intents(trip, channel, reason, mode, gateway, even_if_last, asked_at, notifiers,
+    target_kind, token, user, target_key)
+VALUES('lost', 0, 'r6', 'live', 'new-api', 0, 1767590500, '["ops"]', 'token', 17, 4, 't17');
+INSERT INTO breaker_audit VALUES
+(1, 1767590000, 'open', 'channel', 1, '', 0, 0, '', 'azure', 'live', 'tripped', 'burn', 's1', 'r1',
+    '', '', '', 3, '["default/o1"]', '[]', '{"status":1}', '{"status":3}',
+    '{"id":"t17","name":"ci","share":90}'),
+(2, 1767594000, 'trial', 'channel', 2, '', 0, 0, '', 'aws', 'live', 'trial', 'errors', 's2', 'r2',
+    '', '', '', 0, '[]', '[]', '{"status":2}', '{"status":1,"priority":1,"weight":0}', ''),
+(3, 1767595000, 'model', 'model', 3, 'o1', 0, 0, '', 'self', 'live', 'whole_asked', '', '', 'r3',
+    'a person', '', '', 0, '[]', '[]', '{"models":"a"}', '', ''),
+(4, 1767595050, 'gone', 'channel', 6, '', 0, 0, '', 'zhipu', 'live', 'released', '', '', 'r7',
+    'somebody enabled it again', 'enabled', '', 0, '[]', '[]', '{"status":3}', '', ''),
+(5, 1767595060, 'kept', 'channel', 7, '', 0, 0, '', 'xai', 'live', 'refused', 'burn', 's7', 'r8',
+    'channel 7 is protected (breaker.protect)', '', 'protected', 0, '[]', '[]', '', '', '');
+INSERT INTO breaker_pause VALUES(1, 1767599000, 0, 'holidays');
+)";
 
 /// A store as an earlier version left it, opened by this one.
 struct Upgraded {
@@ -160,6 +262,76 @@ TEST_CASE("a store of the breaker's version 2 keeps every entry, and what is off
 TEST_CASE("a store of the breaker's version 1 comes as far in one go") {
     const Upgraded former{{kFirst}};
     check_upgraded(former.path);
+}
+
+TEST_CASE("a store of the breaker's version 3 keeps what is off, on trial or asked for") {
+    const Upgraded former{{kFirst, kSecond, kThird}, kRowsOfThird};
+    base::Database store{former.path, {Audit::schema()}};
+    Audit audit{store};
+    Texts circuits;
+    for (const auto& one : audit.circuits().all()) {
+        CHECK(one.intended.empty());
+        CHECK(one.told.empty());
+        circuits.push_back(
+            fmt::format("{} {} {} {} {} [{}] {} {} {}", one.trip_id, stored_key(one.target),
+                        sync::gateway_name(one.gateway), state_name(one.state),
+                        one.pending ? way_name(*one.pending) : "", one.rule, one.failed_trials,
+                        one.asked_again, base::unix_seconds(one.off_since)));
+    }
+    CHECK(circuits == Texts{"open c1 new-api open  [burn] 0 false 1767590000",
+                            "trial c2 one-api trial  [errors] 2 true 1767593000",
+                            "model m3/o1 new-api open whole [] 0 false 1767590200",
+                            "again c4 new-api trial again [errors] 0 false 1767590300",
+                            "begun c5 new-api open trial [errors] 1 false 1767590400",
+                            "lost t17 new-api unsure  [] 0 false 1767590500"});
+    const auto trial = *audit.circuits().of_trip("trial");
+    CHECK(trial.kept ==
+          R"({"priority":5,"weight":2,"abilities":[],"trial":{"priority":1,"weight":0}})");
+    CHECK(trial.recover == half_open());
+    CHECK(audit.circuits().of_trip("open")->leading == LeadingKey{"t17", "ci", 90});
+    CHECK(lines_of(audit.last(100)) ==
+          Texts{"5 1767595060 kept c7 xai live refused [r8] [channel 7 is protected "
+                "(breaker.protect)] []  ",
+                "4 1767595050 gone c6 zhipu live released [r7] [somebody enabled it again] "
+                "[enabled] {\"status\":3} ",
+                "3 1767595000 model m3/o1 self live whole_asked [r3] [a person] [] "
+                "{\"models\":\"a\"} ",
+                "2 1767594000 trial c2 aws live trial [r2] [] [] {\"status\":2} "
+                "{\"status\":1,\"priority\":1,\"weight\":0}",
+                "1 1767590000 open c1 azure live tripped [r1] [] [] {\"status\":1} "
+                "{\"status\":3}"});
+    for (const auto& entry : audit.last(100)) CHECK(entry.recover == base::Recovery{});
+    CHECK(audit.last(1).at(0).cause == "protected");
+    const auto pending = audit.pending_intents();
+    REQUIRE(pending.size() == 1);
+    CHECK(pending[0].request.target.token == 17);
+    CHECK(pending[0].notifiers == Texts{"ops"});
+    REQUIRE(PauseBook{store}.at(kNow));
+    CHECK(PauseBook{store}.at(kNow)->reason == "holidays");
+
+    // And it goes on.
+    CHECK_FALSE(audit.intend_return(give(*audit.circuits().of_trip("model"), Way::whole), kNow));
+    audit.record(
+        returned(give(*audit.circuits().of_trip("model"), Way::whole), ReturnResult::Kind::done),
+        kNow);
+    auto again =
+        returned(give(*audit.circuits().of_trip("again"), Way::again), ReturnResult::Kind::done);
+    again.status_written = 3;
+    audit.record(again, kNow);
+    CHECK(audit.circuits().of_trip("again")->failed_trials == 1);
+    CHECK(audit.circuits().of_trip("again")->back_at > kNow);
+    auto read = returned(give(*audit.circuits().of_trip("begun"), Way::trial),
+                         ReturnResult::Kind::ranks_read);
+    read.kept = R"({"priority":5})";
+    audit.record(read, kNow);
+    CHECK(audit.circuits().of_trip("begun")->intended == read.kept);
+    const auto settled = give(trial, Way::settle);
+    REQUIRE(audit.intend_return(settled, kNow));
+    audit.record(returned(settled, ReturnResult::Kind::done), kNow);
+    CHECK(audit.last(1).at(0).recover == half_open());
+    audit.record(result(pending[0].request, Kind::failed), kNow);
+    CHECK(audit.circuits().all().size() == 3);
+    CHECK(audit.pending_intents().empty());
 }
 
 TEST_CASE("an upgrade of the breaker's tables that fails leaves them as they were") {

@@ -6,7 +6,7 @@ include(support/program.cmake)
 include(support/writers_site.cmake)
 
 quotafuse_test(daemon THREADS
-  SOURCES daemon_accounts_test.cpp daemon_announcer_state_test.cpp daemon_announcer_test.cpp daemon_blind_spots_test.cpp daemon_breaker_blind_test.cpp daemon_breaker_desk_test.cpp daemon_breaker_guards_test.cpp daemon_breaker_recovery_test.cpp daemon_breaker_trial_test.cpp daemon_bundle_text_test.cpp daemon_catch_up_pace_test.cpp daemon_config_status_test.cpp daemon_config_test.cpp
+  SOURCES daemon_accounts_test.cpp daemon_announcer_state_test.cpp daemon_announcer_test.cpp daemon_blind_spots_test.cpp daemon_breaker_blind_test.cpp daemon_breaker_desk_test.cpp daemon_breaker_guards_test.cpp daemon_breaker_recovery_test.cpp daemon_breaker_overlaps_test.cpp daemon_breaker_trial_test.cpp daemon_bundle_text_test.cpp daemon_catch_up_pace_test.cpp daemon_config_status_test.cpp daemon_config_test.cpp
           daemon_errands_test.cpp daemon_event_feed_test.cpp daemon_intake_test.cpp daemon_messages_breaker_test.cpp daemon_messages_test.cpp daemon_messages_words_test.cpp daemon_money_test.cpp daemon_number_format_test.cpp daemon_outbox_page_test.cpp daemon_report_breaker_test.cpp daemon_report_test.cpp daemon_rule_report_test.cpp
           daemon_self_watch_test.cpp daemon_silence_test.cpp daemon_source_reader_test.cpp
           daemon_status_board_test.cpp daemon_store_copy_test.cpp daemon_upkeep_test.cpp support/simulated_source.cpp support/test_gateway.cpp

@@ -221,6 +221,8 @@ TEST_CASE("every cause of the breaker has its own words in both languages") {
         {Kind::again_dark, "没有可用渠道", "leave no channel for default/o1"},
         {Kind::rows_missing, "1,003 行已不存在", "1,003 of its abilities are gone"},
         {Kind::on_trial, "正在试用", "it is on trial"},
+        {Kind::bad_name, "D 名称不是有效的 UTF-8", "the name D is not valid UTF-8"},
+        {Kind::not_held, "已不由这次熔断负责", "this trip no longer answers for it"},
     };
     REQUIRE(rows.size() == circuit_breaker::kCauseKinds - 1);  // but for none
     const auto target = circuit_breaker::Target::of_channel(3);
