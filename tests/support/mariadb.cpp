@@ -117,14 +117,12 @@ void MariaDb::start() {
 }
 
 void MariaDb::install() {
-    // Servers that are installed at the same moment name their temporary tables alike.
-    const auto scratch = folder_.file("tmp");
-    std::filesystem::create_directory(scratch);
-    std::filesystem::permissions(scratch, std::filesystem::perms::all);
+    std::filesystem::create_directory(scratch());
+    std::filesystem::permissions(scratch(), std::filesystem::perms::all);
     std::vector<std::string> command = {"mariadb-install-db",
                                         "--no-defaults",
                                         "--datadir=" + folder_.file("data"),
-                                        "--tmpdir=" + scratch,
+                                        "--tmpdir=" + scratch(),
                                         "--skip-test-db",
                                         "--force",
                                         "--auth-root-authentication-method=normal"};
@@ -142,6 +140,7 @@ void MariaDb::spawn() {
     std::vector<std::string> command = {server_program(),
                                         "--no-defaults",
                                         "--datadir=" + folder_.file("data"),
+                                        "--tmpdir=" + scratch(),
                                         "--socket=" + socket(),
                                         "--port=" + std::to_string(port_),
                                         "--bind-address=127.0.0.1",

@@ -42,6 +42,9 @@ public:
                     const std::string& database) const;
 
 private:
+    /// For temporary tables: a server that starts deletes those that it finds where it keeps them,
+    /// also another server's, which crashes then.
+    std::string scratch() const { return folder_.file("tmp"); }
     void install();
     void spawn();
     void wait_until_ready();
