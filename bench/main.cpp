@@ -187,13 +187,16 @@ int main(int argc, char** argv) {
         ->check(CLI::Range(1, 600));
     pages.add_option("--store", page.store,
                      "a file to make and use again, instead of a temporary one");
+    bool is_beside_ticks = false;
+    pages.add_flag("--beside-ticks", is_beside_ticks, "only beside the work of the daemon");
     CLI11_PARSE(app, argc, argv);
     soak.length = std::chrono::seconds{seconds};
     soak.hold = std::chrono::seconds{hold};
     try {
         if (writers.parsed()) return bench::soak(soak) ? 0 : 1;
         if (pages.parsed()) {
-            bench::measure_pages(page);
+            if (!is_beside_ticks) bench::measure_pages(page);
+            bench::measure_busy_pages(page);
             return 0;
         }
         if (ticks.parsed()) {

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <ctime>
 #include <filesystem>
 #include <iostream>
 #include <memory>
@@ -12,12 +11,10 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include "alerts/engine.h"
 #include "alerts/state_store.h"
 #include "base/database.h"
+#include "bench/engine_site.h"
 #include "bench/process.h"
-#include "bench/traffic.h"
-#include "sync/store.h"
 #include "tests/support/temp_dir.h"
 
 namespace quotafuse::bench {
@@ -30,12 +27,6 @@ using alerts::Metric;
 constexpr int kRowsOfTick = 200;
 constexpr int kTicksBefore = 300;  // until rows leave the short windows as fast as they enter
 
-double seconds_of_cpu() {
-    timespec now{};
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
-}
-
 double seconds_since(std::chrono::steady_clock::time_point began) {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
 }
@@ -43,160 +34,6 @@ double seconds_since(std::chrono::steady_clock::time_point began) {
 double resident_mib() {
     return static_cast<double>(resident_kib(getpid())) / 1024;
 }
-
-class Site {
-public:
-    Site(const std::string& file, std::size_t rows)
-        : database_(file, {sync::Store::schema(), alerts::schema()}),
-          store_(std::make_unique<sync::Store>(database_)) {
-        database_.set_durable(false);
-        fill(*store_, rows);
-        database_.set_durable(true);
-    }
-    std::vector<sync::Row> append(std::vector<sync::LogEntry> entries, base::Second now,
-                                  std::optional<base::Second> seen) {
-        sync::Batch batch;
-        batch.position = store_->position();
-        for (auto& entry : entries) entry.id = ++batch.position.cursor;
-        batch.entries = std::move(entries);
-        return store_->append(batch, now, seen);
-    }
-    sync::Store& store() { return *store_; }
-    base::Database& database() { return database_; }
-
-private:
-    base::Database database_;
-    std::unique_ptr<sync::Store> store_;
-};
-
-alerts::Condition condition(Dimension dimension, bool negated, const std::string& pattern) {
-    return {dimension, {{negated, std::nullopt, pattern}}};
-}
-
-/// What is measured on one window: by what, and which metric. Ten kinds on each of ten lengths.
-struct Kind {
-    Metric metric;
-    std::vector<Dimension> by;
-    alerts::Where where;
-};
-std::vector<Kind> kinds() {
-    return {{Metric::tokens, {Dimension::token}, {}},
-            {Metric::cost, {Dimension::token}, {condition(Dimension::model, false, "model-1*")}},
-            {Metric::requests, {Dimension::channel}, {}},
-            {Metric::error_rate, {Dimension::channel}, {}},
-            {Metric::latency_p95, {Dimension::model}, {}},
-            {Metric::tokens, {Dimension::model}, {condition(Dimension::group, false, "vip")}},
-            {Metric::cost, {Dimension::user}, {}},
-            {Metric::errors, {Dimension::channel, Dimension::model}, {}},
-            {Metric::requests, {}, {}},
-            {Metric::empty_replies,
-             {Dimension::channel},
-             {condition(Dimension::token, true, "key-99*")}}};
-}
-
-/// `count` rules on `windows` distinct windows no longer than `longest`.
-std::vector<alerts::Rule> make_rules(int count, int windows, std::chrono::seconds longest) {
-    const std::array<std::chrono::seconds, 10> lengths{1min, 5min, 10min, 30min, 1h,
-                                                       3h,   6h,   24h,   168h,  720h};
-    const auto what = kinds();
-    std::vector<alerts::Rule> rules;
-    for (int i = 0; i < count; ++i) {
-        const auto window = static_cast<std::size_t>(i % windows);
-        auto kind = what[window % what.size()];
-        auto length = lengths[window / what.size()];
-        if (length > longest) length = longest - std::chrono::seconds{window / what.size()};
-        // Two windows of distinct values, which are at most a day long.
-        if (window == 29 || window == 49) kind = {Metric::distinct_ips, {Dimension::token}, {}};
-        alerts::Rule rule;
-        rule.name = fmt::format("rule-{}", i);
-        rule.metric = kind.metric;
-        rule.by = kind.by;
-        rule.where = kind.where;
-        rule.window = alerts::Frame::rolling(length);
-        // One in ten is near enough to its limit that it may fire for the busiest keys.
-        const double busy = static_cast<double>(length.count()) * (i / windows == 0 ? 1.2e4 : 1e7);
-        rule.limit = rule.clear = alerts::is_ratio(kind.metric) ? 50 : busy;
-        rule.min_requests = alerts::is_ratio(kind.metric) ? 20 : 0;
-        rules.push_back(std::move(rule));
-    }
-    return rules;
-}
-
-sync::Directory directory_of(sync::Store& store) {
-    sync::Directory directory;
-    directory.known = true;
-    for (std::int64_t id = 1; id <= 40; ++id) {
-        directory.channels[id] = {fmt::format("channel-{}", id), 1, store.intern("OpenAI"), 0};
-    }
-    return directory;
-}
-
-struct TickCost {
-    double append = 0;
-    double feed = 0;
-    double advance = 0;
-    double save = 0;
-    double journal = 0;  // after the tick
-    std::size_t notices = 0;
-    double all() const { return append + feed + advance + save; }
-};
-
-/// The engine over a store, driven second by second.
-class Runner {
-public:
-    Runner(Site& site, std::vector<alerts::Rule> rules, base::Second start, int tokens)
-        : site_(site), engine_(std::move(rules), site.store()), now_(start), traffic_(tokens) {
-        engine_.use(directory_of(site.store()));
-    }
-    alerts::Engine& engine() { return engine_; }
-    base::Second now() const { return now_; }
-
-    /// Slices of 50 ms until nothing is left to read; the longest of them in seconds of CPU.
-    double warm_up() {
-        double longest = 0;
-        for (bool more = true; more;) {
-            const auto began = seconds_of_cpu();
-            more = engine_.warm_up(50ms);
-            longest = std::max(longest, seconds_of_cpu() - began);
-        }
-        return longest;
-    }
-    TickCost tick() {
-        std::vector<sync::LogEntry> entries;
-        now_ += 1s;
-        for (int i = 0; i < kRowsOfTick; ++i) {
-            entries.push_back(traffic_.entry(base::unix_seconds(now_) - traffic_.below(2)));
-        }
-        TickCost cost;
-        auto at = seconds_of_cpu();
-        const auto lap = [&](double& part) {
-            const auto now = seconds_of_cpu();
-            part = now - std::exchange(at, now);
-        };
-        const auto rows = site_.append(std::move(entries), now_, engine_.time());
-        lap(cost.append);
-        engine_.feed(rows);
-        lap(cost.feed);
-        const auto step = engine_.advance(now_);
-        lap(cost.advance);
-        cost.notices = step.notices.size();
-        if (!step.empty()) {
-            base::WriteTransaction transaction{site_.database()};
-            alerts::save_state(site_.database(), step);
-            transaction.commit();
-        }
-        lap(cost.save);
-        site_.database().keep_journal_short();  // as the daemon does when nobody waits
-        lap(cost.journal);
-        return cost;
-    }
-
-private:
-    Site& site_;
-    alerts::Engine engine_;
-    base::Second now_;
-    Traffic traffic_;
-};
 
 double quantile(const std::vector<TickCost>& costs, double q, double (*part)(const TickCost&)) {
     std::vector<double> values;
@@ -232,9 +69,9 @@ std::string told_of_notices(const std::vector<TickCost>& costs) {
 }
 
 std::vector<TickCost> run(Runner& runner, int before, int ticks) {
-    for (int i = 0; i < before; ++i) runner.tick();
+    for (int i = 0; i < before; ++i) runner.tick(kRowsOfTick);
     std::vector<TickCost> costs;
-    for (int i = 0; i < ticks; ++i) costs.push_back(runner.tick());
+    for (int i = 0; i < ticks; ++i) costs.push_back(runner.tick(kRowsOfTick));
     return costs;
 }
 
