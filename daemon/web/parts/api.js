@@ -24,12 +24,19 @@ async function trouble(reply) {
   return new ApiError(reply.status, message ?? text("errorStatus", { status: reply.status }), Number.isNaN(wait) ? null : wait);
 }
 
+// What early.js has asked already is told once.
+function send(address, options) {
+  const reply = globalThis.early?.get(address);
+  globalThis.early?.delete(address);
+  return reply ?? fetch(address, options);
+}
+
 // The answer's JSON. An aborted question throws AbortError; every other trouble an ApiError (status 0: no answer at all).
 export async function ask(path, parameters = {}, signal = undefined) {
   const late = AbortSignal.timeout(kReplyTime);
   let reply;
   try {
-    reply = await fetch(`./api/v1/${path}${queryOf(parameters)}`, {
+    reply = await send(`./api/v1/${path}${queryOf(parameters)}`, {
       headers: { Accept: "application/json" },
       signal: signal ? AbortSignal.any([signal, late]) : late,
     });

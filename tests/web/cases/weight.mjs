@@ -71,3 +71,21 @@ test("the page is of use soon after its first byte", async ({ browser, url }) =>
   console.log(`      usable ${median.toFixed(0)} ms after the first byte (median of ${kLoads}, ${waits[0].toFixed(0)} to ${waits.at(-1).toFixed(0)} ms)`);
   if (process.env.QUOTAFUSE_TIMED === "1") check(median <= kMostWait, `${median.toFixed(0)} ms, at most ${kMostWait}`);
 });
+
+test("the first page's questions are asked once, while its modules are on their way", async ({ browser, url }) => {
+  const tab = await Tab.open(browser, url);
+  const asked = [];
+  tab.page.on("request", (request) => {
+    const { pathname, search } = new URL(request.url());
+    if (pathname.startsWith("/api/") && pathname !== "/api/v1/events") asked.push(pathname + search);
+  });
+  await tab.show("overview");
+  check(asked.length === new Set(asked).size, `asked twice: ${asked.join(" ")}`);
+  // Modules only run when the document has been read.
+  const late = await tab.page.evaluate(() => {
+    const { domInteractive } = performance.getEntriesByType("navigation")[0];
+    return performance.getEntriesByType("resource").filter(({ name, startTime }) => name.includes("/api/v1/") && !name.endsWith("/events") && startTime > domInteractive).map(({ name }) => name);
+  });
+  check(asked.length >= 4 && late.length === 0, `asked late: ${late.join(" ")}`);
+  await tab.close();
+});
