@@ -370,6 +370,17 @@ RuleStanding Engine::standing(std::string_view rule, std::size_t most) const {
     return watch == nullptr ? RuleStanding{} : watch->standing(time_, most);
 }
 
+std::map<std::string, double> Engine::nearest(std::size_t most) const {
+    std::map<std::string, double> values;
+    for (const auto& watch : watches_) {
+        const auto series = watch->meter().shown();
+        if (series > most) continue;
+        most -= series;
+        if (const auto value = watch->nearest(time_)) values.emplace(watch->rule().name, *value);
+    }
+    return values;
+}
+
 std::optional<RuleReport> Engine::report(std::string_view rule) const {
     const auto known = std::ranges::find(rules_, rule, &Rule::name);
     if (known == rules_.end()) return std::nullopt;

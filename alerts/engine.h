@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -188,6 +189,10 @@ public:
     /// then those that are nearest to the limit, unless there are too many of these. None of a rule
     /// that is not evaluated, or that there is not.
     RuleStanding standing(std::string_view rule, std::size_t most) const;
+    /// Of each rule that is evaluated and has any, the value that is nearest to its limit, or
+    /// furthest beyond it, as of time(): of the series with min_requests behind them. About `most`
+    /// series are gone through in all; a rule that has more than are left is not among them.
+    std::map<std::string, double> nearest(std::size_t most) const;
     const Names& names() const { return names_; }
 
 private:

@@ -102,6 +102,8 @@ public:
     Phase phase_of(const SeriesKey& key) const;
     /// `now`: the last evaluated second of the engine.
     RuleReport report(base::Second now) const;
+    /// See Engine::nearest().
+    std::optional<double> nearest(base::Second now) const;
     /// See Engine::standing().
     RuleStanding standing(base::Second now, std::size_t most) const;
 

@@ -107,6 +107,21 @@ void RuleWatch::show_nearest(std::vector<Evaluation>& evaluations) const {
     newest.series = looks.size();
 }
 
+/// A series with fewer requests than min_requests cannot be over the limit, however high its value.
+std::optional<double> RuleWatch::nearest(base::Second now) const {
+    if (meter_->warmed_up() < 1 || !error().empty()) return std::nullopt;
+    std::vector<Look> looks;
+    meter_->show(now, looks);
+    std::optional<double> nearest;
+    for (const auto& look : looks) {
+        const auto& value = look.reading.value;
+        if (!value || look.reading.requests < rule_.min_requests) continue;
+        const bool nearer = !nearest || (rule_.below ? *value < *nearest : *value > *nearest);
+        if (nearer) nearest = value;
+    }
+    return nearest;
+}
+
 SeriesStanding RuleWatch::standing_of(const Look& look) const {
     SeriesStanding one;
     one.value = look.reading.value;

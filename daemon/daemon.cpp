@@ -187,15 +187,16 @@ MetricsPage::Told Daemon::told_by_metrics() const {
 }
 
 StatusPages Daemon::make_pages() {
-    auto pages = make_status_pages({.config = config_,
-                                    .api = api_,
-                                    .causes = causes_,
-                                    .status = [this] { return board_.status_json(); },
-                                    .standing =
-                                        [this](const std::string& rule) {
-                                            return errands_.ask(
-                                                [&] { return standing_json(engine_, rule); });
-                                        }});
+    auto pages = make_status_pages(
+        {.config = config_,
+         .api = api_,
+         .causes = causes_,
+         .status = [this] { return board_.status_json(); },
+         .standing =
+             [this](const std::string& rule) {
+                 return errands_.ask([&] { return standing_json(engine_, rule); });
+             },
+         .values = [this] { return errands_.ask([&] { return values_json(engine_); }); }});
     pages.merge(public_.pages());
     pages.emplace("/metrics", StatusPage{[this](const HttpRequest& request) {
                                              return metrics_.answer(request);

@@ -45,9 +45,12 @@ StatusPages make_status_pages(const PageRooms& rooms) {
                                                            rooms.standing, request);
                                     },
                                     kStandingGoodFor));
-    add_tagged("/api/v1/rules", [rooms](const HttpRequest& request) {
-        return answer_rules(rooms.config, rooms.status(), request);
-    });
+    add("/api/v1/rules", rooms.api.kept(
+                             [rooms](const HttpRequest& request) {
+                                 return answer_rules(rooms.config, rooms.status(), request,
+                                                     rooms.values);
+                             },
+                             kStandingGoodFor));
     add_tagged("/api/v1/silences", [rooms](const HttpRequest& request) {
         return answer_silences(rooms.status(), request);
     });

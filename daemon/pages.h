@@ -35,6 +35,8 @@ struct PageRooms {
     std::function<std::string()> status;  // what StatusBoard publishes
     /// See answer_rule().
     std::function<std::string(const std::string& rule)> standing;
+    /// See answer_rules().
+    std::function<std::string()> values;
 };
 
 /// All that answers below /api/v1 beside status and events.

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "alerts/frame.h"
+#include "base/failure.h"
 #include "circuit_breaker/settings.h"
 #include "daemon/api/inquiry.h"
 #include "daemon/api/parameters.h"
@@ -54,6 +55,16 @@ std::string_view state_of(const alerts::Rule& rule, const Standing& standing, bo
     return standing.pending > 0 ? "pending" : "inactive";
 }
 
+/// A busy pipeline is not waited for: that the rest is told matters more.
+Json nearest_of(const std::function<std::string()>& values) {
+    if (!values) return Json::object();
+    try {
+        return Json::parse(values());
+    } catch (const base::Failure&) {
+        return Json::object();
+    }
+}
+
 }  // namespace
 
 Json rule_json(const alerts::Rule& rule, const Config& config, const Json& status) {
@@ -91,20 +102,32 @@ Json rule_json(const alerts::Rule& rule, const Config& config, const Json& statu
         {"blind", blind.is_null() ? Json(nullptr) : blind.at("text")}};
 }
 
-HttpReply answer_rules(const Config& config, const std::string& status,
-                       const HttpRequest& request) {
+HttpReply answer_rules(const Config& config, const std::string& status, const HttpRequest& request,
+                       const std::function<std::string()>& values) {
     try {
         const api::Parameters parameters{request, {"name"}};
         const auto name = parameters.words("name");
         const auto json = Json::parse(status);
+        const auto nearest = nearest_of(values);
         auto rules = Json::array();
-        for (const auto& rule : config.rules)
-            if (!name || *name == rule.name) rules.push_back(rule_json(rule, config, json));
+        for (const auto& rule : config.rules) {
+            if (name && *name != rule.name) continue;
+            auto one = rule_json(rule, config, json);
+            if (one.at("value").is_null() && nearest.contains(rule.name))
+                one["value"] = nearest.at(rule.name);
+            rules.push_back(std::move(one));
+        }
         return api::json_reply(
             {{"at", json.value("engine_time", std::int64_t{0})}, {"rules", std::move(rules)}});
     } catch (const api::BadParameter& wrong) {
         return error_reply(400, wrong.message);
     }
+}
+
+std::string values_json(const alerts::Engine& engine) {
+    auto values = Json::object();
+    for (const auto& [rule, value] : engine.nearest(alerts::kMostStanding)) values[rule] = value;
+    return values.dump();
 }
 
 }  // namespace quotafuse::daemon

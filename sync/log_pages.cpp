@@ -7,6 +7,7 @@
 
 #include "sync/rollup_cells.h"
 #include "sync/row_query.h"
+#include "sync/store_tables.h"
 #include "sync/traffic_plan.h"
 
 namespace quotafuse::sync {
@@ -92,16 +93,40 @@ private:
     /// after it is skipped.
     bool go_to_hour_with(const std::string& sql, std::int64_t& from) {
         if (before_.created_at < from_ || before_ <= LogCursor{from_, 0}) return false;
+        // Nothing of the second itself is left where only its start is.
+        const auto last = before_.id > 0 ? before_.created_at : before_.created_at - 1;
         SQLite::Statement query{database_, sql};
         query.bind(1, hour_of(from_));
-        // Nothing of the second itself is left where only its start is.
-        query.bind(2, hour_of(before_.id > 0 ? before_.created_at : before_.created_at - 1));
+        query.bind(2, hour_of(last));
         query.executeStep();
-        if (query.getColumn(0).isNull()) return false;
-        const auto hour = query.getColumn(0).getInt64();
+        const auto uncounted = last_uncounted(last);
+        if (query.getColumn(0).isNull() && !uncounted) return false;
+        const auto counted = query.getColumn(0).isNull() ? 0 : query.getColumn(0).getInt64();
+        const auto hour = std::max(counted, uncounted ? hour_of(*uncounted) : 0);
         from = std::max(from_, hour * kSecondsOfHour);
         before_ = std::min(before_, LogCursor{(hour + 1) * kSecondsOfHour, 0});
         return true;
+    }
+
+    /// The last second up to this one with a row that counts in nothing and is of the filter, or
+    /// one above which there is none; empty when none is left.
+    std::optional<std::int64_t> last_uncounted(std::int64_t last) {
+        if (knows_uncounted_ && (!uncounted_ || *uncounted_ <= last)) return uncounted_;
+        RowQuery query{database_, std::string{"FROM log INDEXED BY log_uncounted WHERE "} +
+                                      kUncountedRows +
+                                      " AND created_at >= ?1 AND created_at <= ?2 ORDER BY "
+                                      "created_at DESC LIMIT ?3"};
+        bool found = false;
+        auto lowest = last;
+        const auto seen = query.each({from_, last, kChunk}, [&](const Row& row) {
+            if (found) return;
+            lowest = row.created_at;
+            found = question_.of.matches(row);
+        });
+        knows_uncounted_ = true;
+        uncounted_.reset();
+        if (found || static_cast<std::int64_t>(seen) == kChunk) uncounted_ = lowest;
+        return uncounted_;
     }
 
     /// From `before_` down to `from`. False when the page is full, or as much was looked at as may
@@ -166,6 +191,8 @@ private:
     const std::int64_t from_;
     LogCursor before_;  // rows below it are still to be looked at
     std::int64_t left_;
+    bool knows_uncounted_ = false;
+    std::optional<std::int64_t> uncounted_{};  // see last_uncounted()
     LogPage page_;
 };
 

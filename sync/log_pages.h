@@ -40,8 +40,8 @@ struct LogPage {
 
 /// Pages of the mirrored rows, on a connection of whoever asks. One page looks at no more than
 /// kMostRows rows, and of hours that have nothing of one of the filter's objects at none: the
-/// rollups tell. (So rows that count in nothing, as failed tests of channels, may be left out where
-/// such an object had nothing else in their hour.) Throws SQLite::Exception.
+/// rollups tell, and of rows that count in nothing, as failed tests of channels, an index of their
+/// own. Throws SQLite::Exception.
 class LogPages {
 public:
     static constexpr std::int64_t kMostRows = 20'000;

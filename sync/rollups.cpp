@@ -14,47 +14,12 @@
 #include "sync/rollup_days.h"
 #include "sync/rollup_functions.h"
 #include "sync/rollup_tables.h"
+#include "sync/rollup_writer.h"
 #include "sync/tally.h"
 #include "sync/usage_totals.h"
 
 namespace quotafuse::sync {
 namespace {
-
-/// Empty is NULL, which takes no room.
-void bind_bytes(SQLite::Statement& statement, int at, const std::string& bytes) {
-    if (bytes.empty())
-        statement.bind(at);
-    else
-        statement.bindNoCopy(at, bytes.data(), static_cast<int>(bytes.size()));
-}
-
-void write_cell(SQLite::Statement& upsert, const RollupTable& table, RollupSpan span,
-                const RollupKey& key, const RollupCell& cell) {
-    upsert.tryReset();  // also after a failed one, whose error was told then
-    int at = 0;
-    for (std::size_t i = 0; i <= table.keys.size(); ++i) upsert.bind(++at, key[i]);
-    for (const auto sum : cell.sums) upsert.bind(++at, sum);
-    std::array<std::string, 3> blobs;
-    if (table.times) {
-        for (const auto sum : cell.time_sums) upsert.bind(++at, sum);
-        blobs = {cell.latency.encode(), cell.first_token.encode(), cell.minutes.encode()};
-        bind_bytes(upsert, ++at, blobs[0]);
-        bind_bytes(upsert, ++at, blobs[1]);
-        if (span == RollupSpan::hour && table.minutes) bind_bytes(upsert, ++at, blobs[2]);
-    }
-    upsert.exec();
-}
-
-void write_all(SQLite::Statement& upsert, const RollupTable& table, RollupSpan span,
-               const RollupCells& cells) {
-    std::vector<const RollupCells::value_type*> sorted;  // as in the table: its pages in turn
-    sorted.reserve(cells.size());
-    for (const auto& cell : cells) sorted.push_back(&cell);
-    std::sort(sorted.begin(), sorted.end(),
-              [](const auto* a, const auto* b) { return a->first < b->first; });
-    for (const auto* const cell : sorted)
-        write_cell(upsert, table, span, cell->first, cell->second);
-}
 
 /// What rollup_state says.
 struct State {
@@ -316,8 +281,8 @@ int Rollups::Impl::delete_hours(std::int64_t until, int most, State& state) {
 
 void Rollups::Impl::write(std::size_t table, RollupSpan span, const RollupCells& cells) {
     auto& statements = tables[table];
-    write_all(span == RollupSpan::hour ? statements.upsert_hour : statements.upsert_day,
-              rollup_tables()[table], span, cells);
+    write_rollup(span == RollupSpan::hour ? statements.upsert_hour : statements.upsert_day,
+                 rollup_tables()[table], span, cells);
 }
 
 int Rollups::Impl::delete_days(std::int64_t until, int most) {

@@ -53,6 +53,9 @@ void bind_fingerprint(SQLite::Statement& statement, int from, const Fingerprint&
 
 /// A row of requests that were the gateway's own test has this bit in its flags.
 inline constexpr int kChannelTestFlag = 2;
+/// Rows that tally_of() knows nothing of, in SQL: what the gateway did itself, and channel tests
+/// that failed. It must stand in a statement like this for the index log_uncounted.
+inline constexpr auto kUncountedRows = "(kind IN (0, 4) OR (kind = 2 AND flags & 2))";
 
 std::vector<Gap> read_gaps(base::Database& database);
 /// Makes the stored list, which is `former`, equal to `now`, both by id: only what differs is

@@ -61,6 +61,9 @@ struct TrafficQuestion {
     base::Second until{};
     TrafficStep step = TrafficStep::whole;
     bool times = false;  // histograms too; only by all, channel, model and both
+    /// By status and error: only failed requests, and of these only that they failed. An error
+    /// without status and code is otherwise one with the answers, which have neither.
+    bool only_failed = false;
 };
 
 /// What rows add up to, as Tally says.

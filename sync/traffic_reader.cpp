@@ -110,15 +110,26 @@ public:
                 answer_from_rows();
             }
         }
-        TrafficAnswer answer{base::from_unix(from_), base::from_unix(std::max(from_, until_)), {}};
-        for (auto& [key, cell] : cells_) answer.cells.push_back(std::move(cell));
-        answer.has_others = has_others_;
-        return answer;
+        return take_answer();
+    }
+
+    std::optional<TrafficAnswer> answer_in_steps(std::int64_t seconds) {
+        from_ = std::max<std::int64_t>(from_, 0);
+        if (from_ < state_.rows_since) return std::nullopt;
+        std::int64_t rows = 0;
+        for (auto hour = hour_of(from_); hour * kSecondsOfHour < until_; ++hour) {
+            rows += rows_of_hour(hour);
+            if (rows > TrafficReader::kMostStepRows) return std::nullopt;
+        }
+        seconds_ = seconds;
+        add_rows(from_, until_);
+        return take_answer();
     }
 
 private:
     using Key = std::tuple<std::int64_t, std::int64_t, TextId, std::int64_t>;
 
+    TrafficAnswer take_answer();
     void answer_from(const TrafficTable& table);
     void answer_from_rows();
     bool add_part_of_hour(std::int64_t from, std::int64_t until);
@@ -127,6 +138,7 @@ private:
     void add_days(const TrafficTable& table, std::int64_t from, std::int64_t until);
     void add_table(std::string_view name, bool days, std::int64_t from, std::int64_t until);
     bool has_others(const char* span, std::int64_t from, std::int64_t until) const;
+    void add_rows(std::int64_t from, std::int64_t until);
     void add_row(const Row& row);
     void add(TrafficCell cell);
     std::int64_t step_of(std::int64_t second);
@@ -140,9 +152,17 @@ private:
     const TextId prompt_blocked_;
     const State state_;
     std::int64_t rows_left_ = TrafficReader::kMostRows;
+    std::int64_t seconds_ = 0;  // of a step, instead of question_.step; 0 for none
     bool has_others_ = false;
     std::map<Key, TrafficCell> cells_;
 };
+
+TrafficAnswer Inquiry::take_answer() {
+    TrafficAnswer answer{base::from_unix(from_), base::from_unix(std::max(from_, until_)), {}};
+    for (auto& [key, cell] : cells_) answer.cells.push_back(std::move(cell));
+    answer.has_others = has_others_;
+    return answer;
+}
 
 void Inquiry::answer_from(const TrafficTable& table) {
     auto first = state_.first_hour;
@@ -172,11 +192,15 @@ bool Inquiry::add_part_of_hour(std::int64_t from, std::int64_t until) {
     const auto rows = rows_of_hour(from / kSecondsOfHour);
     if (rows > rows_left_) return false;
     rows_left_ -= rows;
+    add_rows(from, until);
+    return true;
+}
+
+void Inquiry::add_rows(std::int64_t from, std::int64_t until) {
     RowQuery query{database_,
                    "FROM log INDEXED BY log_by_time WHERE created_at >= ?1 AND created_at < ?2 "
                    "ORDER BY created_at"};
     query.each({from, until}, [&](const Row& row) { add_row(row); });
-    return true;
 }
 
 /// About: refunds and the gateway's chores are not requests.
@@ -238,10 +262,12 @@ void Inquiry::add_table(std::string_view name, bool days, std::int64_t from, std
     const bool by_time = question_.step != TrafficStep::whole || times;
     // Histograms are merged here: so each row of the rollup comes by itself. Otherwise the newest
     // hour or day comes along with the sum.
-    std::string sql = fmt::format(
-        "SELECT {}, {}, {}, {}, {} FROM {}_{} WHERE {} >= ?1 AND {} < ?2{}",
-        by_time ? span : fmt::format("max({})", span), columns.id, columns.text, columns.owner,
-        times ? kSumsAndTimes : kSums, span, name, span, span, conditions_of(question_.of));
+    std::string sql =
+        fmt::format("SELECT {}, {}, {}, {}, {} FROM {}_{} WHERE {} >= ?1 AND {} < ?2{}",
+                    by_time ? span : fmt::format("max({})", span), columns.id, columns.text,
+                    columns.owner, times ? kSumsAndTimes : kSums, span, name, span, span,
+                    conditions_of(question_.of) +
+                        (question_.only_failed ? " AND errors + client_errors > 0" : ""));
     if (!times) {
         const std::string group{columns.group_by};
         if (by_time) sql += fmt::format(" GROUP BY {}{}{}", span, group.empty() ? "" : ", ", group);
@@ -284,10 +310,13 @@ void Inquiry::add_row(const Row& row) {
     cell.time = step_of(row.created_at);
     cell.sums = sums_of(*tally, question_.times);
     cell.last = row.created_at + 1;
+    if (question_.only_failed && cell.sums.errors + cell.sums.client_errors == 0) return;
     add(std::move(cell));
 }
 
 void Inquiry::add(TrafficCell cell) {
+    if (question_.only_failed)
+        cell.sums = {.errors = cell.sums.errors, .client_errors = cell.sums.client_errors};
     // A key or user with an id may have had several names.
     const bool named = question_.by == TrafficBy::token || question_.by == TrafficBy::user;
     const Key key = named && cell.id != 0 ? Key{cell.time, cell.id, 0, 0}
@@ -304,6 +333,7 @@ void Inquiry::add(TrafficCell cell) {
 }
 
 std::int64_t Inquiry::step_of(std::int64_t second) {
+    if (seconds_ > 0) return second / seconds_ * seconds_;
     switch (question_.step) {
         case TrafficStep::whole:
             return 0;
@@ -324,6 +354,12 @@ TrafficReader::TrafficReader(SQLite::Database& database, base::TimeZone zone)
 
 TrafficAnswer TrafficReader::answer(const TrafficQuestion& question, base::Second now) const {
     return Inquiry{database_, zone_, question, now, prompt_blocked_}.answer();
+}
+
+std::optional<TrafficAnswer> TrafficReader::answer_in_steps(const TrafficQuestion& question,
+                                                            base::Seconds step) const {
+    return Inquiry{database_, zone_, question, question.until, prompt_blocked_}.answer_in_steps(
+        step.count());
 }
 
 }  // namespace quotafuse::sync

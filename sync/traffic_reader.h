@@ -18,6 +18,7 @@ namespace quotafuse::sync {
 class TrafficReader {
 public:
     static constexpr std::int64_t kMostRows = 20'000;
+    static constexpr std::int64_t kMostStepRows = 100'000;
     /// Ranges longer than this take whole days from the days.
     static constexpr base::Seconds kByHours{7 * 86'400};
 
@@ -26,6 +27,11 @@ public:
 
     /// `now` tells whether an hour is over.
     TrafficAnswer answer(const TrafficQuestion& question, base::Second now) const;
+    /// The same in steps of so many seconds (from multiples of them on; question.step is nothing),
+    /// of rows alone, exactly as asked for; empty where there are more than kMostStepRows requests
+    /// in the hours of the span, or some rows of it are gone.
+    std::optional<TrafficAnswer> answer_in_steps(const TrafficQuestion& question,
+                                                 base::Seconds step) const;
 
 private:
     SQLite::Database& database_;

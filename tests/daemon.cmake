@@ -72,8 +72,8 @@ quotafuse_test(least_rights
 
 # What /api/v1 answers of the store: numbers against plain SQL, and every answer against openapi.json.
 quotafuse_test(daemon_api THREADS
-  SOURCES daemon_api_alerts_test.cpp daemon_api_export_test.cpp daemon_api_gateway_test.cpp daemon_api_pages_test.cpp daemon_api_parameters_test.cpp daemon_api_plans_test.cpp daemon_api_reads_test.cpp
-          daemon_api_tokens_test.cpp daemon_api_traffic_test.cpp support/test_gateway.cpp
+  SOURCES daemon_api_alerts_test.cpp daemon_api_breakdown_test.cpp daemon_api_export_test.cpp daemon_api_gateway_test.cpp daemon_api_pages_test.cpp daemon_api_parameters_test.cpp daemon_api_plans_test.cpp daemon_api_reads_test.cpp daemon_api_source_test.cpp
+          daemon_api_times_test.cpp daemon_api_tokens_test.cpp daemon_api_traffic_test.cpp support/test_gateway.cpp
   LINK quotafuse_daemon quotafuse_mariadb)
 
 # /metrics and /public: of stores, and of the program over restarts.

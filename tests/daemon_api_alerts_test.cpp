@@ -231,6 +231,47 @@ TEST_CASE("a rule's page has its series with the values of the rows, the nearest
     CHECK(site.ask("rules").at("rules").size() == 4);
 }
 
+TEST_CASE("each rule has its value against the threshold, also while nothing is over it") {
+    LiveSite site{std::string{kRules} + R"(
+  - {name: few, metric: error_rate, by: [channel], window: 1h, above: 10, min_requests: 3}
+  - {name: idle, metric: requests, by: [channel], window: 1h, below: 2}
+)"};
+    auto entries = some_requests();
+    for (int i = 0; i < 4; ++i) {
+        entries.push_back(request(7, 10, "gpt-4o", 1));
+        entries.back().kind = i < 1 ? sync::Kind::error : sync::Kind::consume;
+    }
+    entries.push_back(request(8, 10, "gpt-4o", 1));  // too few to judge
+    entries.back().kind = sync::Kind::error;
+    entries.back().status = 500;
+    entries[4].status = 400;  // the client's own
+    site.second(entries);
+    for (int i = 0; i < 200; ++i) site.second();  // rates wait for rows that come late
+    const auto value_of = [&](const std::string& rule) -> json {
+        const auto answer = site.ask("rules", {{"name", rule}});
+        return answer.at("rules").at(0).at("value");
+    };
+    CHECK(value_of("burn") == 1500);
+    CHECK(value_of("held") == number(site.handle(),
+                                     "SELECT max(n) FROM (SELECT count(*) AS n FROM log GROUP BY "
+                                     "model)"));
+    const auto quota = number(site.handle(), "SELECT sum(quota) FROM log WHERE kind = 1");
+    REQUIRE(quota > 0);
+    CHECK(value_of("quiet").get<double>() == doctest::Approx(static_cast<double>(quota) / 500'000));
+    CHECK(value_of("few") == 0);  // of channel 7
+    CHECK(value_of("off") == nullptr);
+    for (const std::string rule : {"idle", "few", "quiet"}) {
+        CAPTURE(rule);
+        const auto series = site.ask("rules/" + rule).at("series");
+        bool found = false;
+        for (const auto& one : series) found = found || one.at("value") == value_of(rule);
+        CHECK(found);
+    }
+    site.busy = true;
+    CHECK(value_of("quiet") == nullptr);
+    CHECK(value_of("burn") == 1500);  // it fires, which is published
+}
+
 TEST_CASE("of a rule with very many series the nearest to the limit are told") {
     LiveSite site{
         "  - {name: many, metric: requests, by: [ip], window: 1h, above: 1000}\n"

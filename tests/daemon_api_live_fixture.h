@@ -2,9 +2,11 @@
 // A store with an engine, the breaker's memory and all pages over them, as the daemon wires them.
 
 #include "alerts/rule_loader.h"
+#include "base/failure.h"
 #include "daemon/alert_pages.h"
 #include "daemon/bundle_text.h"
 #include "daemon/pages.h"
+#include "daemon/rules_page.h"
 #include "daemon/schemas.h"
 #include "daemon/status_board.h"
 #include "daemon_api_fixture.h"
@@ -86,6 +88,7 @@ public:
     base::Database& database() { return database_; }
 
     FakeClock clock{kStart};
+    bool busy = false;  // the pipeline answers no questions
 
 private:
     struct Run {
@@ -131,15 +134,18 @@ private:
     std::unique_ptr<Run> run_;
     daemon::AlertCauses causes_{config_.store, config_.rules, clock};
     daemon::api::Api api_{config_.store, clock, {}, {}};
-    daemon::StatusPages pages_ =
-        daemon::make_status_pages({.config = config_,
-                                   .api = api_,
-                                   .causes = causes_,
-                                   .status = [this] { return run_->board.status_json(); },
-                                   .standing =
-                                       [this](const std::string& rule) {
-                                           return daemon::standing_json(run_->engine, rule);
-                                       }});
+    daemon::StatusPages pages_ = daemon::make_status_pages(
+        {.config = config_,
+         .api = api_,
+         .causes = causes_,
+         .status = [this] { return run_->board.status_json(); },
+         .standing =
+             [this](const std::string& rule) { return daemon::standing_json(run_->engine, rule); },
+         .values =
+             [this] {
+                 if (busy) throw base::Failure(base::ExitCode::unavailable, "busy");
+                 return daemon::values_json(run_->engine);
+             }});
     std::int64_t last_ = 0;
 };
 

@@ -13,7 +13,7 @@ quotafuse_test(sync_follower
   LINK quotafuse_sync)
 
 quotafuse_test(sync_rollups
-  SOURCES sync_rollup_bounds_test.cpp sync_rollup_reader_test.cpp sync_rollups_test.cpp sync_rollups_time_test.cpp sync_tally_test.cpp sync_traffic_reader_test.cpp sync_usage_totals_test.cpp
+  SOURCES sync_rollup_bounds_test.cpp sync_rollup_reader_test.cpp sync_rollups_test.cpp sync_rollups_time_test.cpp sync_tally_test.cpp sync_traffic_parts_test.cpp sync_traffic_reader_test.cpp sync_usage_totals_test.cpp
   LINK quotafuse_sync)
 
 quotafuse_test(sync_read_ahead THREADS

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "sync/log_pages.h"
+#include "sync/store_tables.h"
 #include "sync_store_fixture.h"
 
 using namespace quotafuse;
@@ -154,6 +155,64 @@ TEST_CASE("pages one after the other are all rows of the filter, each once, newe
         CHECK(page.rows.empty());
         CHECK_FALSE(page.next);
     }
+}
+
+TEST_CASE("rows that count in nothing are found where their object had nothing else") {
+    Site site{6};
+    site.fill(3000, 30 * kHour);
+    std::vector<LogEntry> entries;
+    for (int i = 0; i < 40; ++i) {
+        auto test = failed(100'000 + 2 * i, kStart + i * 45 * 60);
+        test.channel = 55;
+        test.channel_test = true;
+        entries.push_back(test);
+        auto top_up = entry(100'001 + 2 * i, kStart + i * 40 * 60);
+        top_up.kind = i % 3 == 0 ? Kind::test : Kind::other;
+        top_up.user = i % 2 == 0 ? 66 : 67;
+        entries.push_back(top_up);
+    }
+    site.add(entries);
+    auto question = everything();
+    question.most = 7;
+    SUBCASE("tests of a channel") {
+        question.of.channel = 55;
+        CHECK(site.walk(question).size() == 40);
+        CHECK(site.walk(question) == site.ids("channel = 55"));
+    }
+    SUBCASE("top-ups of a user") {
+        question.of.user = 67;
+        CHECK(site.walk(question).size() == 20);
+        CHECK(site.walk(question) == site.ids("user = 67"));
+    }
+    SUBCASE("words of a test") {
+        question.of.channel = 55;
+        question.search = "upstream";
+        CHECK(site.walk(question) == site.ids("channel = 55 AND content LIKE '%upstream%'"));
+    }
+    SUBCASE("beside others") {
+        question.of.channel = 2;
+        CHECK(site.walk(question) == site.ids("channel = 2"));
+    }
+}
+
+TEST_CASE("of very many rows that count in nothing a page looks at some") {
+    Site site{7};
+    std::vector<LogEntry> entries;
+    for (int i = 0; i < 2500; ++i) {
+        auto other = entry(i + 1, kStart + i * 60);
+        other.kind = Kind::other;
+        other.user = i == 3 || i == 2400 ? 2 : 1;
+        entries.push_back(other);
+    }
+    site.add(entries);
+    auto question = everything();
+    question.of.user = 2;
+    CHECK(site.walk(question) == std::vector<std::int64_t>{2401, 4});
+    CHECK(plan(site.handle(), std::string{"SELECT id FROM log INDEXED BY log_uncounted WHERE "} +
+                                  kUncountedRows +
+                                  " AND created_at >= 1 AND created_at <= 5 ORDER BY created_at "
+                                  "DESC LIMIT 9")
+              .find("SEARCH") != std::string::npos);
 }
 
 TEST_CASE("many rows of one second are told apart") {

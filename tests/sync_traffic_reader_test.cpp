@@ -1,15 +1,11 @@
 #include <algorithm>
 #include <map>
 #include <numeric>
-#include <random>
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
-#include "sync/minute_reader.h"
-#include "sync/slowest.h"
-#include "sync/traffic_reader.h"
-#include "sync_store_fixture.h"
+#include "sync_traffic_fixture.h"
 
 using namespace quotafuse;
 using namespace quotafuse::sync;
@@ -17,88 +13,7 @@ using namespace quotafuse::tests;
 
 namespace {
 
-constexpr std::int64_t kStart = 1'767'571'200;  // 2026-01-05 00:00 UTC
-constexpr std::int64_t kHour = 3600;
-constexpr std::int64_t kDay = 24 * kHour;
-
-/// A store with rows at random times, and the same rows for plain SQL.
-class Site {
-public:
-    explicit Site(std::uint64_t seed, std::string zone = "Asia/Shanghai")
-        : random_(seed),
-          zone_(*base::TimeZone::find(zone)),
-          database_(folder_.file("store.db"), {Store::schema()}),
-          store_(database_, {}, zone_) {
-        database_.set_durable(false);
-    }
-
-    void fill(std::int64_t from, std::int64_t until, int count) {
-        Batch batch;
-        for (int i = 0; i < count; ++i)
-            batch.entries.push_back(random_entry(from + (until - from) * i / count));
-        last_ = batch.entries.back().id;
-        batch.position = at_cursor(last_);
-        store_.append(batch, base::from_unix(until));
-    }
-
-    TrafficAnswer ask(const TrafficQuestion& question, std::int64_t now) {
-        SQLite::Database reader{folder_.file("store.db"), SQLite::OPEN_READONLY};
-        return TrafficReader{reader, zone_}.answer(question, base::from_unix(now));
-    }
-
-    std::int64_t below(std::int64_t n) {
-        return static_cast<std::int64_t>(random_() % static_cast<std::uint64_t>(n));
-    }
-    TextId text(const std::string& value) { return store_.texts().find(value); }
-    SQLite::Database& handle() { return database_.handle(); }
-    const base::TimeZone& zone() const { return zone_; }
-    Store& store() { return store_; }
-    base::Database& store_database() { return database_; }
-
-private:
-    LogEntry random_entry(std::int64_t now) {
-        auto e = entry(++last_, below(10) == 0 ? std::max(kStart, now - below(2 * kDay)) : now,
-                       fmt::format("model-{}", below(4)));
-        const auto kind = below(12);
-        e.kind = kind < 8    ? Kind::consume
-                 : kind < 10 ? Kind::error
-                 : kind < 11 ? Kind::refund
-                             : Kind::other;
-        e.channel = 1 + below(4);
-        e.token = below(3) * (1 + below(3));
-        e.user = 1 + below(3);
-        e.username = fmt::format("user-{}", e.user);
-        e.token_name = fmt::format("key-{}", e.token == 0 ? below(2) : e.token);
-        e.group = below(2) == 0 ? "default" : "vip";
-        e.route = below(2) == 0 ? "/v1/chat/completions" : "/v1/embeddings";
-        e.ip = fmt::format("10.0.0.{}", 1 + below(3));
-        e.quota = below(100'000);
-        e.prompt_tokens = below(20'000);
-        e.completion_tokens = below(3) * below(1000);
-        e.cache_tokens = below(500);
-        e.latency_ms = below(6) == 0 ? LogEntry::kUnknown : 100 + below(60'000);
-        e.first_token_ms = below(3) == 0 ? LogEntry::kUnknown : 1 + below(5000);
-        e.stream_end = static_cast<StreamEnd>(below(4));
-        e.attempts = static_cast<int>(1 + below(2));
-        e.channel_test = below(12) == 0;
-        e.task = below(12) == 0;
-        e.status = 0;
-        e.error_code.clear();
-        if (e.kind == Kind::error) {
-            const int statuses[] = {0, 400, 429, 500, 503};
-            e.status = statuses[below(5)];
-            e.error_code = below(4) == 0 ? "prompt_blocked" : "bad_response";
-        }
-        return e;
-    }
-
-    std::mt19937_64 random_;
-    base::TimeZone zone_;
-    TempDir folder_;
-    base::Database database_;
-    Store store_;
-    std::int64_t last_ = 0;
-};
+using Site = TrafficSite;
 
 // What a row counts for, in SQL's words. Kinds: 1 consume, 2 error, 3 refund; flags: 2 a channel
 // test, 4 a task, 24 how the stream ended.
@@ -162,15 +77,6 @@ std::vector<std::string> told(const TrafficAnswer& answer) {
     for (const auto& cell : answer.cells)
         if (!is_nothing(cell.sums)) lines.push_back(line_of(cell) + "|");
     return lines;
-}
-
-void check_equal(std::vector<std::string> one, std::vector<std::string> other) {
-    std::sort(one.begin(), one.end());
-    std::sort(other.begin(), other.end());
-    for (std::size_t i = 0; i < std::max(one.size(), other.size()); ++i) {
-        CAPTURE(i);
-        REQUIRE((i < one.size() ? one[i] : "none") == (i < other.size() ? other[i] : "none"));
-    }
 }
 
 }  // namespace
@@ -362,53 +268,4 @@ TEST_CASE("a part of an hour with too many rows becomes the whole hour") {
     const auto answer = site.ask(question, kStart + 3 * kHour);
     CHECK(base::unix_seconds(answer.from) == kStart);
     check_equal(told(answer), expected(site, ways().at(1), answer, "true"));
-}
-
-TEST_CASE("each hour's slowest answers are the slowest of its rows") {
-    Site site{19};
-    for (int i = 0; i < 30; ++i)
-        site.fill(kStart + i * kHour / 10, kStart + (i + 1) * kHour / 10, 40);
-    const auto slowest = dump(site.handle(), "SELECT hour, latency_ms, id FROM slowest");
-    const auto anew = dump(
-        site.handle(),
-        "SELECT hour, latency_ms, id FROM (SELECT created_at / 3600 AS hour, latency_ms, id, "
-        "row_number() OVER (PARTITION BY created_at / 3600 ORDER BY latency_ms DESC, id DESC) AS n "
-        "FROM log WHERE kind = 1 AND flags & 6 = 0 AND latency_ms > 0) WHERE n <= 20 "
-        "ORDER BY hour, latency_ms, id");
-    CHECK(slowest.size() == 60);
-    CHECK(slowest == anew);
-    Slowest room{site.store_database()};
-    CHECK_FALSE(room.expire(kStart + kHour + 5, 100));
-    CHECK(number(site.handle(), "SELECT min(hour) FROM slowest") == kStart / kHour + 1);
-}
-
-TEST_CASE("sums by minutes equal plain SQL over the rows") {
-    Site site{23};
-    const auto end = kStart + 5 * kHour + 1234;
-    site.fill(kStart, end, 4000);
-    for (const std::int64_t step : {1, 5, 15, 60, 120}) {
-        MinuteQuestion question{.by = MinutesBy::channel};
-        question.model = site.text("model-2");
-        question.from = base::from_unix(kStart + 1000);
-        question.until = base::from_unix(end - 500);
-        question.step = step;
-        const auto seconds = step * 60;
-        const auto first = (kStart + 1000) / seconds * seconds;
-        const auto last = (end - 500 + seconds - 1) / seconds * seconds;
-        std::vector<std::string> told;
-        for (const auto& cell : MinuteReader{site.handle()}.answer(question))
-            told.push_back(fmt::format("{}|{}|{}|{}|{}|{}|", cell.time, cell.channel, cell.requests,
-                                       cell.errors, cell.tokens, cell.quota));
-        check_equal(
-            told,
-            dump(site.handle(),
-                 fmt::format("SELECT created_at / {0} * {0} AS t, channel, sum(kind IN (1, 2) AND "
-                             "NOT flags & 2), sum(kind = 2 AND NOT (status IN (400, 404, 413, 422) "
-                             "OR error_code = {1} OR flags >> 3 = 3)), "
-                             "sum((kind = 1) * (prompt_tokens + completion_tokens)), "
-                             "sum((kind = 1) * quota - (kind = 3) * quota) FROM log WHERE "
-                             "created_at >= {2} AND created_at < {3} AND model = {4} AND kind IN "
-                             "(1, 2, 3) AND NOT (kind = 2 AND flags & 2) GROUP BY t, channel",
-                             seconds, site.text("prompt_blocked"), first, last, *question.model)));
-    }
 }

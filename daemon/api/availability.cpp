@@ -96,8 +96,18 @@ Json availability(const Inquiry& inquiry) {
         auto json = object_json(by, rows[i].object);
         json["rate"] = rows[i].all.rate();
         json["requests"] = rows[i].all.requests;
-        auto& slots = json["slots"] = Json::array();
-        for (const auto& slot : rows[i].slots) slots.push_back(slot.rate());
+        json["errors"] = rows[i].all.errors;
+        auto slots = Json::array();
+        auto requests = Json::array();
+        auto errors = Json::array();
+        for (const auto& slot : rows[i].slots) {
+            slots.push_back(slot.rate());
+            requests.push_back(slot.requests);
+            errors.push_back(slot.errors);
+        }
+        json["slots"] = std::move(slots);
+        json["slot_requests"] = std::move(requests);
+        json["slot_errors"] = std::move(errors);
         list.push_back(std::move(json));
     }
     return {{"from", first}, {"to", end}, {"slot", strip.slot}, {"rows", std::move(list)}};

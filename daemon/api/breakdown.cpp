@@ -2,6 +2,7 @@
 #include <string_view>
 #include <tuple>
 
+#include "daemon/api/owners.h"
 #include "daemon/api/span.h"
 #include "daemon/api/traffic.h"
 #include "daemon/api/traffic_pages.h"
@@ -34,15 +35,6 @@ void sort_by(std::vector<ObjectTraffic>& objects, std::string_view order) {
     });
 }
 
-/// Of a status or an error: without the answers, which have neither.
-void keep_errors(std::vector<ObjectTraffic>& objects) {
-    for (auto& object : objects) {
-        const auto& sums = object.sums;
-        object.sums = {.errors = sums.errors, .client_errors = sums.client_errors};
-    }
-    std::erase_if(objects, [](const auto& object) { return object.sums.requests() == 0; });
-}
-
 }  // namespace
 
 Json breakdown(const Inquiry& inquiry, std::int64_t rows_of_page) {
@@ -57,10 +49,10 @@ Json breakdown(const Inquiry& inquiry, std::int64_t rows_of_page) {
     const auto filter = filter_of(parameters, inquiry);
     const bool times = has_times(by, filter);
     auto table = traffic_by(inquiry, by, filter, span, sync::TrafficStep::whole, times);
-    if (by == By::status || by == By::error) keep_errors(table.objects);
     const auto total = sum_of(table);
     sort_by(table.objects, order);
     auto rows = Json::array();
+    Owners owners{inquiry, table.span};
     const auto count = static_cast<std::int64_t>(table.objects.size());
     for (auto i = offset; i < std::min(count, offset + most); ++i) {
         const auto& object = table.objects[static_cast<std::size_t>(i)];
@@ -68,6 +60,7 @@ Json breakdown(const Inquiry& inquiry, std::int64_t rows_of_page) {
         row.update(sums_json(inquiry, object.sums, times));
         row["share"] = ratio(object.sums.cost(), total.cost());
         row["last_used"] = object.last;
+        if (by == By::token && !object.is_rest) row["user_name"] = owners.name(object.owner);
         rows.push_back(std::move(row));
     }
     return {{"from", base::unix_seconds(table.span.from)},

@@ -64,6 +64,11 @@ sync::TrafficAnswer Inquiry::traffic(const sync::TrafficQuestion& question) cons
     return reader_.answer(question, now_);
 }
 
+std::optional<sync::TrafficAnswer> Inquiry::traffic_in_steps(const sync::TrafficQuestion& question,
+                                                             base::Seconds step) const {
+    return reader_.answer_in_steps(question, step);
+}
+
 double Inquiry::amount(std::int64_t quota) const {
     return static_cast<double>(quota) / quota_per_dollar_ * currency_.per_dollar;
 }

@@ -58,6 +58,9 @@ public:
     SQLite::Database& database() const { return lease_.database(); }
     TextBook& texts() const { return lease_.texts(); }
     sync::TrafficAnswer traffic(const sync::TrafficQuestion& question) const;
+    /// See TrafficReader::answer_in_steps().
+    std::optional<sync::TrafficAnswer> traffic_in_steps(const sync::TrafficQuestion& question,
+                                                        base::Seconds step) const;
 
     /// See NameBook; good as long as this is.
     const std::string& name(NameBook::Of of, std::int64_t id) const { return names_.name(of, id); }

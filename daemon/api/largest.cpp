@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstdlib>
 #include <functional>
 #include <map>
 #include <set>
@@ -20,17 +21,18 @@ Key key_of(const sync::TrafficCell& cell, sync::TrafficBy by) {
 }
 
 std::set<Key> largest_of(const std::vector<sync::TrafficCell>& cells, sync::TrafficBy by,
-                         std::size_t most) {
-    std::map<Key, std::pair<std::int64_t, std::int64_t>> sums;  // cost and requests
+                         const Largest& largest) {
+    std::map<Key, std::pair<std::int64_t, std::int64_t>> sums;  // rank and requests
     for (const auto& cell : cells) {
-        auto& [cost, requests] = sums[key_of(cell, by)];
-        cost += cell.sums.cost();
+        auto& [rank, requests] = sums[key_of(cell, by)];
+        rank += rank_of(cell.sums, largest.by);
         requests += cell.sums.requests();
     }
     std::vector<std::pair<std::pair<std::int64_t, std::int64_t>, Key>> ranked;
     ranked.reserve(sums.size());
     for (const auto& [key, sum] : sums) ranked.emplace_back(sum, key);
-    const auto kept = ranked.begin() + static_cast<std::ptrdiff_t>(std::min(most, ranked.size()));
+    const auto kept =
+        ranked.begin() + static_cast<std::ptrdiff_t>(std::min(largest.most, ranked.size()));
     std::partial_sort(ranked.begin(), kept, ranked.end(), std::greater<>{});
     std::set<Key> keys;
     for (auto one = ranked.begin(); one != kept; ++one) keys.insert(one->second);
@@ -39,12 +41,26 @@ std::set<Key> largest_of(const std::vector<sync::TrafficCell>& cells, sync::Traf
 
 }  // namespace
 
+std::int64_t rank_of(const sync::TrafficSums& sums, Rank rank) {
+    switch (rank) {
+        case Rank::cost:
+            return sums.cost();
+        case Rank::requests:
+            return sums.requests();
+        case Rank::errors:
+            return sums.errors;
+        case Rank::tokens:
+            return sums.tokens();
+    }
+    std::abort();
+}
+
 std::vector<sync::TrafficCell> take_small(std::vector<sync::TrafficCell>& cells, sync::TrafficBy by,
-                                          std::size_t most) {
-    const auto largest = largest_of(cells, by, most);
+                                          const Largest& largest) {
+    const auto kept = largest_of(cells, by, largest);
     std::map<std::int64_t, sync::TrafficCell> small;  // by time
     std::erase_if(cells, [&](const sync::TrafficCell& cell) {
-        if (largest.count(key_of(cell, by)) > 0) return false;
+        if (kept.contains(key_of(cell, by))) return false;
         auto& sum = small[cell.time];
         sum.time = cell.time;
         sum.sums.add(cell.sums);

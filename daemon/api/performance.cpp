@@ -58,9 +58,25 @@ Json line_of(const std::map<std::int64_t, sync::TrafficSums>& sums, const Span& 
     return json;
 }
 
-/// Histograms are kept of hours and days, not of minutes.
-Step step_for(const Span& span) {
-    return {span.length() <= base::Seconds{8 * 86'400} ? 3600 : 86'400};
+/// Traffic with times, in steps.
+struct Steps {
+    Step step{};
+    TrafficTable table{};
+};
+
+/// Histograms are kept of hours and days, not of minutes: rows tell these, where they are not too
+/// many.
+Steps steps_of(const Inquiry& inquiry, By by, const Filter& filter, const Span& span) {
+    constexpr std::int64_t kHour = 3600;
+    if (span.length() <= base::Seconds{6 * kHour}) {
+        const Step step{span.length() <= base::Seconds{2 * kHour} ? 60 : 300};
+        if (auto table = traffic_of_rows(inquiry, by, filter, span, step))
+            return {step, std::move(*table)};
+    }
+    const Step step{span.length() <= base::Seconds{8 * 24 * kHour} ? kHour : 24 * kHour};
+    return {step,
+            traffic_by(inquiry, by, filter, span,
+                       step.is_day() ? sync::TrafficStep::day : sync::TrafficStep::hour, true)};
 }
 
 By by_of_times(const Parameters& parameters) {
@@ -82,9 +98,7 @@ Json performance(const Inquiry& inquiry) {
         throw BadParameter{
             "times are kept of channels and models: filter by channel, model, "
             "provider or tag only"};
-    const auto step = step_for(span);
-    auto table = traffic_by(inquiry, by, filter, span,
-                            step.is_day() ? sync::TrafficStep::day : sync::TrafficStep::hour, true);
+    const auto [step, table] = steps_of(inquiry, by, filter, span);
     const auto times = times_of(table.span, step, inquiry.zone());
     std::map<ObjectKey, std::map<std::int64_t, sync::TrafficSums>> steps;
     std::map<ObjectKey, ObjectTraffic> sums;

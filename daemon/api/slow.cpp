@@ -2,8 +2,8 @@
 #include "daemon/api/span.h"
 #include "daemon/api/traffic.h"
 #include "daemon/api/traffic_pages.h"
-#include "sync/log_pages.h"
 #include "sync/rollup_cells.h"
+#include "sync/slow_answers.h"
 
 namespace quotafuse::daemon::api {
 namespace {
@@ -32,19 +32,28 @@ Span whole_hours(const Span& span) {
 }  // namespace
 
 Json slow(const Inquiry& inquiry) {
-    const Parameters parameters{inquiry.request(), {"window", "from", "to", "limit"}};
+    const Parameters parameters{
+        inquiry.request(),
+        {"window", "from", "to", "limit", "channel", "model", "provider", "tag"}};
     const auto span = whole_hours(span_of(parameters, inquiry.now(), inquiry.zone()));
     const auto limit = parameters.whole_number("limit", 1, 20).value_or(20);
+    const auto filter = filter_of(parameters, inquiry);
     const auto times =
-        sum_of(traffic_by(inquiry, By::all, {}, span, sync::TrafficStep::whole, true));
+        sum_of(traffic_by(inquiry, By::all, filter, span, sync::TrafficStep::whole, true));
+    sync::SlowAnswers slow;
+    if (!filter.matches_nothing) {
+        slow = sync::slow_answers(inquiry.database(), {filter.of, span.from, span.until,
+                                                       static_cast<std::size_t>(limit)});
+    }
     auto rows = Json::array();
-    for (const auto& row : sync::LogPages{inquiry.database()}.slowest(
-             span.from, span.until, static_cast<std::size_t>(limit)))
-        rows.push_back(log_json(inquiry, row));
-    return {
-        {"from", base::unix_seconds(span.from)},  {"to", base::unix_seconds(span.until)},
-        {"currency", currency_json(inquiry)},     {"over_5s", count_above(times.latency, kSlowMs)},
-        {"answers_timed", times.latency.count()}, {"rows", std::move(rows)}};
+    for (const auto& row : slow.rows) rows.push_back(log_json(inquiry, row));
+    return {{"from", base::unix_seconds(span.from)},
+            {"to", base::unix_seconds(span.until)},
+            {"complete", slow.complete},
+            {"currency", currency_json(inquiry)},
+            {"over_5s", count_above(times.latency, kSlowMs)},
+            {"answers_timed", times.latency.count()},
+            {"rows", std::move(rows)}};
 }
 
 }  // namespace quotafuse::daemon::api

@@ -3,6 +3,7 @@
 #include <map>
 #include <utility>
 
+#include "daemon/api/owners.h"
 #include "daemon/api/parameters.h"
 #include "daemon/api/span.h"
 #include "daemon/api/traffic.h"
@@ -53,28 +54,6 @@ private:
     TrafficTable table_;
     std::map<std::int64_t, sync::TrafficSums> by_id_;
     std::map<std::pair<std::int64_t, std::string>, sync::TrafficSums> by_name_;
-};
-
-/// What users are called: by the gateway, else by the rows of the span.
-class Owners {
-public:
-    Owners(const Inquiry& inquiry, const Span& span) : inquiry_(inquiry), span_(span) {}
-    std::string name(std::int64_t id) {
-        const auto& name = inquiry_.name(NameBook::Of::user, id);
-        if (!name.empty()) return name;
-        if (!by_rows_) {
-            by_rows_.emplace();
-            for (const auto& user : traffic_by(inquiry_, By::user, {}, span_).objects)
-                by_rows_->emplace(user.id, user.name);
-        }
-        const auto found = by_rows_->find(id);
-        return found == by_rows_->end() ? std::string{} : found->second;
-    }
-
-private:
-    const Inquiry& inquiry_;
-    const Span span_;
-    std::optional<std::map<std::int64_t, std::string>> by_rows_{};
 };
 
 Json token_json(Owners& owners, const GatewayToken& token, const Traffic& traffic) {

@@ -254,20 +254,34 @@ bool has_times(By by, const Filter& filter) {
 }
 
 TrafficTable traffic_by(const Inquiry& inquiry, By by, const Filter& filter, const Span& span,
-                        sync::TrafficStep step, bool times, std::size_t most) {
+                        sync::TrafficStep step, bool times, const Largest& largest) {
     TrafficTable table{span, {}};
     if (filter.matches_nothing) return table;
     Sum sum{by};
-    auto answer = inquiry.traffic({summed_by(by), filter.of, span.from, span.until, step, times});
+    const bool only_failed = by == By::status || by == By::error;
+    auto answer = inquiry.traffic(
+        {summed_by(by), filter.of, span.from, span.until, step, times, only_failed});
     table.span = {answer.from, answer.until};
     table.has_others = answer.has_others;
-    if (most > 0 && !is_merged(by)) {
-        for (auto& cell : take_small(answer.cells, summed_by(by), most))
+    if (largest.most > 0 && !is_merged(by)) {
+        for (auto& cell : take_small(answer.cells, summed_by(by), largest))
             sum.add(rest_of(std::move(cell)));
     }
     for (auto& cell : answer.cells) sum.add(object_of(inquiry, by, std::move(cell)));
     table.objects = sum.take();
     return table;
+}
+
+std::optional<TrafficTable> traffic_of_rows(const Inquiry& inquiry, By by, const Filter& filter,
+                                            const Span& span, const Step& step) {
+    if (filter.matches_nothing) return TrafficTable{span, {}};
+    auto answer = inquiry.traffic_in_steps(
+        {summed_by(by), filter.of, span.from, span.until, sync::TrafficStep::whole, true},
+        base::Seconds{step.seconds});
+    if (!answer) return std::nullopt;
+    Sum sum{by};
+    for (auto& cell : answer->cells) sum.add(object_of(inquiry, by, std::move(cell)));
+    return TrafficTable{{answer->from, answer->until}, sum.take()};
 }
 
 ObjectKey key_of(By by, const ObjectTraffic& object) {
@@ -291,11 +305,11 @@ bool has_minutes(const Inquiry& inquiry, By by, const Filter& filter, base::Seco
 }
 
 TrafficTable traffic_in_steps(const Inquiry& inquiry, By by, const Filter& filter, const Span& span,
-                              const Step& step, std::size_t most) {
+                              const Step& step, const Largest& largest) {
     if (!step.is_minutes()) {
         return traffic_by(inquiry, by, filter, span,
                           step.is_day() ? sync::TrafficStep::day : sync::TrafficStep::hour, false,
-                          most);
+                          largest);
     }
     return by_minutes(inquiry, by, filter, span, step);
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "daemon/api/inquiry.h"
+#include "daemon/api/largest.h"
 #include "daemon/api/parameters.h"
 #include "daemon/api/span.h"
 #include "daemon/api/steps.h"
@@ -63,17 +64,21 @@ struct TrafficTable {
 
 /// Whether times (percentiles, empty replies) are kept of such traffic.
 bool has_times(By by, const Filter& filter);
-/// Asks the store, also where several channels are one object. Where `most` is not 0 all but about
-/// so many objects, those that cost most over the span, are one: naming thousands takes a while.
+/// Asks the store, also where several channels are one object. By status and error: failed requests
+/// only. Where `largest.most` is not 0 all but about so many objects, the largest over the span,
+/// are one: naming thousands takes a while.
 TrafficTable traffic_by(const Inquiry& inquiry, By by, const Filter& filter, const Span& span,
                         sync::TrafficStep step = sync::TrafficStep::whole, bool times = false,
-                        std::size_t most = 0);
+                        const Largest& largest = {});
 /// Whether minutes are kept of such traffic from then on.
 bool has_minutes(const Inquiry& inquiry, By by, const Filter& filter, base::Second from);
 /// In steps; those of minutes only by all, channel and model, of channels and models, and there a
 /// client's error counts as an answer and prompt tokens stand for all. Throws BadParameter.
 TrafficTable traffic_in_steps(const Inquiry& inquiry, By by, const Filter& filter, const Span& span,
-                              const Step& step, std::size_t most = 0);
+                              const Step& step, const Largest& largest = {});
+/// With times, of rows alone and exactly as asked for; empty where these are too many, or gone.
+std::optional<TrafficTable> traffic_of_rows(const Inquiry& inquiry, By by, const Filter& filter,
+                                            const Span& span, const Step& step);
 /// What all of it adds up to.
 sync::TrafficSums sum_of(const TrafficTable& table);
 

@@ -22,7 +22,7 @@ struct Series {
     std::map<std::int64_t, sync::TrafficSums> steps{};
 };
 
-std::vector<Series> series_of(By by, const TrafficTable& table) {
+std::vector<Series> series_of(By by, const TrafficTable& table, Rank rank) {
     std::map<ObjectKey, Series> series;
     for (const auto& cell : table.objects) {
         const auto [found, is_new] = series.try_emplace(key_of(by, cell), Series{cell, {}});
@@ -32,10 +32,10 @@ std::vector<Series> series_of(By by, const TrafficTable& table) {
     }
     std::vector<Series> list;
     for (auto& [key, of] : series) list.push_back(std::move(of));
-    std::sort(list.begin(), list.end(), [](const Series& a, const Series& b) {
-        return std::tuple{b.object.is_rest, a.object.sums.cost(), a.object.sums.requests(),
-                          b.object.name} > std::tuple{a.object.is_rest, b.object.sums.cost(),
-                                                      b.object.sums.requests(), a.object.name};
+    std::sort(list.begin(), list.end(), [&](const Series& a, const Series& b) {
+        const auto size = [&](const Series& one) { return rank_of(one.object.sums, rank); };
+        return std::tuple{b.object.is_rest, size(a), a.object.sums.requests(), b.object.name} >
+               std::tuple{a.object.is_rest, size(b), b.object.sums.requests(), a.object.name};
     });
     return list;
 }
@@ -67,11 +67,18 @@ Json points(const Inquiry& inquiry, const Series& series, const std::vector<std:
     return json;
 }
 
+Rank rank_in(const Parameters& parameters) {
+    const auto order = parameters.choice("order", {"cost", "requests", "errors", "tokens"});
+    if (order == "requests") return Rank::requests;
+    if (order == "errors") return Rank::errors;
+    return order == "tokens" ? Rank::tokens : Rank::cost;
+}
+
 }  // namespace
 
 Json trend(const Inquiry& inquiry) {
     const Parameters parameters{
-        inquiry.request(), {"window", "from", "to", "step", "by", "most"}, kFilters};
+        inquiry.request(), {"window", "from", "to", "step", "by", "order", "most"}, kFilters};
     const auto span = span_of(parameters, inquiry.now(), inquiry.zone());
     auto step = step_of(parameters, span);
     const auto by = by_of(parameters);
@@ -79,10 +86,11 @@ Json trend(const Inquiry& inquiry) {
     const auto filter = filter_of(parameters, inquiry);
     const bool chosen = parameters.text("step").value_or("auto") != "auto";
     if (!chosen && step.is_minutes() && !has_minutes(inquiry, by, filter, span.from)) step = {};
+    const auto rank = rank_in(parameters);
     const auto table =
-        traffic_in_steps(inquiry, by, filter, span, step, static_cast<std::size_t>(most));
+        traffic_in_steps(inquiry, by, filter, span, step, {static_cast<std::size_t>(most), rank});
     const auto times = times_of(table.span, step, inquiry.zone());
-    auto list = series_of(by, table);
+    auto list = series_of(by, table, rank);
     const auto rest = rest_of(list, static_cast<std::size_t>(most));
     auto series = Json::array();
     for (const auto& one : list) {
@@ -97,6 +105,7 @@ Json trend(const Inquiry& inquiry) {
     }
     return {{"from", base::unix_seconds(table.span.from)},
             {"to", base::unix_seconds(table.span.until)},
+            {"complete", table.is_complete(span)},
             {"step", step.seconds},
             {"currency", currency_json(inquiry)},
             {"times", times},

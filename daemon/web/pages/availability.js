@@ -64,21 +64,22 @@ function oneRow(row, data, context) {
     row.kind === "channel" && off ? el("span", { title: text(off === kGatewayOff ? "availOffBy" : "availOffHand") }, chip(text("availOff"), "warn")) : null,
     el("span", { title: text("availNowNote") }, chip(text(`availNow.${level}`), kLevelKinds[level])), el("span", { class: "quiet requests", title: number(row.requests) }, plural("availRequests", row.requests, { n: compact(row.requests) })),
     el("b", { class: `rate ${kLevelKinds[levelOf(row.rate).name]}` }, percent(row.rate))),
-  strip({ slots: row.slots, from, slot, label: stripLabel(objectName(row), row, from, slot), choose: (at) => { location.hash = errorsHash(row, at, slot); } }));
+  strip({ row, from, slot, label: stripLabel(objectName(row), row, from, slot), choose: (at) => { location.hash = errorsHash(row, at, slot); } }));
 }
 
 const legend = (slot) => el("ul", { class: "levels quiet" }, el("li", {}, text("availLegend", { slot: duration(slot) })), [...kLevels, { name: "none" }].map(({ name }) =>
   el("li", {}, el("span", { class: `level ${name}`, "aria-hidden": "true" }), text(`availLevel.${name}`))));
 
 function failures(data, context) {
-  const rows = data.rows.flatMap((row) => row.slots.map((rate, at) => ({ row, rate, from: data.from + at * data.slot }))).filter(({ rate }) => rate != null && rate < 1)
+  const rows = data.rows.flatMap((row) => row.slots.map((rate, at) => ({ row, rate, at, from: data.from + at * data.slot }))).filter(({ rate }) => rate != null && rate < 1)
     .sort((a, b) => b.from - a.from || a.rate - b.rate).slice(0, kAsTable);
   if (rows.length === 0) return el("p", { class: "quiet" }, text("availNoFailures"));
   return table({ caption: text("availTable"), rows, key: ({ row, from }) => `${row.id} ${row.name} ${from}`, columns: [
     { name: text("availSlot"), value: ({ from }) => slotName(from, data.slot) },
     { name: text(`availBy.${data.by}`), value: ({ row }) => objectLink(row, { window: windowOf(context.query) }) },
     { name: text("availRate"), kind: "number", value: ({ rate }) => percent(rate) },
-    { name: text("availErrors"), kind: "number", value: ({ row, from }) => el("a", { href: errorsHash(row, from, data.slot) }, text("navLogs")) }] });
+    { name: text("availCount"), kind: "number", value: ({ row, at }) => number(row.slot_requests[at]) },
+    { name: text("availErrors"), kind: "number", value: ({ row, at, from }) => el("a", { href: errorsHash(row, from, data.slot) }, number(row.slot_errors[at])) }] });
 }
 
 function content(data, context) {

@@ -40,15 +40,12 @@ async function found(query, signal) {
   return { ...answer, searched: answer.rows.length, rows: answer.rows.filter((row) => objectName(row).toLowerCase().includes(wanted)) };
 }
 
-const userNames = async (asked, signal) => new Map((await ask("breakdown", { ...asked, by: "user", most: kAnswer }, signal)).rows.map(({ id, name }) => [id, name]));
-
 async function load(query, signal) {
-  const by = byOf(query);
-  const [sums, trend, users] = await Promise.all([
+  const [sums, trend] = await Promise.all([
     query.q ? found(query, signal) : ask("breakdown", { ...askedOf(query), order: orderOf(query), most: kRows, offset: offsetOf(query) || null }, signal),
-    ask("trend", { ...askedOf(query), most: kLines }, signal), by === "token" ? userNames(spanOf(query), signal) : null]);
+    ask("trend", { ...askedOf(query), order: measureOf(query), most: kLines }, signal)]);
   const before = await ask("breakdown", { ...askedOf(query), ...spanBefore(sums), by: "all" }, signal);
-  return { currency: sums.currency, sums, before, trend, users };
+  return { currency: sums.currency, sums, before, trend };
 }
 
 // --- the charts ---
@@ -100,11 +97,11 @@ function foot({ sums }, context) {
 }
 
 function list(data, context) {
-  const { sums, users } = data;
+  const { sums } = data;
   const kind = byOf(context.query);
   const title = text("brkTable", { kind: inside(kindName(kind)) });
   const shown = sums.rows.length > 0 ? table({ caption: title, rows: sums.rows, key: (row) => `${row.id} ${row.name} ${row.user ?? ""}`, order: orderOf(context.query),
-    sortBy: (order) => context.go({ order: order === kOrders[0] ? null : order, offset: null }), columns: trafficColumns(kind, context, { rows: sums.rows, users }) })
+    sortBy: (order) => context.go({ order: order === kOrders[0] ? null : order, offset: null }), columns: trafficColumns(kind, context, sums) })
     : empty(text("brkNoFit", { search: context.query.q ?? "" }), text("brkNoFitHint"));
   return panel(title, search(context), shown, foot(data, context));
 }

@@ -23,10 +23,9 @@ const byOf = (query) => (kBy.includes(query.by) ? query.by : kBy[0]);
 async function load(query, signal) {
   const asked = { ...spanOf(query), ...filtersOf(query, kFilters) };
   const one = (path, parameters) => settle(ask(path, parameters, signal), signal);
-  // One of the lines is that of the requests without a status: the answers.
   const [errors, kinds, all, trend, channels, models] = await Promise.all([ask("errors", asked, signal),
     ask("breakdown", { ...asked, by: "error", order: "requests", most: 200 }, signal), ask("breakdown", { ...asked, by: "all" }, signal),
-    one("trend", { ...asked, by: byOf(query), most: kLines + 1 }), one("breakdown", { ...asked, by: "channel", order: "errors", most: kBars }),
+    one("trend", { ...asked, by: byOf(query), order: "requests", most: kLines }), one("breakdown", { ...asked, by: "channel", order: "errors", most: kBars }),
     one("breakdown", { ...asked, by: "model", order: "errors", most: kBars })]);
   const before = await ask("breakdown", { ...asked, ...spanBefore(all), by: "all" }, signal);
   const sides = new Map(kinds.rows.map((row) => [`${row.id} ${row.name}`, row]));
@@ -51,7 +50,7 @@ function chart({ trend }, context) {
   const by = byOf(context.query);
   const picker = pick({ label: text("errBy"), key: "by", values: kBy, current: by, context, word: (name) => text(`errBy.${name}`) });
   return panel(text("errOver"), picker, orTrouble(trend, (answer) => {
-    const failing = answer.series.filter((one) => one.kind === "rest" || one.id !== null).map((one) => ({ name: objectName(one), rest: one.kind === "rest", values: one.requests, total: sum(one.requests) }))
+    const failing = answer.series.map((one) => ({ name: objectName(one), rest: one.kind === "rest", values: one.requests, total: sum(one.requests) }))
       .filter(({ total }) => total > 0).sort((a, b) => a.rest - b.rest || b.total - a.total);
     return areaChart({ id: "errors", caption: `${text("errOver")}, ${text(`errBy.${by}`)}`, times: answer.times, step: answer.step, format: compact, height: 260, series: failing });
   }));

@@ -28,7 +28,7 @@ async function load(query, signal) {
   const by = byOf(query);
   const [all, each, trend, slow] = await Promise.all([ask("performance", { ...asked, by: "all" }, signal),
     ask("performance", { ...asked, by: tableKind(by), most: 20 }, signal), ask("trend", { ...asked, by, most: kLines }, signal),
-    ask("slow", { ...spanOf(query), limit: 20 }, signal)]);
+    ask("slow", { ...asked, limit: 20 }, signal)]);
   const before = await ask("performance", { ...asked, ...spanBefore(all), by: "all" }, signal);
   return { currency: all.currency, all, each, trend, slow, before: before.rows[0] ?? null };
 }
@@ -124,8 +124,7 @@ function slowest({ slow }, context) {
   const most = slow.rows[0]?.latency_ms ?? 1;
   const object = (kind) => (row) => objectLink({ kind, ...row[kind] }, query);
   const entry = (row) => hashOf("logs", { ...span, entry: `${row.epoch}-${row.id}` });
-  const filtered = Object.keys(filtersOf(query, kFilters)).length > 0;
-  return panel(text("perfSlow"), filtered ? el("span", { class: "quiet" }, text("perfSlowAll")) : null, slow.rows.length === 0 ? empty(text("perfSlowNone"))
+  return panel(text("perfSlow"), slow.complete ? null : el("span", { class: "quiet" }, text("perfSlowPart")), slow.rows.length === 0 ? empty(text("perfSlowNone"))
     : table({ caption: text("perfSlow"), rows: slow.rows, key: (row) => `${row.epoch}-${row.id}`, columns: [
       { name: text("perfWhen"), value: (row) => el("a", { href: entry(row) }, dateTime(row.at)) },
       { name: text("perfTook"), value: (row) => el("span", { class: `took ${row.latency_ms > kSlow ? "slow" : ""}`, title: row.latency_ms > kSlow ? text("perfOver5") : null },

@@ -35,6 +35,7 @@ function sentence(rule, context) {
 }
 
 function standing(rule, context) {
+  if (rule.state === "disabled") return el("span", { class: "quiet" }, "–");
   if (rule.blind) return el("p", { class: "problem" }, text("ruleBlind", { why: rule.blind }));
   if (rule.state === "warming") return el("span", { class: "quiet" }, text("ruleWarm", { percent: number(rule.warm_percent) }));
   if (rule.value == null) return el("span", { class: "quiet" }, text("ruleQuiet"));

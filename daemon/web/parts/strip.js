@@ -22,7 +22,8 @@ function slotAt(event, slots) {
 }
 
 // Slots of one level that stand side by side keep their own bars: the gaps show the time going by.
-export function strip({ slots, from, slot, label, choose }) {
+export function strip({ row, from, slot, label, choose }) {
+  const { slots, slot_requests: requests, slot_errors: errors } = row;
   const gap = slots.length > 120 ? 0.22 : 0.28;
   const bars = slots.map((rate, at) => {
     const { name, high } = levelOf(rate);
@@ -32,7 +33,8 @@ export function strip({ slots, from, slot, label, choose }) {
   node.onpointermove = (event) => {
     const at = slotAt(event, slots);
     const box = event.currentTarget.getBoundingClientRect();
-    showTip(event.clientX, box.bottom + 6, slotName(from + at * slot, slot), [{ name: text("availRate"), value: slots[at] == null ? text("availNoTraffic") : percent(slots[at]) }]);
+    showTip(event.clientX, box.bottom + 6, slotName(from + at * slot, slot), slots[at] == null ? [{ name: text("availRate"), value: text("availNoTraffic") }]
+      : [{ name: text("availRate"), value: percent(slots[at]) }, { name: text("availCount"), value: number(requests[at]) }, { name: text("availErrors"), value: number(errors[at]) }]);
   };
   node.onpointerleave = hideTip;
   node.onclick = (event) => choose(from + slotAt(event, slots) * slot);
@@ -44,5 +46,6 @@ export function stripLabel(name, row, from, slot) {
   const known = row.slots.map((rate, at) => ({ rate, at })).filter(({ rate }) => rate != null);
   const worst = known.reduce((least, one) => (least === null || one.rate < least.rate ? one : least), null);
   return text("availStrip", { name, rate: percent(row.rate), n: number(known.length), all: number(row.slots.length),
-    worst: percent(worst?.rate), when: worst === null ? "–" : slotName(from + worst.at * slot, slot) });
+    worst: percent(worst?.rate), when: worst === null ? "–" : slotName(from + worst.at * slot, slot),
+    errors: number(row.slot_errors[worst?.at] ?? 0), requests: number(row.slot_requests[worst?.at] ?? 0) });
 }

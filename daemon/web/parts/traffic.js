@@ -91,18 +91,18 @@ export function lastUsed(at) {
   return at * 1000 > Date.now() - 3600e3 ? el("span", { title: text("lastHourNote") }, text("lastHour")) : ago(at);
 }
 
-const owner = (row, users) => (row.kind === "token" && users?.get(row.user) ? el("small", { class: "quiet" }, users.get(row.user)) : null);
+const owner = (row) => (row.user_name ? el("small", { class: "quiet" }, row.user_name) : null);
 
-const nameCell = (row, context, users) => {
+const nameCell = (row, context) => {
   nameIs(row.kind, row.id, row.name);
-  return el("span", { class: "named" }, el("span", {}, objectLink(row, context.query), " ", owner(row, users)), bar(row.share));
+  return el("span", { class: "named" }, el("span", {}, objectLink(row, context.query), " ", owner(row)), bar(row.share));
 };
 
 // The columns of sums of objects of one kind; the keys of order are the API's.
-export function trafficColumns(kind, context, { rows, users }) {
+export function trafficColumns(kind, context, { rows }) {
   const timed = rows.some((row) => row.latency_ms);
   return [
-    { name: kindName(kind), value: (row) => nameCell(row, context, users) },
+    { name: kindName(kind), value: (row) => nameCell(row, context) },
     { name: text("col.cost"), kind: "number", sort: "cost", value: (row) => cost(row.cost, context.currency) },
     { name: text("col.share"), kind: "number", hide: "phone", value: (row) => share(row.share) },
     { name: text("col.requests"), kind: "number", sort: "requests", value: (row) => counted(row.requests) },

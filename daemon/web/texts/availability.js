@@ -3,7 +3,7 @@ import { addTexts } from "../parts/texts.js";
 addTexts({
   en: {
     availBy: "Show", "availBy.model": "Models", "availBy.channel": "Channels", availRate: "Succeeded", availNoTraffic: "no traffic",
-    availStrip: "{name}: {rate} of the requests succeeded; traffic in {n} of {all} slots; worst {worst}, {when}",
+    availStrip: "{name}: {rate} of the requests succeeded; traffic in {n} of {all} slots; worst {worst}, {when}, where {errors} of {requests} failed",
     "availNow.good": "working", "availNow.fair": "some failures", "availNow.poor": "failing often", "availNow.down": "failing", "availNow.none": "idle",
     availAllGood: "Everything works", availSomeBad: "{n} of {all} models have trouble now", availSomeBadChannels: "{n} of {all} channels have trouble now",
     "availSomeBad.one": "1 of {all} models has trouble now", "availSomeBadChannels.one": "1 of {all} channels has trouble now",
@@ -11,17 +11,17 @@ addTexts({
     "availLevel.good": "99% or more", "availLevel.fair": "95% or more", "availLevel.poor": "80% or more", "availLevel.down": "less", "availLevel.none": "no traffic",
     availHint: "A click on a slot opens the errors of it.", availTable: "Slots with failures", availNoFailures: "No slot had failures.",
     availShowTable: "Show the slots with failures as a table", availHideTable: "Hide the table", availSlot: "Slot", availNone: "No traffic in this time.", availNoneHint: "Choose a longer time.",
-    availRequests: "{n} requests", "availRequests.one": "1 request", availOff: "off", availOffBy: "switched off by the gateway", availOffHand: "switched off by hand", availErrors: "Errors", availNowNote: "By the last slots with traffic",
+    availRequests: "{n} requests", "availRequests.one": "1 request", availOff: "off", availOffBy: "switched off by the gateway", availOffHand: "switched off by hand", availErrors: "Errors", availCount: "Requests", availNowNote: "By the last slots with traffic",
   },
   zh: {
     availBy: "显示", "availBy.model": "模型", "availBy.channel": "渠道", availRate: "成功率", availNoTraffic: "无流量",
-    availStrip: "{name}：成功率 {rate}；{all} 个时段中 {n} 个有流量；最差 {worst}，{when}",
+    availStrip: "{name}：成功率 {rate}；{all} 个时段中 {n} 个有流量；最差 {worst}，{when}，{requests} 次请求中 {errors} 次失败",
     "availNow.good": "正常", "availNow.fair": "偶有失败", "availNow.poor": "频繁失败", "availNow.down": "故障", "availNow.none": "空闲",
     availAllGood: "一切正常", availSomeBad: "{all} 个模型中有 {n} 个出现问题", availSomeBadChannels: "{all} 个渠道中有 {n} 个出现问题",
     availSilent: "当前没有流量", availWhole: "{n} 次请求中 {rate} 成功", availLegend: "每个时段（{slot}）的成功率",
     "availLevel.good": "99% 及以上", "availLevel.fair": "95% 及以上", "availLevel.poor": "80% 及以上", "availLevel.down": "低于 80%", "availLevel.none": "无流量",
     availHint: "点击某个时段可查看其中的错误。", availTable: "有失败的时段", availNoFailures: "没有出现失败的时段。",
     availShowTable: "以表格显示有失败的时段", availHideTable: "隐藏表格", availSlot: "时段", availNone: "这段时间内没有流量。", availNoneHint: "请选择更长的时间。",
-    availRequests: "{n} 次请求", availOff: "已停用", availOffBy: "被网关自动停用", availOffHand: "被手动停用", availErrors: "错误", availNowNote: "以最近有流量的时段为准",
+    availRequests: "{n} 次请求", availOff: "已停用", availOffBy: "被网关自动停用", availOffHand: "被手动停用", availErrors: "错误", availCount: "请求", availNowNote: "以最近有流量的时段为准",
   },
 });
