@@ -61,8 +61,8 @@ public:
     /// Those that are not listed included.
     std::size_t errors() const { return errors_.faults.size() + errors_.left_out; }
     /// "file:line:column: text" lines, by file in order of first fault, then by place. Warnings say
-    /// so. "and 12 more errors" comes last.
-    std::vector<std::string> lines() const;
+    /// so, unless the place where they go to does. "and 12 more errors" comes last.
+    std::vector<std::string> lines(bool name_warnings = true) const;
 
 private:
     struct Fault {

@@ -44,7 +44,7 @@ std::size_t Diagnostics::file_index(const std::string& file) {
     return files_.size() - 1;
 }
 
-std::vector<std::string> Diagnostics::lines() const {
+std::vector<std::string> Diagnostics::lines(bool name_warnings) const {
     using Entry = std::pair<const Fault, std::size_t>;
     std::vector<const Entry*> sorted;
     for (const auto* const told : {&errors_, &warnings_}) {
@@ -60,8 +60,8 @@ std::vector<std::string> Diagnostics::lines() const {
         const auto where = fault.whole_file ? files_[fault.file]
                                             : fmt::format("{}:{}:{}", files_[fault.file],
                                                           fault.place.line, fault.place.column);
-        lines.push_back(
-            fmt::format("{}: {}{}", where, fault.warning ? "warning: " : "", fault.text));
+        const bool named = fault.warning && name_warnings;
+        lines.push_back(fmt::format("{}: {}{}", where, named ? "warning: " : "", fault.text));
     }
     if (errors_.left_out > 0) lines.push_back(fmt::format("and {} more errors", errors_.left_out));
     if (warnings_.left_out > 0) {

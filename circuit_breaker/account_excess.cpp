@@ -27,28 +27,36 @@ constexpr std::array<std::string_view, 11> kHarmless{"USAGE",
                                                      "REPLICATION CLIENT",
                                                      "REPLICA MONITOR"};
 
-/// More rights than a reader of the sentence takes in.
+/// On the whole server they are those of an administrator.
+constexpr std::array<std::string_view, 4> kOfAdministrators{"SUPER", "CREATE USER", "GRANT OPTION",
+                                                            "SET USER"};
+
+/// More rights than a reader of the sentence takes in, and than quotafuse's own account would have
+/// by a mistake.
 constexpr std::size_t kMostNamed = 8;
 
+/// A REVOKE may take what is needed, too.
 constexpr auto kGrantsAgain = "then run what `quotafuse grants` prints";
-constexpr auto kOwnAccount = "use an account of its own, as `quotafuse grants` prints";
-
-/// Whom else a REVOKE from this grantee meets; empty for the account itself.
-std::string_view others_met(const std::string& grantee, const std::string& account) {
-    if (grantee == account) return {};
-    return grantee == "PUBLIC" ? " (PUBLIC is every account of the server)"
-                               : " (all who have this role lose it)";
-}
 
 /// What comes with a role of MySQL stands there, or in a role within it, which the server does not
 /// tell: a REVOKE of the right from the account fails.
 std::string cure_of_role(const std::string& role, bool mandatory, const std::string& account) {
     if (mandatory)
         return fmt::format(
-            "it comes with the mandatory role {0}, which no REVOKE takes from an account: take {0} "
-            "out of mandatory_roles, or the right from the role",
+            "take {} out of mandatory_roles (no REVOKE takes it from an account), "
+            "or the right from that role",
             role);
-    return fmt::format("it comes with the role {0}: REVOKE {0} FROM {1};", role, account);
+    return fmt::format("REVOKE {} FROM {};", role, account);
+}
+
+/// Whom else a REVOKE meets, and where a right comes from that does not stand at the account
+/// itself.
+std::string comes_by(const std::string& grantee, const std::string& role, bool mandatory,
+                     const std::string& account) {
+    if (!role.empty()) return fmt::format(" by the {}role {}", mandatory ? "mandatory " : "", role);
+    if (grantee == account) return {};
+    if (grantee == "PUBLIC") return " as every account of the server (PUBLIC)";
+    return fmt::format(" as all who have the role {}", grantee);
 }
 
 bool is_needed(const Power& power, const std::vector<TableGrant>& needed) {
@@ -77,7 +85,7 @@ struct Group {
         return std::ranges::find(rights, right) != rights.end();
     }
     void add(const Power& power);
-    Names described(bool for_people) const;
+    Names described() const;
 };
 
 void Group::add(const Power& power) {
@@ -93,32 +101,32 @@ void Group::add(const Power& power) {
     if (!power.column.empty()) columns[at].push_back(power.column);
 }
 
-Names Group::described(bool for_people) const {
+Names Group::described() const {
     Names texts;
     for (std::size_t i = 0; i < rights.size(); ++i) {
         Names quoted;
         for (const auto& column : columns[i]) quoted.push_back(quote_name(column));
-        if (quoted.empty()) {
-            const bool a_table = object.back() == '`' && object.front() == '`';
-            const bool widely = for_people && a_table && rights[i] == "UPDATE";
-            texts.push_back(rights[i] + (widely ? " of every column" : ""));
-        } else {
-            texts.push_back(fmt::format("{} ({})", rights[i], fmt::join(quoted, ", ")));
-        }
+        texts.push_back(quoted.empty()
+                            ? rights[i]
+                            : fmt::format("{} ({})", rights[i], fmt::join(quoted, ", ")));
     }
     return texts;
 }
 
-std::string what_it_may(const Group& group) {
+/// "DROP, ALTER on `d`.*"
+std::string rights_of(const Group& group) {
     const auto where = group.object == "*.*" ? std::string{"the whole server"} : group.object;
-    if (group.has("PROXY")) return fmt::format("may act as {} (PROXY)", group.object);
-    if (group.has("ALL PRIVILEGES")) return fmt::format("may do everything on {}", where);
-    auto texts = group.described(true);
-    if (texts.size() <= kMostNamed)
-        return fmt::format("may {} on {}", fmt::join(texts, ", "), where);
+    if (group.has("PROXY")) return fmt::format("act as {} (PROXY)", group.object);
+    if (group.has("ALL PRIVILEGES")) return fmt::format("do everything on {}", where);
+    auto texts = group.described();
+    if (texts.size() <= kMostNamed) return fmt::format("{} on {}", fmt::join(texts, ", "), where);
     const auto others = texts.size() - kMostNamed;
     texts.resize(kMostNamed);
-    return fmt::format("may {} and {} more on {}", fmt::join(texts, ", "), others, where);
+    return fmt::format("{} and {} more on {}", fmt::join(texts, ", "), others, where);
+}
+
+bool is_much(const Group& group) {
+    return group.has("ALL PRIVILEGES") || group.rights.size() > kMostNamed;
 }
 
 std::string cure(const Group& group, const std::string& account) {
@@ -126,24 +134,18 @@ std::string cure(const Group& group, const std::string& account) {
         auto text = cure_of_role(group.role, group.mandatory, account);
         return group.mandatory ? text : fmt::format("{} {}", text, kGrantsAgain);
     }
-    const bool much = group.has("ALL PRIVILEGES") || group.rights.size() > kMostNamed;
-    // An account of its own has what PUBLIC has, too.
-    if (much && group.grantee == account) return kOwnAccount;
-    auto rights = fmt::format("{}", fmt::join(group.described(false), ", "));
+    const bool much = is_much(group);
+    auto rights = fmt::format("{}", fmt::join(group.described(), ", "));
     if (much) rights = "ALL PRIVILEGES";
-    auto sql = fmt::format("REVOKE {} ON {} FROM {};{}", rights, group.object, group.grantee,
-                           others_met(group.grantee, account));
+    auto sql = fmt::format("REVOKE {} ON {} FROM {};", rights, group.object, group.grantee);
     if (much && group.has("GRANT OPTION"))
         sql += fmt::format(" REVOKE GRANT OPTION ON {} FROM {};", group.object, group.grantee);
     if (much || group.has("UPDATE")) sql += fmt::format(" {}", kGrantsAgain);
     return sql;
 }
 
-}  // namespace
-
-std::vector<std::string> excess_of(const std::vector<Power>& powers,
-                                   const std::vector<TableGrant>& needed,
-                                   const std::string& account) {
+std::vector<Group> groups_of(const std::vector<Power>& powers,
+                             const std::vector<TableGrant>& needed) {
     std::vector<Group> groups;
     for (const auto& power : powers) {
         if (is_needed(power, needed)) continue;
@@ -158,24 +160,59 @@ std::vector<std::string> excess_of(const std::vector<Power>& powers,
                                     .columns = {}});
         at->add(power);
     }
+    return groups;
+}
+
+bool is_of_administrators(const Group& group) {
+    return group.object == "*.*" && std::ranges::any_of(kOfAdministrators, [&](const auto right) {
+               return group.has(right);
+           });
+}
+
+}  // namespace
+
+bool of_everybody(const Power& power) {
+    return power.grantee == "PUBLIC" || power.mandatory;
+}
+
+std::string sign_of_owner(const std::vector<Power>& powers) {
+    auto own = powers;
+    std::erase_if(own, of_everybody);
+    for (const auto& group : groups_of(own, {})) {
+        if (is_much(group) || is_of_administrators(group)) return rights_of(group);
+    }
+    return {};
+}
+
+std::vector<std::string> excess_of(const std::vector<Power>& powers,
+                                   const std::vector<TableGrant>& needed,
+                                   const std::string& account) {
     Names sentences;
-    for (const auto& group : groups)
-        sentences.push_back(what_it_may(group) + ": " + cure(group, account));
+    for (const auto& group : groups_of(powers, needed))
+        sentences.push_back(fmt::format(
+            "may {}{}, more than it needs: {}", rights_of(group),
+            comes_by(group.grantee, group.role, group.mandatory, account), cure(group, account)));
     return sentences;
+}
+
+std::string source_of_reading(const std::vector<Power>& sources, const std::string& account) {
+    Names ways;
+    for (const auto& power : sources) {
+        auto way = comes_by(power.grantee, power.role, power.mandatory, account);
+        if (std::ranges::find(ways, way) == ways.end()) ways.push_back(std::move(way));
+    }
+    return fmt::format("{}", fmt::join(ways, ""));
 }
 
 std::string cure_of_reading(const std::vector<Power>& sources, const std::string& account) {
     Names cures;
     for (const auto& power : sources) {
         const bool whole = power.right == "ALL PRIVILEGES";
-        if (whole && power.grantee == account && power.role.empty()) return kOwnAccount;
         const auto column = power.column.empty() ? "" : " (" + quote_name(power.column) + ")";
-        auto text =
-            power.role.empty()
-                ? fmt::format("REVOKE {}{} ON {} FROM {};{}", whole ? power.right : "SELECT",
-                              column, object_of(power), power.grantee,
-                              others_met(power.grantee, account))
-                : cure_of_role(power.role, power.mandatory, account) + (power.mandatory ? ";" : "");
+        auto text = fmt::format("REVOKE {}{} ON {} FROM {};", whole ? power.right : "SELECT",
+                                column, object_of(power), power.grantee);
+        if (!power.role.empty()) text = cure_of_role(power.role, power.mandatory, account);
+        if (power.mandatory) text += ";";
         if (std::ranges::find(cures, text) == cures.end()) cures.push_back(std::move(text));
     }
     if (cures.empty()) return "its grants do not tell why; look at the roles of the server";

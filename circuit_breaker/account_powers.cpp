@@ -98,13 +98,14 @@ private:
             if (line.kind != GrantLine::Kind::roles || line.grantee != account_.quoted) continue;
             for (const auto& role : line.roles) {
                 if (holds(active, role)) continue;
-                read_.warnings.push_back(fmt::format(
-                    "may take the role {0}, which is not active and was not looked at: {1}; unless "
-                    "it is needed",
-                    role,
-                    holds(mandatory, role)
-                        ? fmt::format("take {} out of mandatory_roles", role)
-                        : fmt::format("REVOKE {} FROM {}", role, account_.quoted)));
+                read_.warnings.push_back(
+                    fmt::format("may take the role {0}, which is not active and was not looked at; "
+                                "unless it is "
+                                "needed: {1}",
+                                role,
+                                holds(mandatory, role)
+                                    ? fmt::format("take {} out of mandatory_roles", role)
+                                    : fmt::format("REVOKE {} FROM {};", role, account_.quoted)));
             }
         }
     }

@@ -91,6 +91,18 @@ Attempt try_update(GatewaySession& session, const std::string& table, const Name
     }
 }
 
+const char* dsn_of(AccountUse use) {
+    switch (use) {
+        case AccountUse::reader:
+            return "source.dsn (SQL_DSN)";
+        case AccountUse::logs:
+            return "source.log_dsn (LOG_SQL_DSN)";
+        case AccountUse::breaker:
+            return "breaker.dsn (BREAKER_SQL_DSN)";
+    }
+    std::abort();
+}
+
 std::vector<TableGrant> needed_by(const GrantsWanted& wanted, AccountUse use) {
     switch (use) {
         case AccountUse::reader:
@@ -106,18 +118,19 @@ std::vector<TableGrant> needed_by(const GrantsWanted& wanted, AccountUse use) {
 class AccountCheck {
 public:
     AccountCheck(GatewaySession& session, const GrantsWanted& wanted, AccountUse use, Shared shared)
-        : session_(session), wanted_(wanted), needed_(needed_by(wanted, use)), allowed_(needed_) {
-        if (shared == Shared::no) return;
-        for (auto& grant : breaker_grants(wanted)) allowed_.push_back(std::move(grant));
-    }
+        : session_(session),
+          wanted_(wanted),
+          use_(use),
+          shared_(shared),
+          needed_(needed_by(wanted, use)) {}
 
     AccountFindings run() {
         if (!identify()) return std::move(findings_);
         find_secrets();
         for (const auto& grant : needed_) try_grant(grant);
-        warn_of_secrets();
-        for (auto& warning : excess_of(held_.powers, allowed_, findings_.account))
-            findings_.warnings.push_back(std::move(warning));
+        // Of one account for both the reader's findings tell what is too much.
+        const bool told = shared_ == Shared::yes && use_ == AccountUse::breaker;
+        if (!told) warn_of_excess();
         return std::move(findings_);
     }
 
@@ -132,21 +145,25 @@ private:
 
     bool identify();
     void find_secrets();
+    void warn_of_excess();
     void warn_of_secrets();
     void try_grant(const TableGrant& grant);
     Missing find_missing(const TableGrant& grant, const Names& columns, Try attempt);
     Missing find_unwritable(const TableGrant& grant);
-    void tell_denied(const TableGrant& grant, TableGrant lacking);
+    void tell_denied(const TableGrant& grant, const TableGrant& lacking);
+    bool goes_on_without(const TableGrant& grant);
     void tell_absent(const TableGrant& grant, const Names& columns);
     bool takes_no_writes();
     void tell_read_only();
 
     GatewaySession& session_;
     const GrantsWanted& wanted_;
+    AccountUse use_;
+    Shared shared_;
     std::vector<TableGrant> needed_;
-    std::vector<TableGrant> allowed_;  // and what it may have though it does not need it
     AccountPowers held_;
-    Names secrets_;  // "tokens.key": those that it may read
+    std::string sign_;  // that it is somebody else's account, see sign_of_owner()
+    Names secrets_;     // "tokens.key": those that it may read
     bool read_only_ = false;
     AccountFindings findings_;
 };
@@ -166,7 +183,9 @@ bool AccountCheck::identify() {
             fmt::format("logs in as {} and acts as {} (PROXY), whose rights are told here",
                         quote_name(name.login), name.quoted));
     held_ = read_powers(session_, name);
-    for (auto& warning : held_.warnings) findings_.warnings.push_back(std::move(warning));
+    sign_ = sign_of_owner(held_.powers);
+    if (sign_.empty() && name.user == "root") sign_ = "log in as root";
+    findings_.of_others = !sign_.empty();
     return true;
 }
 
@@ -178,6 +197,28 @@ void AccountCheck::find_secrets() {
     }
 }
 
+/// An administrator's account, or the gateway's, keeps its rights: to take them would break what it
+/// is there for. Only what everybody has is told apart, since an account of its own has it, too.
+void AccountCheck::warn_of_excess() {
+    if (findings_.of_others) {
+        std::erase_if(held_.powers, [](const Power& power) { return !of_everybody(power); });
+        findings_.warnings.push_back(fmt::format(
+            "may {}{}: that is an account of somebody else; give quotafuse one of its "
+            "own: put a new name into {}, and run what `quotafuse grants` prints",
+            sign_, secrets_.empty() ? "" : fmt::format(", and read {}", fmt::join(secrets_, ", ")),
+            dsn_of(use_)));
+    } else {
+        for (auto& warning : held_.warnings) findings_.warnings.push_back(std::move(warning));
+        warn_of_secrets();
+    }
+    auto allowed = needed_;
+    if (use_ == AccountUse::breaker || shared_ == Shared::yes) {
+        for (auto& grant : breaker_may_have(wanted_)) allowed.push_back(std::move(grant));
+    }
+    for (auto& warning : excess_of(held_.powers, allowed, findings_.account))
+        findings_.warnings.push_back(std::move(warning));
+}
+
 void AccountCheck::warn_of_secrets() {
     if (secrets_.empty()) return;
     std::vector<Power> sources;
@@ -186,8 +227,9 @@ void AccountCheck::warn_of_secrets() {
             if (gives(power, "SELECT", wanted_.database, table, column)) sources.push_back(power);
         }
     }
-    findings_.warnings.push_back(fmt::format("may read {}, which quotafuse never asks for: {}",
+    findings_.warnings.push_back(fmt::format("may read {}{}, which quotafuse never asks for: {}",
                                              fmt::join(secrets_, ", "),
+                                             source_of_reading(sources, findings_.account),
                                              cure_of_reading(sources, findings_.account)));
 }
 
@@ -199,7 +241,12 @@ void AccountCheck::try_grant(const TableGrant& grant) {
     auto absent = unreadable.absent;
     auto refused = unreadable.refused;
     if (!grant.update.empty()) {
-        const auto unwritable = find_unwritable(grant);
+        auto unwritable = find_unwritable(grant);
+        // The trial reads what it sets: of a column that cannot be read the list of grants tells.
+        std::erase_if(unwritable.denied, [&](const std::string& column) {
+            return std::ranges::find(lacking.select, column) != lacking.select.end() &&
+                   held_.may("UPDATE", grant.database, grant.table, column);
+        });
         lacking.update = unwritable.denied;
         if (refused.empty()) refused = unwritable.refused;
     }
@@ -265,7 +312,7 @@ void AccountCheck::tell_read_only() {
         "primary");
 }
 
-void AccountCheck::tell_denied(const TableGrant& grant, TableGrant lacking) {
+void AccountCheck::tell_denied(const TableGrant& grant, const TableGrant& lacking) {
     const bool is_view = grant.database != wanted_.database && grant.table != "logs";
     // Where the options themselves can be read, nothing is missed; that is warned of elsewhere.
     const bool of_options = is_view && grant.table.ends_with("_options");
@@ -274,15 +321,20 @@ void AccountCheck::tell_denied(const TableGrant& grant, TableGrant lacking) {
     // "GRANT <rights> ON <table> TO <account>;"
     constexpr std::size_t kVerb = sizeof("GRANT ") - 1;
     const auto end = statement.size() - (" TO " + findings_.account + ";").size();
-    const auto rights = statement.substr(kVerb, end - kVerb);
-    auto text = is_view ? fmt::format(
-                              "lacks {}: run what `quotafuse grants` prints, which also "
-                              "makes this view",
-                              rights)
-                        : fmt::format("lacks {}: {}", rights, statement);
+    auto text = "lacks " + statement.substr(kVerb, end - kVerb);
+    if (is_view)
+        text += ": run what `quotafuse grants` prints, which also makes this view";
+    else if (shared_ == Shared::no || use_ != AccountUse::breaker)
+        text += ": " + statement;
     if (!grant.note.empty()) text += fmt::format(" ({})", grant.note);
-    if (!grant.without.empty()) text += fmt::format(" (without it {})", grant.without);
-    (grant.without.empty() ? findings_.lacks : findings_.warnings).push_back(std::move(text));
+    const bool goes_on = goes_on_without(grant);
+    if (goes_on) text += fmt::format(" (without it {})", grant.without);
+    (goes_on ? findings_.warnings : findings_.lacks).push_back(std::move(text));
+}
+
+bool AccountCheck::goes_on_without(const TableGrant& grant) {
+    if (grant.without.empty()) return false;
+    return grant.must.empty() || try_select(session_, table_of(grant), grant.must).fine();
 }
 
 void AccountCheck::tell_absent(const TableGrant& grant, const Names& columns) {

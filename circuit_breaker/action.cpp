@@ -89,13 +89,12 @@ constexpr auto kTexts = std::to_array<Text>({
      "whether other channels are left could not be checked again: {detail}"},
     {Kind::gateway, "{target} could not be disabled: {detail}"},
     {Kind::no_grant,
-     "{target} could not be disabled: {detail}; give the breaker's account what `quotafuse grants` "
-     "prints"},
+     "{target} could not be disabled: {detail}; give the breaker's account what `{grants}` prints"},
     {Kind::lost_commit,
      "the connection broke while {target} was being disabled ({detail}), and asking again failed: "
      "{unread}"},
     {Kind::stuck, "the breaker could not go on: {detail}"},
-    {Kind::paused, "the breaker is paused"},
+    {Kind::paused, "the breaker is paused{because}"},
     {Kind::same_key,
      "one key ({detail}) makes {count} % of the value, and a channel was tripped for it already: "
      "the key is to blame"},
@@ -123,15 +122,17 @@ constexpr std::string_view kUnread =
 }  // namespace
 
 std::string describe(const TripCause& cause, const Target& target) {
-    auto text =
-        fmt::format(fmt::runtime(kTexts.at(static_cast<std::size_t>(cause.kind)).text),
-                    fmt::arg("target", describe(target)),
-                    fmt::arg("whole", describe(whole(target))), fmt::arg("count", cause.count),
-                    fmt::arg("limit", cause.limit), fmt::arg("s", cause.count == 1 ? "" : "s"),
-                    fmt::arg("s_are", cause.count == 1 ? " is" : "s are"),
-                    fmt::arg("last", last_channel(target, cause)),
-                    fmt::arg("status", describe_status(target, cause.count)),
-                    fmt::arg("detail", cause.detail), fmt::arg("unread", cause.unread));
+    auto text = fmt::format(
+        fmt::runtime(kTexts.at(static_cast<std::size_t>(cause.kind)).text),
+        fmt::arg("target", describe(target)), fmt::arg("whole", describe(whole(target))),
+        fmt::arg("count", cause.count), fmt::arg("limit", cause.limit),
+        fmt::arg("s", cause.count == 1 ? "" : "s"),
+        fmt::arg("s_are", cause.count == 1 ? " is" : "s are"),
+        fmt::arg("last", last_channel(target, cause)),
+        fmt::arg("status", describe_status(target, cause.count)), fmt::arg("detail", cause.detail),
+        fmt::arg("unread", cause.unread), fmt::arg("grants", grants_command(target.kind)),
+        fmt::arg("because",
+                 cause.detail.empty() ? std::string{} : fmt::format(" ({})", cause.detail)));
     const bool says_so = cause.kind == TripCause::Kind::lost_commit;
     if (!cause.unread.empty() && !says_so) text += fmt::format("{}{}", kUnread, cause.unread);
     return text;

@@ -116,10 +116,11 @@ struct TripCause {
         may_come_back,      // One API's automatic enabling is on
         not_checked_again,  // whether other channels are left, after the trip: `detail`
         gateway,            // it refused or did not answer: `detail`
-        no_grant,           // the account may not write: `detail`
+        no_grant,           // the account lacks a right: `detail`
         lost_commit,        // the connection broke (`detail`), and so did asking again (`unread`)
         stuck,              // the breaker itself could not go on: `detail`
-        paused,             // by a person; until `limit` (unix seconds), 0 = until resumed
+        paused,             // by a person; until `limit` (unix seconds), 0 = until resumed; why:
+                            // `detail`
         same_key,           // the key `detail` makes `count` % of the value, and a channel was
                             // tripped for it already
         settling,           // channel `count`, which shares a model, was tripped just now
@@ -139,7 +140,7 @@ struct TripCause {
     std::int64_t count = 0;
     std::int64_t limit = 0;
     std::vector<UsedPair> pairs{};
-    std::string detail{};  // in the words of the server or a library
+    std::string detail{};  // in the words of the server, a library, or who paused
     /// Why it could not be read whether it was carried out before, a restart for instance.
     std::string unread{};
     base::Seconds traffic = kGuardTraffic;  // what the requests of `pairs` were counted over

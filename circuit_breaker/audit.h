@@ -107,6 +107,9 @@ public:
     std::optional<Entry> tripped_or_released(const Target& target, base::Second from);
     /// All of one trip, oldest first.
     std::vector<Entry> of_trip(const std::string& trip_id);
+    /// Who asked for the return that an entry tells of ("a person", "its time has come", …); empty
+    /// where that is not on record.
+    std::string return_asked_by(const Entry& entry);
     /// A remark of its own: "still_serving", "mended".
     void note(const Circuit& circuit, const std::string& step, const std::string& why,
               base::Second now);

@@ -201,6 +201,14 @@ std::vector<Audit::Entry> Audit::of_trip(const std::string& trip_id) {
     return entries_of(query);
 }
 
+std::string Audit::return_asked_by(const Entry& entry) {
+    SQLite::Statement query{db_,
+                            "SELECT why FROM breaker_audit WHERE trip = ? AND id < ? AND step = ? "
+                            "ORDER BY id DESC LIMIT 1"};
+    Binder{query}(entry.trip_id)(entry.id)(entry.step.substr(0, entry.step.find('_')) + "_asked");
+    return query.executeStep() ? query.getColumn(0).getString() : std::string{};
+}
+
 void Audit::note(const Circuit& circuit, const std::string& step, const std::string& why,
                  base::Second now) {
     auto entry = entry_of(circuit, step, why);

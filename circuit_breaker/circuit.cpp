@@ -30,9 +30,8 @@ std::string describe_return(const TripCause& cause, const ReturnRequest& request
     if (cause.kind == TripCause::Kind::gateway) {
         text = fmt::format("{} could not be {}: {}", target, done, cause.detail);
     } else if (cause.kind == TripCause::Kind::no_grant) {
-        text = fmt::format(
-            "{} could not be {}: {}; give the breaker's account what `quotafuse grants` prints",
-            target, done, cause.detail);
+        text = fmt::format("{} could not be {}: {}; give the breaker's account what `{}` prints",
+                           target, done, cause.detail, grants_command(request.circuit.target.kind));
     } else if (cause.kind == TripCause::Kind::lost_commit) {
         return fmt::format(
             "the connection broke while {} was being {} ({}), and asking again failed: {}", target,
@@ -110,7 +109,7 @@ std::string sentence(Change change) {
         case Change::deleted:
             return "it was deleted";
         case Change::altered:
-            return "somebody changed it during its trial";
+            return "somebody changed it";
         case Change::gateway_disabled:
             return "the gateway itself disabled it during its trial";
     }

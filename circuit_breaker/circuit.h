@@ -72,6 +72,8 @@ struct ReturnRequest {
     std::string asked_by{};  // "half_open", "after", "a person": for the audit
     /// Of a channel: its models that are off by circuits of their own. They stay off.
     std::vector<std::string> models_off{};
+    /// What stands as the reason at New API while it is on trial; empty: the circuit's own.
+    std::string trial_reason{};
 };
 
 /// What a person (or the gateway) made of something that we had switched off.
@@ -80,7 +82,7 @@ enum class Change {
     enabled,           // it is on
     disabled_by_hand,  // a person's own 2, where we had written 3 or had it on trial
     deleted,
-    altered,           // on trial: a person gave it another rank, or took our mark away
+    altered,           // a person took our mark away, or gave what is on trial another rank
     gateway_disabled,  // on trial: the gateway itself disabled it. Ours still: the trial failed
 };
 const char* change_name(Change change);  // "", "enabled", "disabled by hand", …

@@ -176,8 +176,8 @@ std::string create_account(const std::string& who, const char* what) {
 }
 
 constexpr auto kViewReads =
-    "It reads with the\n-- rights of whom runs this: if that administrator is dropped, let another "
-    "one run it again.\n";
+    "It reads with the\n-- rights of the administrator who runs this: if that account is dropped, "
+    "let another one run this again.\n";
 
 std::string create_options_view(const GrantsWanted& wanted) {
     return fmt::format(
@@ -222,13 +222,23 @@ std::string statements(const std::vector<TableGrant>& grants, const GrantsWanted
     return sql;
 }
 
+/// Least rights are the default: what only people would ask for is named, not granted.
+std::string orders_hint(const RuleGrants& rules) {
+    if (rules.tokens && rules.models) return {};
+    const auto* const what = rules.tokens   ? "single models of channels"
+                             : rules.models ? "API keys"
+                                            : "API keys and single models of channels";
+    return fmt::format("-- No rule disables {}. To do that by hand: quotafuse grants{}{}\n", what,
+                       rules.tokens ? "" : " --tokens", rules.models ? "" : " --models");
+}
+
 std::string breaker_part(const GrantsWanted& wanted, bool with_view) {
     const auto breaker = quote_account(wanted.breaker, wanted.host);
     const auto* const who =
         wanted.rules.tokens
             ? "The breaker, of breaker.dsn: may switch channels and keys, nothing else."
             : "The breaker, of breaker.dsn: may switch channels, nothing else.";
-    return create_account(breaker, who) +
+    return create_account(breaker, who) + orders_hint(wanted.rules) +
            statements(breaker_grants(wanted), wanted, breaker, with_view);
 }
 
@@ -239,6 +249,7 @@ std::vector<TableGrant> log_grants(const GrantsWanted& wanted) {
              .table = "logs",
              .select = {},
              .without = "what it may not read of `logs` counts as missing",
+             .must = {sync::kNeededOfLogs.begin(), sync::kNeededOfLogs.end()},
              .what = "every request: what alerts and reports are made of"}};
 }
 
@@ -275,6 +286,11 @@ std::vector<TableGrant> breaker_grants(const GrantsWanted& wanted) {
     return grants;
 }
 
+std::vector<TableGrant> breaker_may_have(GrantsWanted wanted) {
+    wanted.rules.models = wanted.rules.tokens = true;
+    return breaker_grants(wanted);
+}
+
 std::string quote_name(std::string name) {
     base::replace_all(name, "`", "``");
     return "`" + name + "`";
@@ -306,7 +322,7 @@ std::string grants_sql(const GrantsWanted& wanted) {
     std::string sql =
         "-- Choose the passwords, then run this as an administrator of the database of the "
         "gateway: "
-        "mariadb -u root -p < grants.sql\n"
+        "mysql -u root -p < grants.sql (newer MariaDB calls it mariadb)\n"
         "-- Running it again does no harm: an account that exists keeps its password, no right is "
         "taken away.\n"
         "-- What an account may do beyond this, quotafuse check --online tells.\n";

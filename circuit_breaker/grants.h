@@ -11,9 +11,9 @@ namespace quotafuse::circuit_breaker {
 /// What the rules ask of the accounts, beside what InfoNeeds says.
 struct RuleGrants {
     bool channels = false;   // an action disables channels, or one model of them
-    bool models = false;     // one model of a channel
+    bool models = false;     // one model of a channel; or people shall be able to order that
     bool half_open = false;  // a channel comes back by trials
-    bool tokens = false;     // an action disables keys
+    bool tokens = false;     // an action disables keys; or people shall be able to order that
     bool tags = false;       // channels are chosen or grouped by their tag
     bool operator==(const RuleGrants&) const = default;
 };
@@ -42,6 +42,8 @@ struct TableGrant {
     std::vector<std::string> update{};  // columns; empty = none
     /// What is missed without it; empty where nothing works then.
     std::string without{};
+    /// Columns without which nothing works all the same, of a whole table (no `select`).
+    std::vector<std::string> must{};
     std::string note{};  // for people: where the table may lack the columns
     std::string what{};  // for people: what it is read or written for, a comment of one line
 };
@@ -53,6 +55,9 @@ std::vector<TableGrant> log_grants(const GrantsWanted& wanted);
 /// The breaker's account: to switch channels (a person may ask for that without any rule), and what
 /// the rules' actions ask for.
 std::vector<TableGrant> breaker_grants(const GrantsWanted& wanted);
+/// What the breaker's account may have: breaker_grants(), and what people's orders need for what no
+/// rule switches.
+std::vector<TableGrant> breaker_may_have(GrantsWanted wanted);
 
 /// "`name`".
 std::string quote_name(std::string name);

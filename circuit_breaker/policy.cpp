@@ -29,7 +29,9 @@ bool counts_for(Mode mode, const RecentTrip& trip) {
 
 std::optional<TripCause> paused(const Situation& situation, Mode mode) {
     if (mode != Mode::live || !situation.pause) return std::nullopt;
-    return TripCause{.kind = Kind::paused, .limit = base::unix_seconds(situation.pause->until)};
+    return TripCause{.kind = Kind::paused,
+                     .limit = base::unix_seconds(situation.pause->until),
+                     .detail = situation.pause->reason};
 }
 
 std::optional<TripCause> held(const Situation& situation, const TripRequest& request) {

@@ -36,11 +36,11 @@ ResultFor<Request> make_result(const Request& request, typename ResultFor<Reques
 /// Of an error after which nothing was changed.
 template <class Request>
 ResultFor<Request> failure(const Request& request, const sync::GatewayError& error) {
-    const bool denied = error.kind() == sync::GatewayError::Kind::denied;
+    const auto& lacking = error.lacking();
     auto result =
         make_result(request, ResultFor<Request>::Kind::failed,
-                    {.kind = denied ? TripCause::Kind::no_grant : TripCause::Kind::gateway,
-                     .detail = error.what()});
+                    {.kind = lacking.empty() ? TripCause::Kind::gateway : TripCause::Kind::no_grant,
+                     .detail = lacking.empty() ? error.what() : lacking});
     result.try_again = passes(error);
     return result;
 }

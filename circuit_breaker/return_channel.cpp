@@ -281,7 +281,7 @@ Plan ChannelReturn::plan() const {
         if (tables_.new_api()) plan.rank->weight = plan.kept->trial.weight;
         mark.trial = true;
         mark.kept = to_text(*plan.kept);
-        reason = "on trial: " + reason;
+        if (!order_.request.trial_reason.empty()) reason = order_.request.trial_reason;
     }
     if (way() == Way::again) plan.status = off_status_;
     if (!tables_.new_api()) return plan;

@@ -32,6 +32,18 @@ std::string stored_key(const Target& target) {
     std::abort();
 }
 
+const char* grants_command(Target::Kind kind) {
+    switch (kind) {
+        case Target::Kind::channel:
+            return "quotafuse grants";
+        case Target::Kind::model:
+            return "quotafuse grants --models";
+        case Target::Kind::token:
+            return "quotafuse grants --tokens";
+    }
+    std::abort();
+}
+
 const char* kind_name(Target::Kind kind) {
     switch (kind) {
         case Target::Kind::channel:

@@ -28,6 +28,9 @@ struct Target {
 std::string describe(const Target& target);
 /// "c3", "m3/gpt-4o", "t17", "u4/ci": the same for the same object, stored.
 std::string stored_key(const Target& target);
+/// "quotafuse grants --tokens": what prints the rights that the breaker's account needs for this
+/// kind, whether a rule or a person asks.
+const char* grants_command(Target::Kind kind);
 /// "channel", "model", "token".
 const char* kind_name(Target::Kind kind);
 

@@ -69,6 +69,7 @@ private:
         same_name_ = rows.size();
         if (rows.size() != 1) return {};
         request_.target.token = rows.front().id;
+        request_.target.user = rows.front().user;
         name_ = base::valid_utf8(rows.front().name);
         return std::move(rows.front());
     }

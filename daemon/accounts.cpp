@@ -20,6 +20,7 @@ using circuit_breaker::GrantsWanted;
 using circuit_breaker::Shared;
 
 constexpr auto kReader = "quotafuse";
+constexpr auto kOtherReader = "quotafuse_ro";  // where the breaker has that name
 
 struct Account {
     std::string name;  // in the output
@@ -27,8 +28,11 @@ struct Account {
     const sync::Dsn& dsn;
 };
 
-std::string summary(const AccountFindings& found) {
+std::string summary(const AccountFindings& found, Shared shared) {
     if (!found.ok()) return fmt::format("FAILED: {} may not do what it must", found.account);
+    if (shared == Shared::yes)
+        return fmt::format("{} does what it must, and is the breaker's account, too; see below",
+                           found.account);
     if (!found.warnings.empty())
         return fmt::format("{} does what it must; see below", found.account);
     return fmt::format("{} may do what it must, and nothing more", found.account);
@@ -53,56 +57,73 @@ std::unique_ptr<sync::GatewaySession> connect(const Account& account) {
     return sync::make_session(account.dsn, options);
 }
 
-/// False where it lacks something, or the server did not answer.
-bool prove(const Account& account, const GrantsWanted& wanted, Shared shared, std::ostream& out) {
+/// Nothing where the server did not answer, which is told.
+std::optional<AccountFindings> look(const Account& account, const GrantsWanted& wanted,
+                                    Shared shared, std::ostream& out) {
     try {
-        const auto found = check_account(*connect(account), wanted, account.use, shared);
-        const bool file = account.dsn.kind == sync::Dsn::Kind::sqlite;
-        print(account, found, file ? file_summary(found) : summary(found), out);
-        return found.ok();
+        return check_account(*connect(account), wanted, account.use, shared);
     } catch (const sync::GatewayError& e) {
         out << fmt::format("{:<14} FAILED: {}\n", account.name, e.what());
-        return false;
+        return {};
     }
 }
 
-/// The account, where the server takes both for one. Who does not connect is told of elsewhere.
+/// False where it lacks something, or the server did not answer.
+bool prove(const Account& account, const GrantsWanted& wanted, Shared shared, std::ostream& out) {
+    const auto found = look(account, wanted, shared, out);
+    if (!found) return false;
+    const bool file = account.dsn.kind == sync::Dsn::Kind::sqlite;
+    print(account, *found, file ? file_summary(*found) : summary(*found, shared), out);
+    return found->ok();
+}
+
+/// The account, where the server takes both for one. Who does not connect, or is taken for the
+/// anonymous account, is told of elsewhere.
 std::optional<AccountName> same_account(const Account& reader, const Account& breaker) {
     if (reader.dsn.kind != sync::Dsn::Kind::mysql || breaker.dsn.kind != sync::Dsn::Kind::mysql)
         return {};
     try {
         auto name = circuit_breaker::name_of_account(*connect(reader));
         const auto other = circuit_breaker::name_of_account(*connect(breaker));
-        if (name.quoted == other.quoted && name.server == other.server) return name;
-        return {};
+        const bool same = name.quoted == other.quoted && name.server == other.server;
+        if (!same || name.user.empty()) return {};
+        return name;
     } catch (const sync::GatewayError&) {
         return {};
     }
 }
 
-/// No statement for the account that both have: what one of them needs is too much for the other.
-bool prove_shared(const Account& breaker, GrantsWanted wanted, const AccountName& name,
-                  std::ostream& out) {
-    AccountFindings found;
-    try {
-        found = check_account(*connect(breaker), wanted, breaker.use);
-    } catch (const sync::GatewayError& e) {
-        out << fmt::format("{:<14} FAILED: {}\n", breaker.name, e.what());
-        return false;
+/// MySQL takes names of 32 characters.
+std::string breaker_beside(const std::string& reader) {
+    constexpr std::size_t kMost = 24;
+    return (reader.size() > kMost ? std::string{kReader} : reader) + "_breaker";
+}
+
+/// The breaker of an account that `reader` (a name in the output) has as well.
+bool prove_shared(const Account& breaker, const std::string& reader, GrantsWanted wanted,
+                  const AccountName& name, std::ostream& out) {
+    const auto found = look(breaker, wanted, Shared::yes, out);
+    if (!found) return false;
+    print(breaker, *found,
+          fmt::format(fmt::runtime(found->ok() ? "{} does what it must; see below"
+                                               : "FAILED: {} may not do what the breaker must"),
+                      name.quoted),
+          out);
+    out << fmt::format(
+        "  warning: {} and breaker are one account, {}: by a fault of what only reads, or by "
+        "whoever gets its password, the gateway could be changed. ",
+        reader, name.quoted);
+    if (found->of_others) {
+        out << "Put two new names into their DSNs, and run what `quotafuse grants` prints\n";
+        return found->ok();
     }
-    out << fmt::format(
-        "{:<14} {}\n", breaker.name,
-        found.ok() ? fmt::format("{} again, see below", name.quoted)
-                   : fmt::format("FAILED: {} may not do what the breaker must", name.quoted));
-    out << fmt::format(
-        "  warning: reader and breaker are one account, {}: what only reads could write, too, by a "
-        "fault or\n  for whoever gets its password. Make this account for the breaker, name it in "
-        "breaker.dsn, and check again:\n\n",
-        name.quoted);
-    // Administrators make accounts for any host, as `quotafuse grants` does.
-    if (name.user != "root") wanted.host = name.host;
+    out << "Run this, put the new account into breaker.dsn (BREAKER_SQL_DSN), and check again:\n\n";
+    // A name of its own in the DSN, and yet the same account: the server takes the one for the
+    // other.
+    if (wanted.breaker == breaker.dsn.user) wanted.breaker = breaker_beside(name.user);
+    wanted.host = name.host;
     out << circuit_breaker::breaker_sql(wanted) << '\n';
-    return found.ok();
+    return found->ok();
 }
 
 }  // namespace
@@ -118,13 +139,12 @@ circuit_breaker::GrantsWanted grants_wanted(const Config& config,
         if (config.source.logs->user != "root") wanted.log_reader = config.source.logs->user;
     }
     // An administrator's account is none for quotafuse: a new one is named then.
-    if (main.user != "root") wanted.reader = main.user;
+    wanted.reader = main.user == "root" ? kReader : main.user;
     if (config.breaker.dsn && config.breaker.dsn->kind == sync::Dsn::Kind::mysql) {
         const auto& user = config.breaker.dsn->user;
-        // MySQL takes names of 32 characters.
-        constexpr std::size_t kMost = 24;
-        const auto base = wanted.reader.size() > kMost ? std::string{kReader} : wanted.reader;
-        wanted.breaker = user == "root" || user == wanted.reader ? base + "_breaker" : user;
+        if (main.user == "root" && user == kReader) wanted.reader = kOtherReader;
+        wanted.breaker =
+            user == "root" || user == wanted.reader ? breaker_beside(wanted.reader) : user;
     }
     wanted.needs = needs_of(config.rules);
     wanted.rules = grants_of(config.rules);
@@ -132,27 +152,51 @@ circuit_breaker::GrantsWanted grants_wanted(const Config& config,
     return wanted;
 }
 
+std::string renamed_accounts(const Config& config, const GrantsWanted& wanted) {
+    std::string text;
+    const auto tell = [&text](std::string_view dsn, const std::string& user, std::string_view what,
+                              const std::string& now) {
+        if (user != now)
+            text += fmt::format("-- {} names {}, {}. Put {} and its password there.\n", dsn, user,
+                                what, now);
+    };
+    constexpr std::string_view kAdministrator = "an administrator";
+    tell("source.dsn (SQL_DSN)", config.source.main->user, kAdministrator, wanted.reader);
+    if (!wanted.log_database.empty())
+        tell("source.log_dsn (LOG_SQL_DSN)", config.source.logs->user, kAdministrator,
+             wanted.log_reader.empty() ? wanted.reader : wanted.log_reader);
+    if (!wanted.breaker.empty()) {
+        const auto& user = config.breaker.dsn->user;
+        tell("breaker.dsn (BREAKER_SQL_DSN)", user,
+             user == "root" ? kAdministrator : "the account of the reader", wanted.breaker);
+    }
+    return text;
+}
+
 bool prove_accounts(const Config& config, std::optional<sync::Gateway> seen, std::ostream& out) {
     const auto wanted = grants_wanted(config, seen);
     // The breaker looks for the gateway's tables where its own DSN says.
     auto breakers = wanted;
-    std::optional<Account> breaker;
-    std::optional<AccountName> same;
     const Account reader{"reader", AccountUse::reader, *config.source.main};
+    std::optional<Account> logs;
+    std::optional<Account> breaker;
+    if (!wanted.log_database.empty())
+        logs.emplace(Account{"reader of logs", AccountUse::logs, *config.source.logs});
+    std::optional<AccountName> of_reader;
+    std::optional<AccountName> of_logs;
     if (config.breaker.dsn) {
         breaker.emplace(Account{"breaker", AccountUse::breaker, *config.breaker.dsn});
         breakers.database = breaker->dsn.database;
-        same = same_account(reader, *breaker);
+        of_reader = same_account(reader, *breaker);
+        if (logs) of_logs = same_account(*logs, *breaker);
     }
     bool ok = true;
     // A file that is only read needs no proof: it was read.
     if (reader.dsn.kind == sync::Dsn::Kind::mysql)
-        ok = prove(reader, wanted, same ? Shared::yes : Shared::no, out);
-    if (!wanted.log_database.empty())
-        ok = prove({"reader of logs", AccountUse::logs, *config.source.logs}, wanted, Shared::no,
-                   out) &&
-             ok;
-    if (same) return prove_shared(*breaker, breakers, *same, out) && ok;
+        ok = prove(reader, wanted, of_reader ? Shared::yes : Shared::no, out);
+    if (logs) ok = prove(*logs, wanted, of_logs ? Shared::yes : Shared::no, out) && ok;
+    if (of_reader) return prove_shared(*breaker, reader.name, breakers, *of_reader, out) && ok;
+    if (of_logs) return prove_shared(*breaker, logs->name, breakers, *of_logs, out) && ok;
     if (breaker) ok = prove(*breaker, breakers, Shared::no, out) && ok;
     return ok;
 }

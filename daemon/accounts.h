@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <ostream>
+#include <string>
 
 #include "circuit_breaker/grants.h"
 #include "daemon/config.h"
@@ -14,6 +15,10 @@ namespace quotafuse::daemon {
 /// not say; New API where nobody knows.
 circuit_breaker::GrantsWanted grants_wanted(const Config& config,
                                             std::optional<sync::Gateway> seen = {});
+
+/// Comments for the head of that SQL: where a DSN names an account that quotafuse should not have,
+/// which of the new ones belongs there. Empty where all stay.
+std::string renamed_accounts(const Config& config, const circuit_breaker::GrantsWanted& wanted);
 
 /// Connects with each account that the configuration names and writes what it may and may not: a
 /// line each, as `check --online` has them, and its errors and warnings below. False where

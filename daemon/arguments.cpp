@@ -8,30 +8,11 @@
 #include <fmt/format.h>
 
 #include "base/failure.h"
-#include "base/text.h"
 #include "daemon/help_texts.h"
+#include "daemon/wrong_command.h"
 
 namespace quotafuse::daemon {
 namespace {
-
-/// What to say of a command that does not exist; CLI11 only says that one is missing. Empty where
-/// there is nothing to say.
-std::string wrong_command(CLI::App& app, const std::string& before,
-                          const std::vector<std::string>& words) {
-    const auto subcommands = app.get_subcommands([](CLI::App*) { return true; });
-    if (words.empty() || words[0].starts_with('-') || subcommands.empty()) return {};
-    std::vector<std::string_view> known;
-    for (auto* const one : subcommands) {
-        if (one->get_name() == words[0]) {
-            return wrong_command(*one, before + words[0] + ' ', {words.begin() + 1, words.end()});
-        }
-        known.push_back(one->get_name());
-    }
-    const auto near = base::nearest(words[0], known);
-    const auto hint = near.empty() ? "" : fmt::format("did you mean '{}{}'? ", before, near);
-    return fmt::format("quotafuse: there is no command '{}{}'; {}`quotafuse {}--help` lists them",
-                       before, words[0], hint, before);
-}
 
 /// Empty for the number of an object at the gateway, else what is wrong.
 std::string is_id(const std::string& text) {
@@ -41,11 +22,12 @@ std::string is_id(const std::string& text) {
     return fault == std::errc{} && stop == end && id > 0 ? "" : "write its number";
 }
 
-/// Empty for what tells people something, else what is wrong.
-std::string is_told(const std::string& text) {
-    return text.find_first_not_of(" \t\r\n") != std::string::npos
-               ? ""
-               : "say why in a few words: it is empty";
+/// For options that mean nothing without a value: what to write in its place.
+auto is_given(const std::string& what) {
+    return [what](const std::string& text) {
+        return text.find_first_not_of(" \t\r\n") != std::string::npos ? std::string{}
+                                                                      : what + ": it is empty";
+    };
 }
 
 class Parser {
@@ -79,8 +61,7 @@ public:
         add_notify();
         add(Arguments::Command::password, "password",
             "ask for a password of the status page and print its hash for the configuration");
-        add(Arguments::Command::grants, "grants",
-            "print the SQL for the database accounts that this configuration needs");
+        add_grants();
         auto* const backup = add(Arguments::Command::backup, "backup",
                                  "copy the store to a file, also while the daemon runs");
         backup->add_option("FILE", arguments_.file, "the copy")->required();
@@ -129,6 +110,7 @@ private:
                    arguments_.config = {file, true};
                },
                "configuration file (default /etc/quotafuse/quotafuse.yaml)")
+            ->check(is_given("name the file"))
             ->type_name("FILE");
         sub->callback([this, command] { arguments_.command = command; });
         return sub;
@@ -188,7 +170,7 @@ private:
         sub->add_option("--model", typed.model,
                         "only this model of the channel, named as the channel lists it")
             ->needs(channel)
-            ->check(is_told)
+            ->check(is_given("name the model"))
             ->type_name("NAME");
         auto* const token =
             sub->add_option("--token", typed.token,
@@ -209,6 +191,10 @@ private:
                 throw CLI::RequiredError(other == nullptr ? "--channel or --token"
                                                           : "TRIP, --channel or --token");
         });
+    }
+    CLI::Option* add_trip(CLI::App* sub) {
+        return sub->add_option("TRIP", arguments_.breaker.trip, "its id, from `breaker list`")
+            ->check(is_given("write the id of a trip, as `quotafuse breaker list` shows it"));
     }
     void add_breaker() {
         using Action = BreakerArguments::Action;
@@ -233,21 +219,21 @@ private:
         trip->add_option("--reason", typed.reason,
                          "why, for people: stands in messages, the audit and on New API's page")
             ->required()
-            ->check(is_told)
+            ->check(is_given("say why in a few words"))
             ->type_name("TEXT");
         trip->add_flag("--even-if-last", typed.even_if_last,
                        "also where models have no other channel then; not with --token");
         auto* const restore = add_breaker_action(breaker, Action::restore, "restore",
                                                  "give back what quotafuse switched off, as it was "
                                                  "before");
-        with_target(restore, restore->add_option("TRIP", typed.trip,
-                                                 "the id of the trip, as `breaker list` shows it"));
+        with_target(restore, add_trip(restore));
         auto* const undo =
             add_breaker_action(breaker, Action::undo, "undo",
                                "undo the last step of a trip: what is off is given back, what "
                                "was given back is switched off again");
-        undo->add_option("TRIP", typed.trip, "the id of the trip, as `breaker list` shows it")
-            ->required();
+        add_trip(undo)->required();
+        undo->add_flag("--even-if-last", typed.even_if_last,
+                       "what was given back goes off even where models have no other channel then");
         for (auto* const sub : {trip, restore, undo}) {
             with_dry_run(sub);
             sub->footer(kBreakerOrderJson);
@@ -257,11 +243,12 @@ private:
                                "write nothing at the gateway until resumed: neither trips nor "
                                "returns; what is off stays off");
         pause->add_option("--for", typed.lasts, "how long: 30m, 2h, 1d (default: until resumed)")
+            ->check(is_given("write how long, as 30m, 2h or 1d"))
             ->type_name("TIME");
         pause
             ->add_option("--reason", typed.reason,
                          "why, for those who find it (default: as before, if it is paused)")
-            ->check(is_told)
+            ->check(is_given("say why in a few words"))
             ->type_name("TEXT");
         auto* const resume = add_breaker_action(breaker, Action::resume, "resume", "end the pause");
         for (auto* const sub : {pause, resume}) {
@@ -281,8 +268,10 @@ private:
                          "how long ago (7d, 12h), or a local time: 2026-10-01, \"2026-10-01 "
                          "08:00\"")
             ->capture_default_str();
-        report->add_option("--until", typed.until, "a local time (default: now)");
-        report->add_option("--rule", arguments_.rule, "only this one");
+        report->add_option("--until", typed.until, "a local time (default: now)")
+            ->check(is_given("write a local time, as 2026-10-31"));
+        report->add_option("--rule", arguments_.rule, "only this one")
+            ->check(is_given("name the rule"));
         report->footer(kBreakerReportJson);
     }
     void add_notify() {
@@ -333,6 +322,15 @@ private:
     void with_files(CLI::App* sub) {
         sub->add_option("FILE", arguments_.rule_files,
                         "rule files, instead of those of the configuration");
+    }
+    void add_grants() {
+        auto* const grants =
+            add(Arguments::Command::grants, "grants",
+                "print the SQL for the database accounts that this configuration needs");
+        grants->add_flag("--tokens", arguments_.tokens,
+                         "also let the breaker disable API keys (`breaker trip --token`)");
+        grants->add_flag("--models", arguments_.models,
+                         "also let it disable single models (`breaker trip --model`)");
     }
     void add_test_rules() {
         auto* const test_rules = add(Arguments::Command::test_rules, "test-rules",

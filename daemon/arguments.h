@@ -50,7 +50,7 @@ struct BreakerArguments {
     std::int64_t token = 0;
     std::string trip;           // restore, undo: its id
     std::string reason;         // trip, pause
-    bool even_if_last = false;  // trip
+    bool even_if_last = false;  // trip, undo
     bool dry_run = false;       // trip, restore, undo, pause, resume
     std::string lasts;          // pause: --for; empty = until resumed
     std::string since = "7d";   // report: how long ago, or a local time
@@ -88,6 +88,8 @@ struct Arguments {
     bool json = false;
     bool debug = false;   // run, demo: also debug lines
     bool online = false;  // check: connect, too
+    bool tokens = false;  // grants: also what a person's trip of a key needs
+    bool models = false;  // grants: also what a person's trip of one model needs
     std::string rule;     // status, silence add, replay, breaker report: which one
     SilenceArguments silence;
     BreakerArguments breaker;

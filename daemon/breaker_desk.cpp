@@ -46,6 +46,7 @@ TripRequest BreakerDesk::request_of(const Notice& notice, const Action& action,
     TripRequest request;
     request.trip_id = id_of(notice.event_id, static_cast<std::int64_t>(place));
     request.target = target_of(action);
+    request.target.user = owner_of(request.target);
     request.reason = Wording{config_.language}.reason(notice);
     request.gateway = gateway();
     request.mode = effective_mode(action.mode, config_);
@@ -135,7 +136,9 @@ void BreakerDesk::ask(Asking& asking) {
         auto refusal = judge(request, now);
         rooms_.audit.intend(request, asking.notifiers, now);
         if (refusal) {
+            if (refusal->name.empty()) refusal->name = name_of(request.target, asking.notice);
             rooms_.audit.record(*refusal, now);
+            log(*refusal);
             asking.results.push_back(std::move(*refusal));
         } else {
             asking.requests.push_back(std::move(request));
@@ -176,6 +179,7 @@ std::string BreakerDesk::new_id(const Target& target) {
 std::string BreakerDesk::ask_by_hand(TripRequest request, bool dry_run) {
     const auto now = clock_.now();
     request.trip_id = new_id(request.target);
+    request.target.user = owner_of(request.target);
     request.gateway = gateway();
     request.mode = dry_run ? Mode::shadow : config_.breaker.mode;
     rooms_.answers.expect(request.trip_id);
@@ -188,10 +192,14 @@ std::string BreakerDesk::ask_by_hand(TripRequest request, bool dry_run) {
         base::WriteTransaction transaction{rooms_.database};
         refusal = judge(request, now);
         rooms_.audit.intend(request, everybody(), now);
-        if (refusal) rooms_.audit.record(*refusal, now);
+        if (refusal) {
+            rooms_.audit.record(*refusal, now);
+            tell(*refusal, {request, now, everybody()}, now);
+        }
         transaction.commit();
     }
     if (refusal) {
+        if (!dry_run) log(*refusal);
         answer(*refusal);
         return request.trip_id;
     }
@@ -266,9 +274,15 @@ bool BreakerDesk::needs_traffic() const {
 
 bool BreakerDesk::may_have_tripped(const Target& target) const {
     const auto is_it = [&](const Order& order) {
-        return order.request.resumed && order.request.target == target;
+        return order.request.resumed && stored_key(order.request.target) == stored_key(target);
     };
     return std::ranges::any_of(orders_, is_it) || std::ranges::any_of(in_hand_, is_it);
+}
+
+/// quotafuse has it switched off.
+bool BreakerDesk::is_held(const Target& target) const {
+    const auto circuit = rooms_.audit.circuits().of_target(target);
+    return circuit && circuit->state != Circuit::State::trial;
 }
 
 bool BreakerDesk::learn_traffic() const {
@@ -313,7 +327,10 @@ void BreakerDesk::take(const TripResult& result) {
     hand_over();
 }
 
-void BreakerDesk::finish(const TripResult& result, const Order& order) {
+void BreakerDesk::finish(TripResult result, const Order& order) {
+    // The gateway tells that it is off, not by whom.
+    if (result.kind == TripResult::Kind::already_off && is_held(result.request.target))
+        explain(result, {TripCause::Kind::held});
     if (dry_runs_.erase(result.request.trip_id) > 0) return answer(result);
     const auto now = clock_.now();
     base::WriteTransaction transaction{rooms_.database};
@@ -322,76 +339,13 @@ void BreakerDesk::finish(const TripResult& result, const Order& order) {
     transaction.commit();
     note_answered(result, order);
     answer(result);
-    log_.info(fmt::format(
-        "breaker: {} ({}): {}{}{}", circuit_breaker::describe(result.request.target),
-        circuit_breaker::mode_name(result.request.mode), circuit_breaker::kind_name(result.kind),
-        result.why.empty() ? "" : ": ", result.why));
+    log(result);
     if (result.kind != TripResult::Kind::unknown) return;
     auto again = order;
     again.request.resumed = true;
     again.event_id.clear();
     again.not_before = clock_.mono() + circuit_breaker::kAskAgain;
     orders_.push_back(std::move(again));
-}
-
-/// In the message of the alert that asked, where that still waits; else as news of its own.
-void BreakerDesk::tell(const TripResult& result, const Order& order, base::Second now) {
-    std::vector<std::string> told;
-    const auto asking = askings_.find(order.event_id);
-    if (asking != askings_.end()) told = amend(asking->second, &result);
-    const auto* const asked = asking == askings_.end() ? nullptr : &asking->second.notice;
-    const notifiers::Letter letter{
-        fmt::format("trip-{}{}", result.request.trip_id, result.request.resumed ? "-known" : ""),
-        {},
-        {},
-        rooms_.messages.breaker(result, now, asked),
-        true};
-    for (const auto& name : order.notifiers) {
-        if (std::ranges::count(told, name) == 0) rooms_.outbox.put(letter, name, now, now);
-    }
-}
-
-/// Many alerts of one rule and second go out as one message, with all that became of them: they
-/// wait for each other.
-std::vector<std::string> BreakerDesk::amend(const Asking& asking, const TripResult* result) {
-    using Then = notifiers::Outbox::Then;
-    auto all = asking.results;
-    if (result != nullptr) all.push_back(*result);
-    // Without a result it is one of a batch that is answered.
-    const bool done = result == nullptr || batch_is_answered(asking.batch, result->request.trip_id);
-    const auto* const spending = asking.spending ? &*asking.spending : nullptr;
-    auto told = rooms_.outbox.replace_unsent(asking.notice.event_id,
-                                             rooms_.messages.alert(asking.notice, all, spending),
-                                             done ? Then::release : Then::wait);
-    if (!done || result == nullptr) return told;
-    for (const auto& [id, other] : askings_) {
-        if (other.batch == asking.batch && id != asking.notice.event_id) amend(other, nullptr);
-    }
-    return told;
-}
-
-/// No order of these alerts waits any more but the one that is being answered.
-bool BreakerDesk::batch_is_answered(const std::string& batch, const std::string& trip_id) const {
-    const auto waits = [&](const Order& order) {
-        const auto asking = askings_.find(order.event_id);
-        return order.request.trip_id != trip_id && asking != askings_.end() &&
-               asking->second.batch == batch;
-    };
-    return std::ranges::none_of(orders_, waits) && std::ranges::none_of(in_hand_, waits);
-}
-
-void BreakerDesk::note_answered(const TripResult& result, const Order& order) {
-    const auto asking = askings_.find(order.event_id);
-    if (asking == askings_.end()) return;
-    asking->second.results.push_back(result);
-    const auto batch = asking->second.batch;
-    if (!batch_is_answered(batch, result.request.trip_id)) return;
-    std::erase_if(askings_, [&](const auto& one) { return one.second.batch == batch; });
-}
-
-void BreakerDesk::answer(const TripResult& result) {
-    if (!is_by_hand(result.request)) return;
-    rooms_.answers.answer(result.request.trip_id, answer_json(result));
 }
 
 }  // namespace quotafuse::daemon

@@ -126,7 +126,9 @@ private:
     circuit_breaker::Mode present_mode(const circuit_breaker::TripRequest& request) const;
     const sync::Directory& directory() const;
     std::int64_t owner_of(const circuit_breaker::Target& target) const;
-    void finish(const circuit_breaker::TripResult& result, const Order& order);
+    void finish(circuit_breaker::TripResult result, const Order& order);
+    bool is_held(const circuit_breaker::Target& target) const;
+    void log(const circuit_breaker::TripResult& result) const;
     void tell(const circuit_breaker::TripResult& result, const Order& order, base::Second now);
     std::vector<std::string> amend(const Asking& asking, const circuit_breaker::TripResult* result);
     bool batch_is_answered(const std::string& batch, const std::string& trip_id) const;

@@ -1,5 +1,7 @@
 #include "daemon/breaker_json.h"
 
+#include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <map>
 #include <string_view>
@@ -8,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "base/duration.h"
+#include "base/failure.h"
 #include "daemon/wording.h"
 
 namespace quotafuse::daemon {
@@ -48,6 +51,31 @@ Json image_json(const std::string& text) {
     return json.is_object() ? json : Json(nullptr);
 }
 
+/// Who asked for what an entry tells.
+std::string asked_by(circuit_breaker::Audit& audit, const circuit_breaker::Audit::Entry& entry) {
+    constexpr std::array kReturns{"whole", "trial", "settle", "again"};
+    const auto way = entry.step.substr(0, entry.step.find('_'));
+    if (std::ranges::find(kReturns, way) != kReturns.end()) return audit.return_asked_by(entry);
+    if (!circuit_breaker::is_trip_end(entry.step) && entry.step != "unknown") return {};
+    return entry.rule.empty() ? std::string{kAskedByPerson} : "rule " + entry.rule;
+}
+
+/// A trip of which nobody knows how it ended has a circuit, which tells more.
+Json unfinished_json(circuit_breaker::Audit& audit) {
+    auto unfinished = Json::array();
+    for (const auto& [request, asked_at, notifiers] : audit.pending_intents()) {
+        if (audit.circuits().of_trip(request.trip_id)) continue;
+        auto json = target_json(request.target, "");
+        json["trip_id"] = request.trip_id;
+        json["mode"] = circuit_breaker::mode_name(request.mode);
+        json["asked_at"] = base::unix_seconds(asked_at);
+        json["reason"] = request.reason;
+        json["rule"] = request.rule;
+        unfinished.push_back(std::move(json));
+    }
+    return unfinished;
+}
+
 /// The text names the target already.
 std::string with_remark(std::string text, const std::string& why, const Target& target) {
     return why.empty() ? text : fmt::format("{}: {}", text, circuit_breaker::with_it(why, target));
@@ -56,14 +84,24 @@ std::string with_remark(std::string text, const std::string& why, const Target& 
 /// Of a person's order that a guard held back.
 const char* what_to_do(circuit_breaker::TripCause::Kind kind) {
     using Kind = circuit_breaker::TripCause::Kind;
-    if (kind == Kind::last_usable) return "; --even-if-last switches it off all the same";
+    if (kind == Kind::last_usable || kind == Kind::undone)
+        return "; --even-if-last switches it off all the same";
+    if (kind == Kind::again_dark)
+        return "; `quotafuse breaker restore` it, then `quotafuse breaker trip` with "
+               "--even-if-last switches it off all the same";
     if (kind == Kind::paused) return "; `quotafuse breaker resume` ends that";
     if (kind == Kind::settling) return "; try again after breaker.settle";
     if (kind == Kind::off) return "; set breaker.mode in quotafuse.yaml, and reload";
     return "";
 }
 
-std::string sentence_of(const circuit_breaker::TripResult& result) {
+/// Of a trip that a pause held back also since when, until when and why.
+std::string refusal_text(const circuit_breaker::TripResult& result, const std::string& pause) {
+    const bool paused = result.cause.kind == circuit_breaker::TripCause::Kind::paused;
+    return paused && !pause.empty() ? "the breaker is " + pause : result.why;
+}
+
+std::string sentence_of(const circuit_breaker::TripResult& result, const std::string& pause) {
     using Kind = circuit_breaker::TripResult::Kind;
     const auto object = object_text(result.request.target, result.name);
     switch (result.kind) {
@@ -73,7 +111,7 @@ std::string sentence_of(const circuit_breaker::TripResult& result) {
             return with_remark(object + " would be switched off; nothing was written", result.why,
                                result.request.target);
         case Kind::refused:
-            return with_remark(object + " was not switched off", result.why,
+            return with_remark(object + " was not switched off", refusal_text(result, pause),
                                result.request.target) +
                    what_to_do(result.cause.kind);
         case Kind::already_off:
@@ -121,7 +159,8 @@ std::string sentence_of(const circuit_breaker::ReturnResult& result) {
         case Kind::refused:
         case Kind::failed:
             return with_remark(object + (off ? " was not switched off" : " was not given back"),
-                               result.why, circuit.target);
+                               result.why, circuit.target) +
+                   what_to_do(result.cause.kind);
         case Kind::unknown:
             return with_remark("it is not known whether " + object +
                                    (off ? " is off" : " is back") +
@@ -211,10 +250,10 @@ std::optional<std::string> recorded_return(
 
 }  // namespace
 
-std::string answer_json(const circuit_breaker::TripResult& result) {
+std::string answer_json(const circuit_breaker::TripResult& result, const std::string& pause) {
     using Kind = circuit_breaker::TripResult::Kind;
     const bool ok = result.kind == Kind::tripped || result.kind == Kind::would_trip;
-    auto json = answer(ok, circuit_breaker::kind_name(result.kind), sentence_of(result));
+    auto json = answer(ok, circuit_breaker::kind_name(result.kind), sentence_of(result, pause));
     json["dark"] = result.dark_models;
     json["unused_dark"] = result.unused_dark;
     json["traffic_seconds"] = result.traffic.count();
@@ -273,24 +312,28 @@ Json entry_json(const circuit_breaker::Audit::Entry& entry) {
     return json;
 }
 
-Json whole_entry_json(const circuit_breaker::Audit::Entry& entry) {
-    auto json = entry_json(entry);
-    json["before"] = image_json(entry.before);
-    json["after"] = image_json(entry.after);
-    return json;
+Json recent_json(circuit_breaker::Audit& audit,
+                 const std::vector<circuit_breaker::Audit::Entry>& entries) {
+    auto recent = Json::array();
+    for (const auto& entry : entries) {
+        auto json = entry_json(entry);
+        json["asked_by"] = asked_by(audit, entry);
+        json["before"] = image_json(entry.before);
+        json["after"] = image_json(entry.after);
+        recent.push_back(std::move(json));
+    }
+    return recent;
 }
 
 Json breaker_json(circuit_breaker::Audit& audit, const std::optional<circuit_breaker::Pause>& pause,
                   const Config& config, std::size_t entries) {
     auto open = Json::array();
     for (const auto& circuit : audit.circuits().all()) open.push_back(circuit_json(circuit));
-    auto recent = Json::array();
-    for (const auto& entry : audit.last_outcomes(entries))
-        recent.push_back(whole_entry_json(entry));
     return {{"mode", circuit_breaker::mode_name(config.breaker.mode)},
             {"paused", pause_json(pause)},
             {"open", open},
-            {"recent", recent}};
+            {"unfinished", unfinished_json(audit)},
+            {"recent", recent_json(audit, audit.last_outcomes(entries))}};
 }
 
 std::string recover_text(const base::Recovery& recover) {
@@ -310,6 +353,15 @@ std::string recover_text(const base::Recovery& recover) {
     std::abort();
 }
 
+base::Seconds pause_length(const std::string& typed) {
+    constexpr base::Seconds kLongest{366 * 86400};
+    const auto length = base::parse_duration(typed);
+    if (length && *length >= base::Seconds{1} && *length <= kLongest) return *length;
+    throw base::Failure(
+        base::ExitCode::usage,
+        fmt::format("--for: '{}' is no time such as 30m, 2h or 3d, at most 366d", typed));
+}
+
 std::string pause_end_text(const circuit_breaker::Pause& pause, const base::TimeZone& zone) {
     if (pause.until == base::Second{}) return "until `quotafuse breaker resume`";
     return "until " + zone.format(pause.until);
@@ -319,6 +371,11 @@ std::string pause_text(const circuit_breaker::Pause& pause, const base::TimeZone
     return fmt::format("paused since {} {}{}", zone.format(pause.since),
                        pause_end_text(pause, zone),
                        pause.reason.empty() ? "" : fmt::format(" (reason: {})", pause.reason));
+}
+
+std::string pause_text(const std::optional<circuit_breaker::Pause>& pause,
+                       const base::TimeZone& zone) {
+    return pause ? pause_text(*pause, zone) : std::string{};
 }
 
 std::string object_text(const Target& target, const std::string& name) {

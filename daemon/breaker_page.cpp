@@ -24,8 +24,7 @@ api::Json breaker_page(const api::Inquiry& inquiry, const Config& config) {
     auto entries = audit.last_outcomes(limit + 1, cursor);  // one more tells whether there are more
     const bool more = entries.size() > limit;
     if (more) entries.pop_back();
-    json["recent"] = api::Json::array();
-    for (const auto& entry : entries) json["recent"].push_back(api::Json(whole_entry_json(entry)));
+    json["recent"] = api::Json(recent_json(audit, entries));
     json["next_cursor"] = more ? api::Json(entries.back().id) : api::Json(nullptr);
     return json;
 }

@@ -6,7 +6,6 @@
 
 #include <fmt/format.h>
 
-#include "base/failure.h"
 #include "circuit_breaker/cause_names.h"
 #include "circuit_breaker/recovery_plan.h"
 #include "daemon/breaker_json.h"
@@ -174,6 +173,7 @@ void BreakerRecovery::complete(ReturnOrder& order) const {
         order.guard = desk_.guard_of(again, clock_.now());
     }
     if (target.kind != Target::Kind::channel) return;
+    request.trial_reason = words_.reason_on_trial(request.circuit.reason);
     request.models_off = rooms_.audit.circuits().models_off(target.channel);
 }
 
@@ -239,52 +239,6 @@ std::string BreakerRecovery::why_it_failed(const Circuit& circuit) const {
                ? fmt::format("时限内只有 {} 次请求，需要 {} 次", attempts, circuit.recover.attempts)
                : fmt::format("only {} attempts came in time, {} are needed", attempts,
                              circuit.recover.attempts);
-}
-
-std::string BreakerRecovery::give_back_by_hand(const Circuit& circuit, bool dry_run) {
-    return by_hand(circuit, Way::whole, dry_run);
-}
-
-std::string BreakerRecovery::end_trial_by_hand(const Circuit& circuit, bool dry_run) {
-    if (config_.breaker.protected_channels.contains(circuit.target.channel)) {
-        throw base::Failure(base::ExitCode::failed,
-                            fmt::format("{} is protected: it is not switched off again; "
-                                        "`quotafuse breaker restore` ends its trial",
-                                        circuit_breaker::describe(circuit.target)));
-    }
-    return by_hand(circuit, Way::again, dry_run);
-}
-
-std::string BreakerRecovery::by_hand(const Circuit& circuit, Way way, bool dry_run) {
-    using base::ExitCode;
-    const auto now = clock_.now();
-    if (!dry_run && config_.breaker.mode != circuit_breaker::Mode::live) {
-        throw base::Failure(ExitCode::failed,
-                            fmt::format("breaker.mode is {}: nothing is written; enable it on the "
-                                        "gateway's own page",
-                                        circuit_breaker::mode_name(config_.breaker.mode)));
-    }
-    if (!dry_run && rooms_.pause.at(now)) {
-        throw base::Failure(ExitCode::failed,
-                            "the breaker is paused: nothing is written; `quotafuse breaker resume` "
-                            "ends that");
-    }
-    const auto id = BreakerAnswers::id_of_return(circuit.trip_id, dry_run);
-    ReturnRequest request{circuit, way, false, dry_run, std::string{kAskedByPerson}, {}};
-    if (!dry_run) {
-        base::WriteTransaction transaction{rooms_.database};
-        if (!rooms_.audit.intend_return(request, now)) {
-            throw base::Failure(ExitCode::failed,
-                                fmt::format("{} is just being given back or put on trial: see "
-                                            "`quotafuse breaker list`",
-                                            circuit_breaker::describe(circuit.target)));
-        }
-        transaction.commit();
-    }
-    rooms_.answers.expect(id);
-    orders_.push_back({{std::move(request), {}, now}, {}});
-    hand_over();
-    return id;
 }
 
 /// What the trial will replace is on record before it is written.

@@ -42,7 +42,7 @@ public:
     void take(const circuit_breaker::Looked& looked);
 
     /// A person wants it back. The answer comes by `answers`, under the returned id. Throws Failure
-    /// where that cannot be: nothing is written in shadow mode or while paused.
+    /// where that cannot be, also of a dry run: nothing is written in shadow mode or while paused.
     std::string give_back_by_hand(const circuit_breaker::Circuit& circuit, bool dry_run);
     /// The same for a trial that a person wants to be off again; the next comes after its wait.
     std::string end_trial_by_hand(const circuit_breaker::Circuit& circuit, bool dry_run);
@@ -62,8 +62,8 @@ private:
     void begin(const circuit_breaker::Circuit& circuit, circuit_breaker::Way way,
                const std::string& asked_by);
     std::string who_asked(const circuit_breaker::Circuit& circuit) const;
-    std::string by_hand(const circuit_breaker::Circuit& circuit, circuit_breaker::Way way,
-                        bool dry_run);
+    void require_allowed(const circuit_breaker::ReturnRequest& request) const;
+    std::string by_hand(circuit_breaker::ReturnRequest request);
     void hand_over();
     bool waits(const circuit_breaker::ReturnRequest& request) const;
     void drop(const circuit_breaker::ReturnRequest& request);

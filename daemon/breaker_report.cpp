@@ -22,6 +22,7 @@ constexpr base::Seconds kBefore{86'400};
 constexpr base::Seconds kPaceOf{3600};
 /// An order is answered so soon.
 constexpr base::Seconds kAnswer{60};
+constexpr auto kMostEntries = BreakerReport::kMostEntries;
 
 std::optional<Kind> kind_of(const Audit::Entry& entry) {
     if (entry.step == "would_trip") return Kind::shadow;
@@ -55,9 +56,8 @@ public:
     BreakerReport read() && {
         Audit audit{history_.handle()};
         // A person's answer to a trip may have come soon after the period.
-        entries_ =
-            audit.between(plan_.from, plan_.until + kSoon + kAnswer, BreakerReport::kMostEntries);
-        report_.all_read = entries_.size() < BreakerReport::kMostEntries;
+        entries_ = audit.between(plan_.from, plan_.until + kSoon + kAnswer, kMostEntries);
+        report_.all_read = entries_.size() < kMostEntries;
         for (const auto* const entry : failed_trips(entries_, plan_.until))
             ++sums_[entry->rule].failed;
         read_earlier(audit);
@@ -86,11 +86,23 @@ private:
 
     /// What may still have been off at the beginning of the period, by trips from before it.
     void read_earlier(Audit& audit) {
-        auto earlier = audit.between(plan_.from - BreakerReport::kEarlier, plan_.from,
-                                     BreakerReport::kMostEntries);
-        std::erase_if(earlier, [](const Audit::Entry& entry) { return entry.step == "refused"; });
-        const auto first = std::ranges::find(earlier, "would_trip", &Audit::Entry::step);
+        auto earlier =
+            audit.between(plan_.from - BreakerReport::kEarlier, plan_.from, kMostEntries);
+        report_.all_read = report_.all_read && earlier.size() < kMostEntries;
+        const auto first = std::ranges::find_if(
+            earlier, [](const auto& entry) { return kind_of(entry).has_value(); });
         entries_.insert(entries_.begin(), first, earlier.end());
+        // By a trip that is older still.
+        const auto before =
+            entries_.empty() ? plan_.from : std::min(entries_.front().at, plan_.from);
+        std::vector<Audit::Entry> old;
+        for (const auto& trip : audit.off_at(plan_.from, {}, kMostEntries)) {
+            for (auto& entry : audit.of_trip(trip.trip_id)) {
+                if (entry.at < before) old.push_back(std::move(entry));
+            }
+        }
+        std::ranges::sort(old, {}, &Audit::Entry::id);
+        entries_.insert(entries_.begin(), old.begin(), old.end());
     }
 
     bool is_earlier(const Audit::Entry& entry) const { return entry.at < plan_.from; }
@@ -102,8 +114,8 @@ private:
             if (!entry.rule.empty() && kind_of(entry)) wanted.insert({entry.rule, entry.series});
         }
         for (const auto& rule : config_.rules) longest = std::max(longest, rule.keep_firing);
-        const auto first =
-            entries_.empty() ? plan_.from : std::min(entries_.front().at, plan_.from);
+        auto first = entries_.empty() ? plan_.from : std::min(entries_.front().at, plan_.from);
+        first = std::max(first, plan_.from - BreakerReport::kEarlier);
         spans_.emplace(history_.handle(), wanted, first - kBefore,
                        plan_.until + BreakerReport::kSoonClear + longest);
     }
@@ -112,11 +124,11 @@ private:
         const auto kind = kind_of(entry);
         if (!kind) return;
         // Without its episode nobody knows whether it went on in the period.
-        const bool open_end = *kind == Kind::shadow && is_earlier(entry) &&
+        const bool open_end = *kind != Kind::live && is_earlier(entry) &&
                               !spans_->is_firing({entry.rule, entry.series}, entry.at);
         if (open_end) return;
         if (is_ours_already(entry)) {
-            ++sums_[entry.rule].repeats;
+            if (!is_earlier(entry)) ++sums_[entry.rule].repeats;
             return;
         }
         // What is carried out is no repeat: somebody had given it back.
@@ -170,7 +182,7 @@ private:
         const auto end = spans_->end_after({entry.rule, entry.series}, entry.at);
         auto until = end ? std::min(end->at, plan_.until) : plan_.until;
         if (first.until) until = std::min(until, *first.until);
-        const auto after = std::max({entry.at, first.trip.entry.at + plan_.lag, plan_.from});
+        const auto after = std::max(entry.at, counted_from(first.trip.entry.at));
         if (until <= after) return;
         first.repeats.push_back({entry.target, after, until});
         first.trip.counted_until = std::max(first.trip.counted_until, until);
@@ -182,21 +194,37 @@ private:
         trip.entry = entry;
         trip.earlier = is_earlier(entry);
         trip.counted_until = plan_.until;
-        if (const auto end = spans_->end_after({entry.rule, entry.series}, entry.at)) {
+        // Of one that is older its episode is not read.
+        const bool old = entry.at < plan_.from - BreakerReport::kEarlier;
+        if (const auto end = spans_->end_after({entry.rule, entry.series}, entry.at); end && !old) {
             trip.over = end->at;
             trip.ending = end->ending;
             trip.counted_until = std::min(plan_.until, end->at);
         }
-        if (kind == Kind::live) {
-            const auto enabled = enabled_by_somebody(entries_, entry);
-            trip.undone = enabled && *enabled - entry.at <= kSoon;
-            trip.off = off_time(off_spans(entries_, entry), plan_.from, plan_.until);
-        } else if (kind == Kind::shadow && trip.over && trip.ending == "recovered") {
-            const auto* const rule = find_rule(entry.rule, config_);
-            const auto cleared = *trip.over - (rule ? rule->keep_firing : base::Seconds{0});
-            trip.undone = cleared - entry.at <= BreakerReport::kSoonClear;
-        }
+        if (kind == Kind::live) judge_live(trip);
+        if (kind == Kind::shadow) judge_shadow(trip);
         return trip;
+    }
+
+    void judge_live(Trip& trip) const {
+        const auto& entry = trip.entry;
+        const auto enabled = enabled_by_somebody(entries_, entry);
+        trip.undone = enabled && enabled->at - entry.at <= kSoon;
+        trip.by_order = trip.undone && enabled->by_order;
+        trip.undecided = !trip.undone && plan_.now - entry.at <= kSoon;
+        const auto spans = off_spans(entries_, entry);
+        trip.off = off_time(spans, plan_.from, plan_.until);
+        trip.still_off = std::ranges::any_of(spans, [&](const OffSpan& span) {
+            return span.from < plan_.until && (!span.until || *span.until > plan_.until);
+        });
+    }
+
+    void judge_shadow(Trip& trip) const {
+        const auto* const rule = find_rule(trip.entry.rule, config_);
+        const auto held = rule ? rule->keep_firing : base::Seconds{0};
+        const auto soon = trip.entry.at + BreakerReport::kSoonClear + held;
+        trip.undone = trip.over && trip.ending == "recovered" && *trip.over <= soon;
+        trip.undecided = !trip.over && !trip.entry.rule.empty() && plan_.now <= soon;
     }
 
     std::optional<base::Second> off_until(const Trip& trip) const {
@@ -219,16 +247,19 @@ private:
         }
     }
 
-    /// Of what is from before the period only the shadow trips that go on in it matter.
+    /// Of what is from before the period only that matters which goes on in it.
     void drop_ended() {
         std::erase_if(taken_, [&](const Taken& taken) {
-            if (!taken.trip.earlier) return false;
-            if (taken.trip.kind != Kind::shadow) return true;
-            return taken.trip.repeats == 0 &&
-                   std::ranges::none_of(spans_of(taken), [](const CostSpan& span) {
-                       return span.after < span.until;
-                   });
+            const auto& trip = taken.trip;
+            if (!trip.earlier) return false;
+            if (trip.kind == Kind::live) return trip.off == base::Seconds{0} && trip.repeats == 0;
+            return trip.repeats == 0 && trip.counted_until <= counted_from(trip.entry.at);
         });
+    }
+
+    /// The gateway's cache holds a trip up.
+    base::Second counted_from(base::Second at) const {
+        return std::max(at + plan_.lag, plan_.from);
     }
 
     /// What the report is about: one rule, or all; the newest of too many.
@@ -252,7 +283,7 @@ private:
         if (until) end = std::min(end, *until);
         if (trip.kind == Kind::shadow) {
             auto spans = repeats;
-            spans.push_back({target, std::max(at + plan_.lag, plan_.from), end});
+            spans.push_back({target, counted_from(at), end});
             return spans;
         }
         // No guard let through what a trip would have held up.
@@ -261,8 +292,8 @@ private:
             if (covers(shadow.target, target)) off.push_back(shadow.off);
         }
         std::vector<CostSpan> spans;
-        if (end <= at + plan_.lag) return spans;
-        for (const auto& left : without({at + plan_.lag, end}, std::move(off)))
+        if (end <= counted_from(at)) return spans;
+        for (const auto& left : without({counted_from(at), end}, std::move(off)))
             spans.push_back({target, left.from, *left.until});
         return spans;
     }
@@ -307,22 +338,27 @@ private:
     }
 
     static void add(const Trip& trip, BreakerReport::RuleSum& sum) {
+        const std::int64_t earlier = trip.earlier ? 1 : 0;
+        const std::int64_t one = 1 - earlier;
         switch (trip.kind) {
             case Kind::shadow:
                 sum.shadow_quota += trip.quota;
-                sum.earlier += trip.earlier ? 1 : 0;
-                if (trip.earlier) return;
-                ++sum.shadow;
-                sum.undone += trip.undone ? 1 : 0;
+                sum.earlier += earlier;
+                sum.shadow += one;
+                sum.undone += trip.undone ? one : 0;
+                sum.undecided += trip.undecided ? one : 0;
                 return;
             case Kind::live:
-                ++sum.live;
                 sum.live_quota += trip.saved_quota();
-                sum.taken_back += trip.undone ? 1 : 0;
+                sum.earlier_live += earlier;
+                sum.live += one;
+                sum.taken_back += trip.undone ? one : 0;
+                sum.live_undecided += trip.undecided ? one : 0;
                 return;
             case Kind::refused:
-                ++sum.refused;
-                ++sum.refused_by[trip.entry.cause];
+                sum.earlier_refused += earlier;
+                sum.refused += one;
+                if (!trip.earlier) ++sum.refused_by[trip.entry.cause];
                 return;
         }
     }
@@ -342,7 +378,11 @@ private:
 }  // namespace
 
 double BreakerReport::Trip::saved_quota() const {
-    if (kind != Kind::live || undone || quota <= 0) return 0;
+    return undone ? 0 : pace_quota();
+}
+
+double BreakerReport::Trip::pace_quota() const {
+    if (kind != Kind::live || quota <= 0) return 0;
     return static_cast<double>(quota) * static_cast<double>(off.count()) /
            static_cast<double>(kPaceOf.count());
 }

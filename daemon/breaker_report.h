@@ -33,17 +33,24 @@ struct BreakerReport {
         std::int64_t quota = 0;
         base::Second counted_until{};  // the end of the last of these times
         base::Seconds off{0};          // live: so long of the period it was off by this trip
-        /// shadow: from before the period, in which it would still have been off. What that would
-        /// have saved in the period counts, the trip itself does not: it is of the time before.
+        bool still_off = false;        // live: at the end of the period
+        /// From before the period, in which it was or would have been off, or its guard still held.
+        /// What that is worth in the period counts, the trip itself does not: it is of the time
+        /// before.
         bool earlier = false;
         /// shadow: a person would have taken it back, since the value cleared by itself within
         /// kSoonClear. live: a person did within kSoon, at the gateway or by an order.
         bool undone = false;
+        bool by_order = false;  // live, undone: `quotafuse breaker restore` or `undo`
+        /// It was too early to tell whether it is undone.
+        bool undecided = false;
         /// So many more times it was asked for while it would still have been off, whatever a guard
         /// said to that (or the same guard still held).
         std::int64_t repeats = 0;
 
-        /// live: at its pace before the trip.
+        /// live: what it would have cost at its pace before the trip, while it was off.
+        double pace_quota() const;
+        /// live: the same; 0 where a person took it back, who says that it had better stayed on.
         double saved_quota() const;
     };
     /// What one rule asked for; "" stands for people.
@@ -54,10 +61,14 @@ struct BreakerReport {
         std::int64_t earlier = 0;       // shadow trips from before the period
         std::int64_t shadow_quota = 0;  // that would have been saved, by those, too
         std::int64_t undone = 0;        // of the shadow ones
+        std::int64_t undecided = 0;     // the same, those of which it is too early to tell
         std::int64_t live = 0;
-        double live_quota = 0;        // that was saved, about
-        std::int64_t taken_back = 0;  // of the live ones
+        std::int64_t earlier_live = 0;    // live trips from before the period
+        double live_quota = 0;            // that was saved, about, by those, too
+        std::int64_t taken_back = 0;      // of the live ones
+        std::int64_t live_undecided = 0;  // the same, those of which it is too early to tell
         std::int64_t refused = 0;
+        std::int64_t earlier_refused = 0;  // from before the period, which let through in it
         std::map<std::string, std::int64_t> refused_by;  // TripCause, see cause_name()
         std::int64_t refused_quota = 0;  // that the targets went on to cost, each row once
         std::int64_t repeats = 0;
@@ -77,14 +88,16 @@ struct BreakerReport {
     static constexpr std::size_t kMostTrips = 1000;
     static constexpr std::size_t kMostEntries = 20'000;
     static constexpr base::Seconds kSoonClear{600};
-    /// So far back shadow trips are looked for that go on in the period: none has a longer time to
-    /// come back than the next month, but an alert may fire for longer.
+    /// So far back shadow trips and refusals are looked for that go on in the period: none has a
+    /// longer time to come back than the next month, but an alert may fire for longer. What is off
+    /// indeed is found however old it is.
     static constexpr base::Seconds kEarlier{31 * 86'400};
 };
 
 struct BreakerReportPlan {
     base::Second from{};
-    base::Second until{};
+    base::Second until{};  // at most `now`
+    base::Second now{};    // when it is read: what came of younger trips is not known yet
     std::string rule;      // only of this one; empty: of all
     base::Seconds lag{0};  // what the gateway's cache takes, see circuit_breaker::cache_lag()
     const Config* config = nullptr;  // its rules

@@ -10,7 +10,9 @@
 
 #include "base/duration.h"
 #include "daemon/breaker_json.h"
+#include "daemon/breaker_report_words.h"
 #include "daemon/number_format.h"
+#include "daemon/off_spans.h"
 #include "daemon/replay_report.h"
 
 namespace quotafuse::daemon {
@@ -31,11 +33,11 @@ std::string rule_name(const std::string& rule) {
     return rule.empty() ? "by hand" : rule;
 }
 
-/// "last_usable 2, max_open 1"
+/// "protected (1), last usable channel of a model (2)"
 std::string guards_text(const std::map<std::string, std::int64_t>& refused_by) {
     std::string text;
     for (const auto& [cause, count] : refused_by) {
-        text += fmt::format("{}{} {}", text.empty() ? "" : ", ", cause.empty() ? "unknown" : cause,
+        text += fmt::format("{}{} ({})", text.empty() ? "" : ", ", guard_words(cause),
                             group_digits(count));
     }
     return text;
@@ -119,20 +121,40 @@ std::string BreakerReportText::table() const {
                         amount(static_cast<double>(sum.refused_quota)), group_digits(sum.repeats),
                         group_digits(sum.failed)});
     }
-    auto text = in_columns(without_empty(std::move(rows)));
-    text += fmt::format(
-        "would save: what the rows of the target cost from {} after the trip (the gateway's "
-        "cache) until its alert was over, and in repeats while it would still have been off; {} in "
-        "all, each row once\n"
-        "undone: the value was back by itself within {} of the trip\n",
-        base::format_duration(report_.lag), amount(static_cast<double>(report_.shadow_quota)),
-        base::format_duration(BreakerReport::kSoonClear));
+    rows = without_empty(std::move(rows));
+    auto text = in_columns(rows);
+    const auto& shown = rows.front();
+    const auto all_saved = amount(static_cast<double>(report_.shadow_quota));
+    for (const auto& [column, meaning] : column_words(report_, all_saved)) {
+        if (std::ranges::find(shown, column) != shown.end())
+            text += fmt::format("{}: {}\n", column, meaning);
+    }
+    return text + earlier() + guards();
+}
+
+/// What counts in the table although it was asked for before.
+std::string BreakerReportText::earlier() const {
+    std::string text;
     for (const auto& sum : report_.rules) {
+        const auto rule = rule_name(sum.rule);
         if (sum.earlier > 0)
             text += fmt::format(
-                "would save, {}: also what {} from before would have saved in this time\n",
-                rule_name(sum.rule), times(sum.earlier, "shadow trip"));
+                "would save, {}: also what {} from before would have saved in this time\n", rule,
+                times(sum.earlier, "shadow trip"));
+        if (sum.earlier_live > 0)
+            text += fmt::format("saved about, {}: also what {} from before saved in this time\n",
+                                rule, times(sum.earlier_live, "trip"));
+        if (sum.earlier_refused > 0)
+            text += fmt::format(
+                "let through, {}: also what guards that held {} from before let through in this "
+                "time\n",
+                rule, times(sum.earlier_refused, "trip"));
     }
+    return text;
+}
+
+std::string BreakerReportText::guards() const {
+    std::string text;
     for (const auto& sum : report_.rules) {
         if (sum.refused > 0)
             text +=
@@ -162,13 +184,33 @@ std::string BreakerReportText::advice_on_shadow(const RuleSum& sum) const {
             group_digits(sum.undone), times(sum.shadow, "trip"),
             base::format_duration(BreakerReport::kSoonClear));
     }
-    const auto seen =
-        sum.undone == 0
-            ? fmt::format("no one would have undone any of its {}", times(sum.shadow, "trip"))
-            : fmt::format("{} of its {} would have been undone", group_digits(sum.undone),
-                          times(sum.shadow, "trip"));
+    if (sum.undecided == sum.shadow) {
+        return fmt::format(
+            "too early to tell: whether a value is back by itself shows {} after "
+            "the trip, and its {} just now",
+            base::format_duration(BreakerReport::kSoonClear),
+            sum.shadow == 1 ? "trip came" : "trips came");
+    }
+    auto seen = sum.undone == 0 ? fmt::format("no one would have undone any of its {}",
+                                              times(sum.shadow, "trip"))
+                                : fmt::format("{} of its {} would have been undone",
+                                              group_digits(sum.undone), times(sum.shadow, "trip"));
+    if (sum.undecided > 0)
+        seen += fmt::format(" so far ({} just now)", group_digits(sum.undecided));
     if (mode_of(sum) == "live") return fmt::format("live by now; {}", seen);
     return fmt::format("ready for live, {}: {}", seen, promotion(sum));
+}
+
+std::string BreakerReportText::advice_on_live(const RuleSum& sum) const {
+    const auto hour = base::format_duration(kSoon);
+    auto text = sum.taken_back == 0
+                    ? fmt::format("live, and nobody took a trip back within {}", hour)
+                    : fmt::format("live; people took back {} of {} within {}",
+                                  group_digits(sum.taken_back), times(sum.live, "trip"), hour);
+    if (sum.live_undecided > 0)
+        text += fmt::format(" so far; {} of {} {} not so old yet", group_digits(sum.live_undecided),
+                            times(sum.live, "trip"), sum.live_undecided == 1 ? "is" : "are");
+    return text;
 }
 
 std::string BreakerReportText::advice(const RuleSum& sum) const {
@@ -177,18 +219,17 @@ std::string BreakerReportText::advice(const RuleSum& sum) const {
     if (!sum.now->action) return "the rule has no action any more";
     if (sum.taken_back * 100 >= sum.live * kManyUndone && sum.taken_back > 0) {
         return fmt::format("tune it: people took back {} of {} within {}",
-                           group_digits(sum.taken_back), times(sum.live, "trip"), "1h");
+                           group_digits(sum.taken_back), times(sum.live, "trip"),
+                           base::format_duration(kSoon));
     }
     if (sum.shadow > 0) return advice_on_shadow(sum);
-    if (sum.earlier > 0)
-        return "asked for nothing new: what it would have switched off before went on";
-    if (sum.live > 0) return "live, and nobody took a trip back within 1h";
-    if (sum.refused > 0) {
-        return fmt::format(
-            "nothing of it would happen in live mode either: guards refused all "
-            "({})",
-            guards_text(sum.refused_by));
-    }
+    if (sum.live > 0) return advice_on_live(sum);
+    if (sum.earlier + sum.earlier_live > 0)
+        return fmt::format("asked for nothing new: what it {} off before went on",
+                           sum.earlier_live > 0 ? "switched" : "would have switched");
+    if (sum.refused > 0)
+        return "nothing of it would happen in live mode either: guards refused all of it";
+    if (sum.earlier_refused > 0) return "asked for nothing new: what a guard held back went on";
     return "asked for nothing: watch it longer, or see with `quotafuse replay` what it would find";
 }
 
@@ -206,10 +247,22 @@ std::string BreakerReportText::worth(const Trip& trip) const {
                                zone.format(trip.counted_until),
                                trip.over ? "" : ", its alert goes on");
         case Trip::Kind::live:
-            return fmt::format("off for {}, about {} saved at its pace",
-                               base::format_duration(trip.off), amount(trip.saved_quota()));
+            return worth_of_live(trip);
     }
     std::abort();
+}
+
+std::string BreakerReportText::worth_of_live(const Trip& trip) const {
+    const auto off =
+        fmt::format("off for {}{}{}", base::format_duration(trip.off),
+                    trip.still_off ? " so far" : "", trip.earlier ? " in this time" : "");
+    const auto worth = amount(trip.pace_quota());
+    if (!trip.undone) return fmt::format("{}, about {} saved at its pace", off, worth);
+    return fmt::format("{}; {} within {}, so that about {} at its pace do not count as saved", off,
+                       trip.by_order
+                           ? "a person had it given back (`quotafuse breaker restore` or `undo`)"
+                           : "somebody enabled it at the gateway",
+                       base::format_duration(kSoon), worth);
 }
 
 std::string BreakerReportText::line(const Trip& trip) const {
@@ -222,11 +275,8 @@ std::string BreakerReportText::line(const Trip& trip) const {
                             object_text(trip.entry.target, trip.entry.name));
     if (trip.kind == Trip::Kind::refused) text += fmt::format(" ({})", trip.entry.why);
     text += "; " + worth(trip);
-    if (trip.undone) {
-        text += trip.kind == Trip::Kind::live
-                    ? "; somebody enabled it again soon after"
-                    : "; the value was back by itself: a person would have undone it";
-    }
+    if (trip.undone && trip.kind == Trip::Kind::shadow)
+        text += "; the value was back by itself: a person would have undone it";
     if (trip.repeats > 0) text += fmt::format("; asked for again {}", times(trip.repeats, "time"));
     return text;
 }
@@ -263,8 +313,11 @@ std::string BreakerReportText::json() const {
                          {"mode", mode_of(sum)},
                          {"would_trip", sum.shadow},
                          {"earlier", sum.earlier},
+                         {"earlier_tripped", sum.earlier_live},
+                         {"earlier_refused", sum.earlier_refused},
                          {"would_save_usd", dollars(static_cast<double>(sum.shadow_quota))},
                          {"would_be_undone", sum.undone},
+                         {"undecided", sum.undecided + sum.live_undecided},
                          {"tripped", sum.live},
                          {"saved_usd", dollars(sum.live_quota)},
                          {"taken_back", sum.taken_back},
@@ -288,6 +341,8 @@ std::string BreakerReportText::json() const {
              {"usd", dollars(worth)},
              {"off_seconds", live ? Json(trip.off.count()) : Json(nullptr)},
              {"undone", trip.undone},
+             {"by_order", trip.by_order},
+             {"undecided", trip.undecided},
              {"earlier", trip.earlier},
              {"repeats", trip.repeats}});
     }

@@ -24,12 +24,16 @@ public:
 private:
     std::string head() const;
     std::string table() const;
+    std::string earlier() const;
+    std::string guards() const;
     std::string advice(const BreakerReport::RuleSum& sum) const;
+    std::string advice_on_live(const BreakerReport::RuleSum& sum) const;
     std::string advice_on_shadow(const BreakerReport::RuleSum& sum) const;
     std::string promotion(const BreakerReport::RuleSum& sum) const;
     std::string trips() const;
     std::string line(const BreakerReport::Trip& trip) const;
     std::string worth(const BreakerReport::Trip& trip) const;
+    std::string worth_of_live(const BreakerReport::Trip& trip) const;
     std::string mode_of(const BreakerReport::RuleSum& sum) const;
     double dollars(double quota) const;
     std::string amount(double quota) const;

@@ -7,12 +7,12 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "base/duration.h"
 #include "base/failure.h"
 #include "base/text.h"
 #include "daemon/breaker_json.h"
 #include "daemon/notice_trip.h"
 #include "daemon/wording.h"
+#include "notifiers/rendering.h"
 
 namespace quotafuse::daemon {
 namespace {
@@ -26,7 +26,6 @@ using Json = nlohmann::json;
 
 constexpr std::int64_t kMostListed = 1000;
 constexpr std::size_t kLongestReason = 300;  // bytes
-constexpr base::Seconds kLongestPause{366 * 86400};
 
 Json parse(const std::string& text) {
     auto request = Json::parse(text, nullptr, false);
@@ -95,11 +94,14 @@ std::string reason_of(const Json& request, const Wording& words) {
 
 /// 0: until resumed.
 base::Second pause_end(const std::string& lasts, base::Second now) {
-    if (lasts.empty()) return {};
-    const auto span = base::parse_duration(lasts);
-    if (span && *span >= base::Seconds{1} && *span <= kLongestPause) return now + *span;
-    throw Failure(ExitCode::usage,
-                  fmt::format("'{}' is no time such as 30m, 2h or 3d, at most a year", lasts));
+    return lasts.empty() ? base::Second{} : now + pause_length(lasts);
+}
+
+/// What a mode other than live makes of a pause and its end.
+std::string mode_remark(circuit_breaker::Mode mode) {
+    if (mode == circuit_breaker::Mode::live) return {};
+    return fmt::format("; breaker.mode is {}, which writes nothing anyway",
+                       circuit_breaker::mode_name(mode));
 }
 
 bool matches(const Circuit& circuit, const Target& wanted) {
@@ -166,6 +168,7 @@ std::string BreakerRequests::undo(const std::string& text) {
     const auto request = parse(text);
     const auto trip = text_of(request, "trip");
     const bool dry_run = flag_of(request, "dry_run");
+    const bool even_if_last = flag_of(request, "even_if_last");
     const auto entries = rooms_.audit.of_trip(trip);
     if (trip.empty() || entries.empty())
         throw Failure(ExitCode::failed,
@@ -174,6 +177,15 @@ std::string BreakerRequests::undo(const std::string& text) {
                                   trip));
     if (const auto circuit = rooms_.audit.circuits().of_trip(trip)) {
         if (circuit->state != Circuit::State::trial) return restore(text);
+        if (even_if_last) {
+            const auto object = object_text(circuit->target, circuit->name);
+            throw Failure(
+                ExitCode::failed,
+                fmt::format("{} is on trial, whose end --even-if-last does not force: `quotafuse "
+                            "breaker restore` it, then `quotafuse breaker trip` with "
+                            "--even-if-last",
+                            notifiers::one_line(object)));
+        }
         return write([&] {
             return dump({{"id", recovery_.end_trial_by_hand(*circuit, dry_run)}});
         });
@@ -181,24 +193,26 @@ std::string BreakerRequests::undo(const std::string& text) {
     const auto last = std::ranges::find_if(entries.rbegin(), entries.rend(), [](const auto& entry) {
         return entry.step == "whole" || entry.step == "settle" || entry.step == "released";
     });
-    if (last == entries.rend() || last->step == "released") {
+    if (last == entries.rend())
+        throw Failure(ExitCode::failed, fmt::format("trip {} changed nothing at the gateway: there "
+                                                    "is nothing to undo",
+                                                    trip));
+    if (last->step == "released") {
+        const bool gone = last->change == circuit_breaker::Change::deleted;
         throw Failure(
             ExitCode::failed,
-            last == entries.rend()
-                ? fmt::format("trip {} changed nothing at the gateway: there is nothing to "
-                              "undo",
-                              trip)
-                : fmt::format("trip {} cannot be undone, its target was left to people: {}; "
-                              "`quotafuse breaker trip` switches it off anew",
-                              trip, last->why));
+            fmt::format("trip {} cannot be undone, its target was left to people: {}{}", trip,
+                        last->why, gone ? "" : "; `quotafuse breaker trip` switches it off anew"));
     }
-    return write([&] { return trip_again(*last, dry_run); });
+    return write([&] { return trip_again(*last, even_if_last, dry_run); });
 }
 
-std::string BreakerRequests::trip_again(const Audit::Entry& entry, bool dry_run) {
+std::string BreakerRequests::trip_again(const Audit::Entry& entry, bool even_if_last,
+                                        bool dry_run) {
     circuit_breaker::TripRequest wanted;
     wanted.target = entry.target;
     wanted.reason = Wording{config_.language}.reason_of_undo(entry.trip_id);
+    wanted.even_if_last = even_if_last;
     wanted.recover = entry.recover;
     wanted.back_at = back_at(entry.recover, config_.timezone, clock_.now());
     return dump({{"id", desk_.ask_by_hand(wanted, dry_run)}});
@@ -215,7 +229,10 @@ std::string BreakerRequests::result(const std::string& text) const {
     }
     if (!answer)
         throw Failure(ExitCode::failed, fmt::format("there is no order '{}' (any more)", id));
-    return answer->empty() ? dump({{"done", false}}) : *answer;
+    if (answer->empty()) return dump({{"done", false}});
+    auto json = Json::parse(*answer);
+    json["mode"] = circuit_breaker::mode_name(config_.breaker.mode);
+    return dump(json);
 }
 
 /// Of a second pause the first has been in force since its own time: what it was is told, and its
@@ -243,8 +260,8 @@ std::string BreakerRequests::pause(const std::string& text) {
     const auto before =
         former ? fmt::format(" (before: {})", pause_text(*former, config_.timezone)) : "";
     log_.warning(fmt::format("breaker: {}{}", in_force, before));
-    return dump(
-        {{"text", fmt::format("{}; nothing is written at the gateway{}", in_force, before)}});
+    return dump({{"text", fmt::format("{}; nothing is written at the gateway{}{}", in_force, before,
+                                      mode_remark(config_.breaker.mode))}});
 }
 
 std::string BreakerRequests::resume() {
@@ -261,8 +278,10 @@ std::string BreakerRequests::resume() {
     });
     recovery_.hold_or_let_go();
     if (paused) log_.info("breaker: resumed");
-    return dump({{"text", paused ? "resumed: quotafuse writes at the gateway again"
-                                 : "it was not paused: nothing has changed"}});
+    if (!paused) return dump({{"text", "it was not paused: nothing has changed"}});
+    const bool live = config_.breaker.mode == circuit_breaker::Mode::live;
+    return dump({{"text", live ? "resumed: quotafuse writes at the gateway again"
+                               : "resumed" + mode_remark(config_.breaker.mode)}});
 }
 
 }  // namespace quotafuse::daemon

@@ -27,11 +27,12 @@ public:
     std::string trip(const std::string& request);
     /// {"trip": id, or the object as above, "dry_run"} → {"id"}
     std::string restore(const std::string& request);
-    /// {"trip", "dry_run"} → {"id"}: the last step of that trip, the other way round: what is off
-    /// is given back, what is on trial goes off, what came back is tripped again, to come back as
-    /// it would have.
+    /// {"trip", "even_if_last", "dry_run"} → {"id"}: the last step of that trip, the other way
+    /// round: what is off is given back, what is on trial goes off, what came back is tripped
+    /// again, to come back as it would have. Only that last one may be forced by `even_if_last`.
     std::string undo(const std::string& request);
-    /// {"id"} → {"done": false}, or {"done": true, …} as answer_json() has it
+    /// {"id"} → {"done": false}, or {"done": true, …} as answer_json() has it, with breaker.mode as
+    /// "mode"
     std::string result(const std::string& request) const;
     /// {"for": "2h", "reason"} → {"text"}; without "for" until resume()
     std::string pause(const std::string& request);
@@ -40,7 +41,8 @@ public:
 
 private:
     circuit_breaker::Circuit circuit_of(const std::string& request) const;
-    std::string trip_again(const circuit_breaker::Audit::Entry& entry, bool dry_run);
+    std::string trip_again(const circuit_breaker::Audit::Entry& entry, bool even_if_last,
+                           bool dry_run);
 
     BreakerRooms rooms_;
     BreakerDesk& desk_;

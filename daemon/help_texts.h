@@ -32,24 +32,33 @@ inline constexpr auto kTestRulesJson =
 inline constexpr auto kBreakerReportJson =
     "--json gives one object: from, until, mode, cache_lag_seconds, complete, more_trips, "
     "would_save_usd; rules: [{rule (\"\" for people), mode, would_trip, earlier (shadow trips from "
-    "before, which save on), would_save_usd, "
-    "would_be_undone, tripped, saved_usd, taken_back, refused, refused_by: {guard: number}, "
+    "before, which save on), earlier_tripped, earlier_refused (the same of the others), "
+    "would_save_usd, would_be_undone, undecided (too early to tell of these), tripped, saved_usd, "
+    "taken_back, refused, refused_by: {guard: number}, "
     "let_through_usd, repeats, failed, advice}]; trips: [{what (shadow, live or refused), at, "
     "trip_id, kind (channel, model or token), channel, model, token, user, token_name, name, rule, "
     "reason, why, cause, mode, result, change, over (null: its alert goes on), ending, "
-    "counted_until, usd, off_seconds, undone, earlier, repeats}]. Times are unix seconds.";
+    "counted_until, usd, off_seconds, undone, by_order (false: at the gateway), undecided, "
+    "earlier, repeats}]. Times are unix seconds.";
 
 inline constexpr auto kBreakerListJson =
     "--json gives one object: mode; paused (null, or {since, until (null: until resumed), "
     "reason}); "
     "open: [{trip_id, kind (channel, model or token), channel, model, token, user, token_name, "
     "name, mode, state (open, trial or unsure), since, reason, rule, recover, back_at, "
-    "failed_trials, trial_at, pending, leading}]; recent: [{at, trip_id, …, result, rule, reason, "
-    "why, change, cause}], newest first; kind is empty where the breaker was paused or resumed. "
+    "failed_trials, trial_at, pending, leading, before and after (what the trip found, and what "
+    "quotafuse wrote last), ranks (of a trial: priority and weight from before it, of the channel "
+    "and of those abilities that had others)}]; "
+    "unfinished: [{trip_id, kind, …, name, mode, asked_at, reason, rule}], trips that were asked "
+    "for and not answered yet; "
+    "recent: [{at, trip_id, kind, …, name, mode, result, rule, asked_by, reason, why, change, "
+    "cause, before and after (the row before and after this step)}], newest first; kind is empty "
+    "where the breaker was paused or resumed. before, after and ranks are objects, null for none. "
     "Times are unix seconds.";
 
 inline constexpr auto kBreakerOrderJson =
-    "Ends with 1 where it is refused or fails. --json gives one object: ok, outcome, text, dark "
+    "Ends with 1 where it is refused or fails, or, with --dry-run, would be. --json gives one "
+    "object: ok, outcome, text, mode (breaker.mode), dark "
     "and unused_dark (group/model that have no channel left then; the latter had no requests in "
     "the last traffic_seconds, which is breaker.guard_traffic).";
 

@@ -32,6 +32,7 @@ std::vector<std::string> Messages::trip_lines(const TripResult& trip, const aler
                                               const base::TimeZone& zone) const {
     std::vector<std::string> lines{words_.outcome_and_cause(trip, zone)};
     for (auto& line : words_.dark(trip)) lines.push_back(std::move(line));
+    if (auto line = words_.later(trip); !line.empty()) lines.push_back(std::move(line));
     if (trip.kind == TripResult::Kind::tripped)
         lines.push_back(words_.recovery(trip.request, waits_for_alert(trip, notice), zone));
     return lines;

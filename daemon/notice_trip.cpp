@@ -63,6 +63,16 @@ std::string name_of(const Target& target, const sync::Directory& directory) {
                                                : base::valid_utf8(channel->second.name);
 }
 
+std::string name_of(const Target& target, const Notice& notice) {
+    const bool token = target.kind == Target::Kind::token;
+    const auto id = token ? target.token : target.channel;
+    for (const auto& part : notice.key) {
+        const bool of_it = part.dimension == (token ? Dimension::token : Dimension::channel);
+        if (of_it && id != 0 && part.id == id) return base::valid_utf8(part.display);
+    }
+    return {};
+}
+
 namespace {
 
 /// Of a ratio or a percentile a share says nothing.

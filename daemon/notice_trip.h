@@ -18,6 +18,8 @@ namespace quotafuse::daemon {
 circuit_breaker::Target target_of(const alerts::Action& action);
 /// Of the channel or key; empty where it is not known.
 std::string name_of(const circuit_breaker::Target& target, const sync::Directory& directory);
+/// The same as the alert names it.
+std::string name_of(const circuit_breaker::Target& target, const alerts::Notice& notice);
 /// What becomes of a request that is refused before the gateway is asked.
 circuit_breaker::TripResult refusal_of(const circuit_breaker::TripRequest& request,
                                        circuit_breaker::TripCause cause,

@@ -28,15 +28,16 @@ std::vector<OffSpan> off_spans(const std::vector<Audit::Entry>& entries, const A
     return spans;
 }
 
-std::optional<base::Second> enabled_by_somebody(const std::vector<Audit::Entry>& entries,
-                                                const Audit::Entry& trip) {
-    std::optional<base::Second> ordered;  // by a person, and not answered yet
+std::optional<Enabled> enabled_by_somebody(const std::vector<Audit::Entry>& entries,
+                                           const Audit::Entry& trip) {
+    std::optional<Enabled> ordered;  // by a person, and not answered yet
     for (const auto& entry : entries) {
         if (entry.trip_id != trip.trip_id) continue;
-        if (entry.change == Change::enabled) return entry.at;
+        if (entry.change == Change::enabled) return Enabled{entry.at, false};
         if (entry.step == "whole") return ordered;
         if (entry.step == "whole_asked")
-            ordered = entry.why == kAskedByPerson ? std::optional{entry.at} : std::nullopt;
+            ordered =
+                entry.why == kAskedByPerson ? std::optional{Enabled{entry.at, true}} : std::nullopt;
     }
     return {};
 }

@@ -21,9 +21,14 @@ struct OffSpan {
 std::vector<OffSpan> off_spans(const std::vector<circuit_breaker::Audit::Entry>& entries,
                                const circuit_breaker::Audit::Entry& trip);
 
-/// When a person switched it on again, at the gateway or by an order (`quotafuse breaker restore`,
-/// `undo`): the second of the order. Empty where nobody did.
-std::optional<base::Second> enabled_by_somebody(
+/// A person switched it on again.
+struct Enabled {
+    base::Second at{};      // of an order: when it was given
+    bool by_order = false;  // `quotafuse breaker restore` or `undo`; otherwise at the gateway
+    bool operator==(const Enabled&) const = default;
+};
+/// Empty where nobody did.
+std::optional<Enabled> enabled_by_somebody(
     const std::vector<circuit_breaker::Audit::Entry>& entries,
     const circuit_breaker::Audit::Entry& trip);
 

@@ -104,10 +104,15 @@ void Pipeline::warm_up() {
     told_warm_up_ = more_warm_up_;
 }
 
-/// In short steps, as windows are filled; what waited for it goes out at once.
+/// In short steps, as windows are filled; what waited for it goes out at once. Where nothing may be
+/// tripped, days of rows are not read for it.
 void Pipeline::learn_traffic() {
     const bool needed = rooms_.desk.needs_traffic() || rooms_.recovery.needs_traffic();
     const bool known = !needed || rooms_.desk.learn_traffic();
+    if (needed && known && !told_traffic_) {
+        log_.info("breaker: the requests that its guards judge by are counted");
+        told_traffic_ = true;
+    }
     if (known && more_traffic_) rooms_.desk.hand_over();
     more_traffic_ = !known;
 }

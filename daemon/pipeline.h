@@ -102,6 +102,7 @@ private:
     bool more_upkeep_ = false;
     bool more_warm_up_ = true;
     bool more_traffic_ = true;   // to be counted for the breaker's guards
+    bool told_traffic_ = false;  // that it was counted
     bool told_warm_up_ = false;  // that it began
     std::optional<base::Second> looked_at_;
     std::string trouble_;  // why the store cannot be written; empty when it can

@@ -114,7 +114,7 @@ ReportFacts::Trip trip_of(const Audit::Entry& entry, const std::vector<Audit::En
         return trip;
     }
     const auto enabled = enabled_by_somebody(entries, entry);
-    trip.taken_back = enabled && *enabled - entry.at <= kSoon;
+    trip.taken_back = enabled && enabled->at - entry.at <= kSoon;
     if (!trip.taken_back) trip.dollars = saved_by(entry, entries, sources, due);
     return trip;
 }
@@ -144,7 +144,7 @@ void read_trips(const ReportSources& sources, const DueReport& due, ReportFacts&
         // A false trip was told with its own day, if it was known to be one by then.
         const auto enabled = enabled_by_somebody(entries, trip);
         const auto told_at = from + (due.at - due.period.until);
-        if (!enabled || *enabled - trip.at > kSoon || *enabled > told_at) add(trip);
+        if (!enabled || enabled->at - trip.at > kSoon || enabled->at > told_at) add(trip);
     }
 }
 

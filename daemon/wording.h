@@ -88,7 +88,9 @@ public:
     std::string outcome(const circuit_breaker::TripResult& trip) const;
     /// The same behind an alert: ", not tripped".
     std::string_view short_outcome(const circuit_breaker::TripResult& trip) const;
-    /// The same as a sentence with its reason, its times in `zone`. Begins with target().
+    /// The command for what a pause held up; empty where there is none to be given.
+    std::string later(const circuit_breaker::TripResult& trip) const;
+    /// outcome() as a sentence with its reason, its times in `zone`. Begins with target().
     std::string outcome_and_cause(const circuit_breaker::TripResult& trip,
                                   const base::TimeZone& zone) const;
     /// Why a trip ended as it did, without naming its target (of which `kind` tells the words);
@@ -113,6 +115,8 @@ public:
     std::string reason_by_hand(std::string_view words) const;
     /// The same of an order to undo the return of a trip.
     std::string reason_of_undo(std::string_view trip_id) const;
+    /// The same while it is on trial.
+    std::string reason_on_trial(std::string_view reason) const;
     /// "These now have no channel left: …", and such of them that nobody asked for; none where
     /// nothing goes dark.
     std::vector<std::string> dark(const circuit_breaker::TripResult& trip) const;

@@ -56,13 +56,13 @@ constexpr auto kTexts = std::to_array<Text>({
     {Kind::not_checked_again, "未能再次确认是否还有其他可用渠道：{detail}",
      "whether other channels are left could not be checked again: {detail}"},
     {Kind::gateway, "网关数据库报错：{detail}", "{detail}"},
-    {Kind::no_grant, "网关数据库报错：{detail}；请按 `quotafuse grants` 的输出为熔断账号授权",
-     "{detail}; give the breaker's account what `quotafuse grants` prints"},
+    {Kind::no_grant, "网关数据库报错：{detail}；请按 `{grants}` 的输出为熔断账号授权",
+     "{detail}; give the breaker's account what `{grants}` prints"},
     {Kind::lost_commit, "提交时连接中断（{detail}），再次查询失败：{unread}",
      "the connection broke ({detail}), and asking again failed: {unread}"},
     {Kind::stuck, "熔断模块无法继续：{detail}", "the breaker could not go on: {detail}"},
-    {Kind::paused, "熔断已暂停{until}（quotafuse breaker resume 可恢复执行）",
-     "the breaker is paused{until} (quotafuse breaker resume ends that)"},
+    {Kind::paused, "熔断已暂停{until}{because}；quotafuse breaker resume 可恢复执行",
+     "the breaker is paused{until}{because}; quotafuse breaker resume ends that"},
     {Kind::same_key, "令牌 {detail} 占 {count}%，且已有渠道因它被熔断：问题在该令牌",
      "one key ({detail}) makes {count} % of the value, and a channel was tripped for it already: "
      "the key is to blame"},
@@ -78,7 +78,7 @@ constexpr auto kTexts = std::to_array<Text>({
      "the only model of its channel: disable the channel instead"},
     {Kind::no_key_id, "有 {count} 个同名令牌，无法确定是哪一个",
      "{count} keys have its name, and the log does not tell which one it is"},
-    {Kind::held, "quotafuse 已将其禁用", "quotafuse has it off already"},
+    {Kind::held, "已由 quotafuse 禁用", "quotafuse has it off already"},
     {Kind::again_dark, "再次禁用会使 {pairs}没有可用渠道",
      "switched off again, it would leave no channel for {pairs}"},
     {Kind::rows_missing,
@@ -148,7 +148,11 @@ std::string Wording::cause(const TripCause& cause, Target::Kind kind,
         fmt::arg("status", status(cause.count, kind)), fmt::arg("id", cause.count),
         fmt::arg("s", cause.count == 1 ? "" : "s"),
         fmt::arg("what", kind == Target::Kind::token ? "令牌" : "渠道"), fmt::arg("until", until),
-        fmt::arg("detail", cause.detail), fmt::arg("unread", cause.unread));
+        fmt::arg("detail", cause.detail), fmt::arg("unread", cause.unread),
+        fmt::arg("grants", circuit_breaker::grants_command(kind)),
+        fmt::arg("because", cause.detail.empty()
+                                ? std::string{}
+                                : fmt::format(fmt::runtime(say("（{}）", " ({})")), cause.detail)));
     if (!cause.unread.empty() && cause.kind != TripCause::Kind::lost_commit) {
         why +=
             fmt::format("{}{}",

@@ -122,6 +122,10 @@ std::vector<std::string> Wording::consequences(const ReturnResult& result,
     return lines;
 }
 
+std::string Wording::reason_on_trial(std::string_view reason) const {
+    return fmt::format("{}{}", say("试用中：", "on trial: "), reason);
+}
+
 std::string Wording::next_trial(const Circuit& circuit, const base::TimeZone& zone) const {
     const auto failed = circuit.failed_trials;
     if (circuit.back_at == base::Second{}) {
@@ -146,8 +150,11 @@ std::string Wording::released(const Circuit& circuit, Change change) const {
         case Change::deleted:
             return subject + std::string{say(" 已被删除", " was deleted")};
         case Change::altered:
-            return subject +
-                   std::string{say(" 试用期间被他人修改", " was changed by somebody on its trial")};
+            return subject + std::string{circuit.state == Circuit::State::trial
+                                             ? say(" 试用期间被他人修改",
+                                                   " was changed by somebody on its trial")
+                                             : say(" 禁用期间被他人修改，仍未启用",
+                                                   " was changed by somebody, and is still off")};
         case Change::gateway_disabled:
             return subject + std::string{say(" 试用期间被网关禁用",
                                              " was disabled by the gateway on its trial")};
@@ -173,9 +180,20 @@ std::vector<std::string> Wording::consequences(const Circuit& circuit, Change ch
         lines.emplace_back(say("可能是管理员，也可能是网关自身的测试",
                                "It was an admin, or the gateway's own test"));
     }
-    lines.emplace_back(say("quotafuse 不再负责它：不会自动恢复，告警再次触发之前也不会再次熔断",
-                           "quotafuse no longer answers for it: it gives nothing back, and does "
-                           "not trip it again before a new alert"));
+    if (change == Change::altered && circuit.state != Circuit::State::trial)
+        lines.emplace_back(
+            say("需要恢复时请在网关页面启用", "To have it back, enable it on the gateway's page"));
+    if (change == Change::deleted) {
+        lines.emplace_back(say("quotafuse 不再负责它", "quotafuse no longer answers for it"));
+    } else if (circuit.rule.empty()) {
+        lines.emplace_back(say("quotafuse 不再负责它：不会自动恢复",
+                               "quotafuse no longer answers for it: it gives nothing back"));
+    } else {
+        lines.emplace_back(
+            say("quotafuse 不再负责它：不会自动恢复，告警再次触发之前也不会再次熔断",
+                "quotafuse no longer answers for it: it gives nothing back, and does "
+                "not trip it again before a new alert"));
+    }
     return lines;
 }
 

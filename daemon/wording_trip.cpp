@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstdlib>
 
@@ -17,6 +18,14 @@ using circuit_breaker::TripResult;
 constexpr std::size_t kMostDark = 10;
 constexpr std::size_t kMostName = 80;  // of a model or key, in bytes: clients may write any length
 
+/// What held the trip back says itself that there is nothing to disable, or that it is off.
+bool is_on(const TripResult& trip) {
+    using Kind = circuit_breaker::TripCause::Kind;
+    static constexpr std::array kOthers{Kind::no_channel, Kind::no_model, Kind::no_key_id,
+                                        Kind::held,       Kind::was_off,  Kind::on_trial};
+    return std::ranges::find(kOthers, trip.cause.kind) == kOthers.end();
+}
+
 /// Nothing was to be disabled.
 bool is_shadow(const TripResult& trip) {
     return trip.request.mode == circuit_breaker::Mode::shadow;
@@ -33,6 +42,14 @@ std::int64_t id_of(const circuit_breaker::LeadingKey& key) {
 
 /// A command to be pasted into a shell holds numbers and our own ids only, never a name: a stranger
 /// may have chosen it.
+std::string trip_command(const circuit_breaker::TripRequest& trip) {
+    const auto& target = trip.target;
+    const bool token = target.kind == Target::Kind::token;
+    if (target.kind == Target::Kind::model || (token && target.token == 0)) return {};
+    return fmt::format("quotafuse breaker trip --{} {} --reason {}", token ? "token" : "channel",
+                       token ? target.token : target.channel, trip.rule);
+}
+
 std::string restore_command(const Target& target, const std::string& trip_id) {
     if (target.kind == Target::Kind::channel)
         return fmt::format("quotafuse breaker restore --channel {}", target.channel);
@@ -137,7 +154,8 @@ std::string Wording::sentence(const TripResult& trip) const {
             return std::string{say("：影子模式，本应禁用，未写入任何内容",
                                    ": shadow mode, would have been disabled; nothing was written")};
         case TripResult::Kind::refused:
-            return std::string{say(" 保持启用：", " stays enabled: ")};
+            return std::string{is_on(trip) ? say(" 保持启用：", " stays enabled: ")
+                                           : say(" 未熔断：", " was not tripped: ")};
         case TripResult::Kind::already_off:
             return std::string{say(" 此前已被禁用", " was disabled already")};
         case TripResult::Kind::lost_race:
@@ -163,6 +181,13 @@ std::string Wording::outcome_and_cause(const TripResult& trip, const base::TimeZ
     if (text.ends_with(say("：", ": "))) return text + why;
     if (text.ends_with(say("）", ")"))) return fmt::format("{}{}{}", text, say("；", "; "), why);
     return text + (chinese() ? fmt::format("（{}）", why) : fmt::format(" ({})", why));
+}
+
+std::string Wording::later(const TripResult& trip) const {
+    const bool held = trip.cause.kind == circuit_breaker::TripCause::Kind::paused;
+    const auto command = trip_command(trip.request);
+    if (!held || trip.request.rule.empty() || command.empty()) return {};
+    return fmt::format("{}{}", say("之后若仍需禁用：", "To disable it after that: "), command);
 }
 
 /// A channel may serve hundreds.

@@ -59,12 +59,11 @@ std::string_view column_name(Column column) {
 }
 
 Dialect Dialect::detect(const std::set<std::string>& columns, std::optional<Gateway> forced) {
-    for (const auto* const needed :
-         {"id", "created_at", "type", "quota", "model_name", "token_name"}) {
-        if (columns.contains(needed)) continue;
+    for (const auto& needed : kNeededOfLogs) {
+        if (columns.contains(std::string{needed})) continue;
         throw GatewayError(
             GatewayError::Kind::schema,
-            std::string{"the table `logs` has no column `"} + needed +
+            "the table `logs` has no column `" + std::string{needed} +
                 "` that this account may read: it is neither New API's nor One API's");
     }
     return Dialect{forced.value_or(tell(columns)), columns};

@@ -58,6 +58,10 @@ struct RawRow {
     }
 };
 
+/// Without these of its columns `logs` is none; of any other the value counts as missing.
+inline constexpr std::array<std::string_view, 6> kNeededOfLogs{"id",    "created_at", "type",
+                                                               "quota", "model_name", "token_name"};
+
 /// What one gateway's `logs` looks like: which program wrote it, and which columns it has.
 class Dialect {
 public:

@@ -6,6 +6,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -27,10 +28,17 @@ public:
         interrupted,  // interrupt() ended it
     };
     GatewayError(Kind kind, const std::string& what) : std::runtime_error(what), kind_(kind) {}
+    /// `lacking`: what() without its advice, where the account has no right to what was asked.
+    GatewayError(Kind kind, const std::string& what, std::string lacking)
+        : std::runtime_error(what), kind_(kind), lacking_(std::move(lacking)) {}
     Kind kind() const { return kind_; }
+    /// Of `denied`: a right is missing (not a wrong password, say), told without advice, for
+    /// who gives a better one; else empty.
+    const std::string& lacking() const { return lacking_; }
 
 private:
     Kind kind_;
+    std::string lacking_;
 };
 
 using Argument = std::variant<std::monostate, std::int64_t, std::string>;  // monostate is NULL

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <string_view>
 
 #include <fmt/format.h>
 
@@ -40,6 +41,8 @@ constexpr std::array kNotThisSchema{1046, 1051, 1054, 1109, 1146, 1176};
 // since the transaction's first look: the next try may pass.
 constexpr std::array kInTheWay{1205, 1213, 1020};
 constexpr std::array kTakesNoWrites{1290, 1792, 1836};
+
+constexpr std::string_view kLacksGrant = "the account lacks a grant";
 
 Kind kind_of(const MysqlFailure& failure) {
     const int code = failure.code;
@@ -118,7 +121,7 @@ std::string explain_denied(const MysqlFailure& failure, const Dsn& dsn) {
     if (failure.text.find("user ''@") != std::string::npos)
         return "the server takes the account for the anonymous one: DROP USER ''@ the host that it "
                "names";
-    return "the account lacks a grant: run what `quotafuse grants` prints";
+    return std::string{kLacksGrant} + ": run what `quotafuse grants` prints";
 }
 
 std::string explain_unreachable(const MysqlFailure& failure, const Dsn& dsn,
@@ -167,9 +170,13 @@ std::string sentence(Kind kind, const MysqlFailure& failure, const Dsn& dsn,
 
 GatewayError explain(const MysqlFailure& failure, const Dsn& dsn, const SessionOptions& options) {
     const auto kind = kind_of(failure);
-    return {kind, fmt::format("{}: {} ({}, MySQL error {})", dsn.describe(),
-                              sentence(kind, failure, dsn, options), base::valid_utf8(failure.text),
-                              failure.code)};
+    const auto whole = [&](std::string_view what) {
+        return fmt::format("{}: {} ({}, MySQL error {})", dsn.describe(), what,
+                           base::valid_utf8(failure.text), failure.code);
+    };
+    const auto what = sentence(kind, failure, dsn, options);
+    if (what.starts_with(kLacksGrant)) return {kind, whole(what), whole(kLacksGrant)};
+    return {kind, whole(what)};
 }
 
 }  // namespace quotafuse::sync

@@ -68,9 +68,10 @@ TEST_CASE("what PUBLIC may is told with what takes it from PUBLIC, which cures i
     const auto found = site.reader();
     CHECK(found.ok());
     CHECK(found.warnings.size() == 3);
-    CHECK(has(found.warnings,
-              site.text("may DELETE on {}.`channels`: REVOKE DELETE ON {}.`channels` FROM PUBLIC; "
-                        "(PUBLIC is every account of the server)")));
+    CHECK(has(
+        found.warnings,
+        site.text("may DELETE on {}.`channels` as every account of the server (PUBLIC), more than "
+                  "it needs: REVOKE DELETE ON {}.`channels` FROM PUBLIC;")));
     for (const auto& warning : found.warnings) {
         CAPTURE(warning);
         const auto at = warning.find("REVOKE");
@@ -92,9 +93,10 @@ TEST_CASE("a grant on databases by a pattern is told and taken as it stands") {
     site.gateway.sql("GRANT DELETE ON `" + pattern + "`.* TO acc_breaker@'127.0.0.%'");
     const auto found = site.breaker();
     REQUIRE(found.warnings.size() == 1);
-    CHECK(found.warnings[0] == fmt::format("may DELETE on `{0}`.*: REVOKE DELETE ON `{0}`.* FROM "
-                                           "'acc_breaker'@'127.0.0.%';",
-                                           pattern));
+    CHECK(found.warnings[0] ==
+          fmt::format("may DELETE on `{0}`.*, more than it needs: REVOKE DELETE ON `{0}`.* FROM "
+                      "'acc_breaker'@'127.0.0.%';",
+                      pattern));
     const auto& cure = found.warnings[0];
     const auto at = cure.find("REVOKE");
     site.gateway.sql(cure.substr(at, cure.find(';') - at));
@@ -131,12 +133,14 @@ TEST_CASE("the same is said of a server with ANSI_QUOTES, and names of any signs
                           "SET GLOBAL sql_mode = DEFAULT; DROP USER " + odd};
     const auto found = site.check(AccountUse::logs, "o'd\"d`b\\s");
     CHECK(found.account == odd);
-    REQUIRE(found.warnings.size() == 2);
-    for (const auto& warning : found.warnings) {
-        CAPTURE(warning);
-        const auto from = warning.find(": ") + 2;
-        site.gateway.sql(warning.substr(from, warning.find(';') - from));
+    REQUIRE(found.lacks.size() == 1);
+    REQUIRE(found.warnings.size() == 1);
+    for (const auto& told : {found.lacks[0], found.warnings[0]}) {
+        CAPTURE(told);
+        const auto from = told.find(": ") + 2;
+        site.gateway.sql(told.substr(from, told.find(';') - from));
     }
+    CHECK(joined(site.check(AccountUse::logs, "o'd\"d`b\\s").lacks) == "");
     CHECK(joined(site.check(AccountUse::logs, "o'd\"d`b\\s").warnings) == "");
     CHECK(joined(site.reader().warnings) == "");
     CHECK(joined(site.breaker().lacks) == "");
@@ -163,21 +167,23 @@ TEST_CASE(
     CHECK(joined(held.warnings) == "");
     CHECK(
         joined(excess(held)) ==
-        joined({"may DROP on `d`.*: it comes with the mandatory role 'h6mand'@'%', which no REVOKE "
-                "takes from an account: take 'h6mand'@'%' out of mandatory_roles, or the right "
-                "from the role",
-                "may INSERT on `d`.*: it comes with the role 'h6r1'@'%': REVOKE 'h6r1'@'%' FROM "
-                "'h6u'@'%'; then run what `quotafuse grants` prints"}));
+        joined({"may DROP on `d`.* by the mandatory role 'h6mand'@'%', more than it needs: take "
+                "'h6mand'@'%' out of mandatory_roles (no REVOKE takes it from an account), or the "
+                "right from that role",
+                "may INSERT on `d`.* by the role 'h6r1'@'%', more than it needs: REVOKE "
+                "'h6r1'@'%' FROM 'h6u'@'%'; then run what `quotafuse grants` prints"}));
 
     server.answers["SELECT CURRENT_ROLE()"] = {"NONE"};
     server.answers["SHOW GRANTS"] = {own, "GRANT `h6mand`@`%` TO `h6u`@`%`", role};
     held = read_powers(server, kMySqlUser);
     CHECK(joined(excess(held)) == "");
-    CHECK(joined(held.warnings) ==
-          joined({"may take the role 'h6mand'@'%', which is not active and was not looked at: take "
-                  "'h6mand'@'%' out of mandatory_roles; unless it is needed",
-                  "may take the role 'h6r1'@'%', which is not active and was not looked at: REVOKE "
-                  "'h6r1'@'%' FROM 'h6u'@'%'; unless it is needed"}));
+    CHECK(
+        joined(held.warnings) ==
+        joined(
+            {"may take the role 'h6mand'@'%', which is not active and was not looked at; unless it "
+             "is needed: take 'h6mand'@'%' out of mandatory_roles",
+             "may take the role 'h6r1'@'%', which is not active and was not looked at; unless "
+             "it is needed: REVOKE 'h6r1'@'%' FROM 'h6u'@'%';"}));
 }
 
 TEST_CASE("a grant that cannot be read is told once, without its password") {

@@ -178,7 +178,7 @@ TEST_CASE_FIXTURE(Fixture, "a look leaves alone what changed while it looked") {
     REQUIRE(released.size() == 1);
     CHECK(released[0].change == Change::altered);
     CHECK(released[0].circuit.state == Circuit::State::trial);
-    CHECK(audit.of_trip("a").back().why == "somebody changed it during its trial");
+    CHECK(audit.of_trip("a").back().why == "somebody changed it");
 }
 
 TEST_CASE_FIXTURE(Fixture, "a trip during a trial takes its ranks over") {

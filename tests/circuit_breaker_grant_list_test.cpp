@@ -155,58 +155,70 @@ TEST_CASE("what is more than needed is told with what takes it") {
                   "GRANT UPDATE (`Status`, `other_info`) ON `new-api`.`channels` TO `b`@`%`"})
               .empty());
     CHECK(excess({"GRANT DELETE, DROP, ALTER ON `new-api`.* TO `b`@`%`"}) ==
-          Names{"may DELETE, DROP, ALTER on `new-api`.*: REVOKE DELETE, DROP, ALTER ON `new-api`.* "
-                "FROM 'b'@'%';"});
+          Names{"may DELETE, DROP, ALTER on `new-api`.*, more than it needs: REVOKE DELETE, DROP, "
+                "ALTER ON `new-api`.* FROM 'b'@'%';"});
     CHECK(
         excess(
             {"GRANT UPDATE (`status`, `priority`, `weight`) ON `new-api`.`channels` TO `b`@`%`"}) ==
-        Names{"may UPDATE (`priority`, `weight`) on `new-api`.`channels`: REVOKE UPDATE "
-              "(`priority`, `weight`) ON `new-api`.`channels` FROM 'b'@'%'; then run what "
-              "`quotafuse grants` prints"});
+        Names{"may UPDATE (`priority`, `weight`) on `new-api`.`channels`, more than it needs: "
+              "REVOKE UPDATE (`priority`, `weight`) ON `new-api`.`channels` FROM 'b'@'%'; then run "
+              "what `quotafuse grants` prints"});
     CHECK(excess({"GRANT UPDATE, UPDATE (`status`) ON `new-api`.`channels` TO `b`@`%`"}) ==
-          Names{"may UPDATE of every column on `new-api`.`channels`: REVOKE UPDATE ON "
+          Names{"may UPDATE on `new-api`.`channels`, more than it needs: REVOKE UPDATE ON "
                 "`new-api`.`channels` FROM 'b'@'%'; then run what `quotafuse grants` prints"});
-    CHECK(
-        excess({"GRANT SUPER ON *.* TO `b`@`%` WITH GRANT OPTION"}) ==
-        Names{"may SUPER, GRANT OPTION on the whole server: REVOKE SUPER, GRANT OPTION ON *.* FROM "
-              "'b'@'%';"});
-    CHECK(
-        excess({"GRANT ALL PRIVILEGES ON `new-api`.* TO `b`@`%` WITH GRANT OPTION"}) ==
-        Names{"may do everything on `new-api`.*: use an account of its own, as `quotafuse grants` "
-              "prints"});
-    CHECK(excess(
-              {"GRANT A, B, C, D ON *.* TO `b`@`%`", "GRANT E, F, G, H, I, J ON *.* TO `b`@`%`"}) ==
-          Names{"may A, B, C, D, E, F, G, H and 2 more on the whole server: use an account of its "
-                "own, as `quotafuse grants` prints"});
-    CHECK(excess({"GRANT PROXY ON `root`@`localhost` TO `b`@`%` WITH GRANT OPTION"}) ==
-          Names{"may act as 'root'@'localhost' (PROXY): REVOKE PROXY ON 'root'@'localhost' FROM "
+    CHECK(excess({"GRANT FILE ON *.* TO `b`@`%`"}) ==
+          Names{"may FILE on the whole server, more than it needs: REVOKE FILE ON *.* FROM "
                 "'b'@'%';"});
+    CHECK(excess({"GRANT PROXY ON `boss`@`localhost` TO `b`@`%` WITH GRANT OPTION"}) ==
+          Names{"may act as 'boss'@'localhost' (PROXY), more than it needs: REVOKE PROXY ON "
+                "'boss'@'localhost' FROM 'b'@'%';"});
     CHECK(excess({"GRANT UPDATE (`quota`) ON `new-api`.`users` TO `r`"}) ==
-          Names{"may UPDATE (`quota`) on `new-api`.`users`: REVOKE UPDATE (`quota`) ON "
-                "`new-api`.`users` FROM `r`; (all who have this role lose it) then run what "
+          Names{"may UPDATE (`quota`) on `new-api`.`users` as all who have the role `r`, more than "
+                "it needs: REVOKE UPDATE (`quota`) ON `new-api`.`users` FROM `r`; then run what "
                 "`quotafuse grants` prints"});
 }
 
-TEST_CASE("what PUBLIC or a role has is taken there: an account of its own would have it, too") {
+TEST_CASE("what PUBLIC has is taken there: an account of its own would have it, too") {
     const std::string much =
         "SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, INDEX, ALTER, EVENT, TRIGGER";
     CHECK(excess({"GRANT " + much + " ON `test\\_%`.* TO PUBLIC"}) ==
           Names{"may INSERT, UPDATE, DELETE, CREATE, DROP, INDEX, ALTER, EVENT and 1 more on "
-                "`test\\_%`.*: REVOKE ALL PRIVILEGES ON `test\\_%`.* FROM PUBLIC; (PUBLIC is every "
-                "account of the server) then run what `quotafuse grants` prints"});
+                "`test\\_%`.* as every account of the server (PUBLIC), more than it needs: REVOKE "
+                "ALL PRIVILEGES ON `test\\_%`.* FROM PUBLIC; then run what `quotafuse grants` "
+                "prints"});
     CHECK(excess({"GRANT DELETE ON `d`.`t` TO PUBLIC"}) ==
-          Names{"may DELETE on `d`.`t`: REVOKE DELETE ON `d`.`t` FROM PUBLIC; (PUBLIC is every "
-                "account of the server)"});
+          Names{"may DELETE on `d`.`t` as every account of the server (PUBLIC), more than it "
+                "needs: REVOKE DELETE ON `d`.`t` FROM PUBLIC;"});
+    CHECK(excess({"GRANT ALL PRIVILEGES ON `d`.* TO PUBLIC WITH GRANT OPTION"}) ==
+          Names{"may do everything on `d`.* as every account of the server (PUBLIC), more than it "
+                "needs: REVOKE ALL PRIVILEGES ON `d`.* FROM PUBLIC; REVOKE GRANT OPTION ON `d`.* "
+                "FROM PUBLIC; then run what `quotafuse grants` prints"});
+    const auto read = powers_of({parse_grant("GRANT SELECT ON *.* TO PUBLIC")});
+    CHECK(cure_of_reading(read, "'b'@'%'") ==
+          "REVOKE SELECT ON *.* FROM PUBLIC; then run what `quotafuse grants` prints");
+    CHECK(source_of_reading(read, "'b'@'%'") == " as every account of the server (PUBLIC)");
+}
+
+TEST_CASE("who may do much is somebody else's account, unless everybody may") {
+    const auto sign = [](const Names& lines) {
+        std::vector<GrantLine> grants;
+        for (const auto& line : lines) grants.push_back(parse_grant(line));
+        return sign_of_owner(powers_of(grants));
+    };
+    CHECK(sign({"GRANT ALL PRIVILEGES ON *.* TO `b`@`%` WITH GRANT OPTION",
+                "GRANT PROXY ON ``@`%` TO `b`@`%`"}) == "do everything on the whole server");
+    CHECK(sign({"GRANT SUPER ON *.* TO `b`@`%`"}) == "SUPER on the whole server");
+    CHECK(sign({"GRANT CREATE USER ON *.* TO `b`@`%`"}) == "CREATE USER on the whole server");
+    CHECK(sign({"GRANT SELECT ON *.* TO `b`@`%` WITH GRANT OPTION"}) ==
+          "GRANT OPTION on the whole server");
+    CHECK(sign({"GRANT SELECT ON `d`.* TO `b`@`%`", "GRANT ALL PRIVILEGES ON `d`.* TO `b`@`%`"}) ==
+          "do everything on `d`.*");
+    CHECK(sign({"GRANT ALL PRIVILEGES ON `d`.* TO `r`"}) == "do everything on `d`.*");
     CHECK(
-        excess({"GRANT ALL PRIVILEGES ON `d`.* TO `r` WITH GRANT OPTION"}) ==
-        Names{"may do everything on `d`.*: REVOKE ALL PRIVILEGES ON `d`.* FROM `r`; (all who have "
-              "this role lose it) REVOKE GRANT OPTION ON `d`.* FROM `r`; then run what `quotafuse "
-              "grants` prints"});
-    CHECK(cure_of_reading(powers_of({parse_grant("GRANT SELECT ON *.* TO PUBLIC")}), "'b'@'%'") ==
-          "REVOKE SELECT ON *.* FROM PUBLIC; (PUBLIC is every account of the server) then run what "
-          "`quotafuse grants` prints");
-    CHECK(cure_of_reading(powers_of({parse_grant("GRANT ALL PRIVILEGES ON *.* TO `b`@`%`")}),
-                          "'b'@'%'") == "use an account of its own, as `quotafuse grants` prints");
+        sign({"GRANT A, B, C, D ON *.* TO `b`@`%`", "GRANT E, F, G, H, I, J ON *.* TO `b`@`%`"}) ==
+        "A, B, C, D, E, F, G, H and 2 more on the whole server");
+    CHECK(sign({"GRANT SELECT, INSERT, UPDATE, DELETE, DROP ON `d`.* TO `b`@`%`"}) == "");
+    CHECK(sign({"GRANT ALL PRIVILEGES ON *.* TO PUBLIC"}) == "");
 }
 
 TEST_CASE("a backslash is a character of a name, whatever its quotes") {

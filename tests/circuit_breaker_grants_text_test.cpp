@@ -40,7 +40,7 @@ TEST_CASE("the printed grants are these") {
                     .log_reader = "l",
                     .breaker = "b",
                     .host = "10.0.0.5"}) ==
-        R"(-- Choose the passwords, then run this as an administrator of the database of the gateway: mariadb -u root -p < grants.sql
+        R"(-- Choose the passwords, then run this as an administrator of the database of the gateway: mysql -u root -p < grants.sql (newer MariaDB calls it mariadb)
 -- Running it again does no harm: an account that exists keeps its password, no right is taken away.
 -- What an account may do beyond this, quotafuse check --online tells.
 -- The part after @ is where quotafuse connects from. Where an account exists with another one, put that one into its lines.
@@ -59,7 +59,7 @@ GRANT SELECT (`id`, `type`, `status`, `name`) ON `one`.`channels` TO 'r'@'10.0.0
 GRANT SELECT (`id`, `request_count`) ON `one`.`users` TO 'r'@'10.0.0.5';
 
 -- The options of the gateway hold secrets. Accounts see the harmless ones through this view. It reads with the
--- rights of whom runs this: if that administrator is dropped, let another one run it again.
+-- rights of the administrator who runs this: if that account is dropped, let another one run this again.
 CREATE DATABASE IF NOT EXISTS `quotafuse`;
 CREATE OR REPLACE SQL SECURITY DEFINER VIEW `quotafuse`.`one_options` AS
   SELECT `key`, `value` FROM `one`.`options` WHERE `key` IN (
@@ -73,6 +73,7 @@ GRANT SELECT ON `quotafuse`.`one_options` TO 'r'@'10.0.0.5';
 
 -- The breaker, of breaker.dsn: may switch channels, nothing else.
 CREATE USER IF NOT EXISTS 'b'@'10.0.0.5' IDENTIFIED BY '<choose a password>';
+-- No rule disables API keys and single models of channels. To do that by hand: quotafuse grants --tokens --models
 -- to switch channels off and on
 GRANT SELECT (`id`, `status`, `name`), UPDATE (`status`) ON `one`.`channels` TO 'b'@'10.0.0.5';
 -- the routes to those channels, and whether others can take over
@@ -100,6 +101,14 @@ GRANT SELECT (`id`, `user_id`, `name`, `status`, `deleted_at`), UPDATE (`status`
 -- harmless options, through the view
 GRANT SELECT ON `quotafuse`.`new-api_options` TO 'b'@'%';
 )");
+    // What no rule needs is told, not granted.
+    auto some = wanted;
+    some.rules.tokens = false;
+    CHECK(breaker_sql(some).find("\n-- No rule disables API keys. To do that by hand: quotafuse "
+                                 "grants --tokens\n") != std::string::npos);
+    some.rules = {.tokens = true};
+    CHECK(breaker_sql(some).find("\n-- No rule disables single models of channels. To do that by "
+                                 "hand: quotafuse grants --models\n") != std::string::npos);
     // Alone it makes the view that it reads.
     const auto alone = breaker_sql(wanted);
     CHECK(alone.find("VIEW `quotafuse`.`new-api_options`") < alone.find("SELECT ON `quotafuse`"));
@@ -116,7 +125,7 @@ TEST_CASE("for the list of keys the reader sees their ends through a view, and n
 GRANT SELECT (`id`, `user_id`, `name`, `status`, `created_time`, `accessed_time`, `expired_time`, `remain_quota`, `unlimited_quota`, `used_quota`, `deleted_at`) ON `new-api`.`tokens` TO 'quotafuse'@'%';
 
 -- Of API keys the status page shows the first and the last four characters, through this view. It reads with the
--- rights of whom runs this: if that administrator is dropped, let another one run it again.
+-- rights of the administrator who runs this: if that account is dropped, let another one run this again.
 CREATE DATABASE IF NOT EXISTS `quotafuse`;
 CREATE OR REPLACE SQL SECURITY DEFINER VIEW `quotafuse`.`new-api_token_masks` AS
   SELECT `id`, IF(CHAR_LENGTH(TRIM(`key`)) < 24, '****',

@@ -84,7 +84,11 @@ inline ReturnResult give_back(sync::GatewaySession& session, TestGateway& gatewa
 inline ReturnResult give_back(TestGateway& gateway, const Circuit& circuit, Way way,
                               bool resumed = false, const Guard& guard = {}) {
     return give_back(*gateway.session(), gateway,
-                     {.circuit = circuit, .way = way, .resumed = resumed}, guard);
+                     {.circuit = circuit,
+                      .way = way,
+                      .resumed = resumed,
+                      .trial_reason = "on trial: " + circuit.reason},
+                     guard);
 }
 
 inline std::string kind(const ReturnResult& result) {

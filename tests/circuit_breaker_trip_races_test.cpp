@@ -197,6 +197,29 @@ TEST_CASE("an account without the breaker's grants fails with what to do") {
     CHECK(result.why.find("give the breaker's account what `quotafuse grants` prints") !=
           std::string::npos);
     CHECK(gateway->contents() == before);
+    // For what rules need not switch the command has an option, and stands there once.
+    gateway->add_token(17, 4, "ci");
+    const std::vector<std::pair<TripRequest, std::string>> others{
+        {live_model(1, "gpt-4o"), "quotafuse grants --models"},
+        {live_token(17), "quotafuse grants --tokens"}};
+    for (const auto& [request, command] : others) {
+        const auto why = circuit_breaker::trip(*gateway->session("only_reads", "pw"),
+                                               gateway->database(), request, {}, kNow)
+                             .why;
+        CAPTURE(why);
+        CHECK(why.ends_with("; give the breaker's account what `" + command + "` prints"));
+        CHECK(why.find("quotafuse grants") == why.rfind("quotafuse grants"));
+    }
+}
+
+TEST_CASE("a wrong password is no missing grant") {
+    const auto gateway = new_api();
+    gateway->sql("CREATE OR REPLACE USER 'only_reads'@'%' IDENTIFIED BY 'pw'");
+    const auto result = circuit_breaker::trip(*gateway->session("only_reads", "wrong"),
+                                              gateway->database(), live(2), {}, kNow);
+    CHECK(result.cause.kind == TripCause::Kind::gateway);
+    CHECK(result.why.find("check both in the DSN") != std::string::npos);
+    CHECK(result.why.find("grants") == std::string::npos);
 }
 
 TEST_CASE("two breakers that trip the same channel, model or key at once: one of them does") {

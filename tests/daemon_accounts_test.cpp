@@ -54,6 +54,13 @@ struct Proof {
     std::string text;
 };
 
+std::string one_account(const std::string& reader, const std::string& account) {
+    return fmt::format(
+        "  warning: {} and breaker are one account, {}: by a fault of what only reads, or by "
+        "whoever gets its password, the gateway could be changed. ",
+        reader, account);
+}
+
 }  // namespace
 
 TEST_CASE("each action asks for the grants of what it switches, whatever its mode") {
@@ -113,6 +120,35 @@ TEST_CASE("the accounts are those of the configuration, and an administrator's i
     wanted = grants_wanted(config);
     CHECK(wanted.reader == "quotafuse");
     CHECK(wanted.breaker == "b");
+    // Two names for two accounts, whichever of them is in use.
+    config.breaker.dsn = sync::parse_dsn("quotafuse:pw@tcp(db)/new-api").dsn;
+    wanted = grants_wanted(config);
+    CHECK(wanted.reader == "quotafuse_ro");
+    CHECK(wanted.breaker == "quotafuse");
+}
+
+TEST_CASE("where a new account stands for that of a DSN, the SQL says which DSN is to name it") {
+    Config config;
+    config.source.main = sync::parse_dsn("me:pw@tcp(db)/new-api").dsn;
+    const auto told = [&] { return renamed_accounts(config, grants_wanted(config)); };
+    CHECK(told() == "");
+    config.breaker.dsn = sync::parse_dsn("b:pw@tcp(db)/new-api").dsn;
+    CHECK(told() == "");
+    config.breaker.dsn = config.source.main;
+    CHECK(
+        told() ==
+        "-- breaker.dsn (BREAKER_SQL_DSN) names me, the account of the reader. Put me_breaker and "
+        "its password there.\n");
+    config.source.main = config.source.logs = config.breaker.dsn =
+        sync::parse_dsn("root:pw@tcp(db)/new-api").dsn;
+    CHECK(
+        told() ==
+        "-- source.dsn (SQL_DSN) names root, an administrator. Put quotafuse and its password "
+        "there.\n"
+        "-- source.log_dsn (LOG_SQL_DSN) names root, an administrator. Put quotafuse and its "
+        "password there.\n"
+        "-- breaker.dsn (BREAKER_SQL_DSN) names root, an administrator. Put quotafuse_breaker and "
+        "its password there.\n");
 }
 
 TEST_CASE("accounts as printed are proved to be right") {
@@ -134,7 +170,8 @@ TEST_CASE("warnings are told and do no harm, what is lacking fails the check") {
           fmt::format("reader         'prove_reader'@'127.0.0.%' may do what it must, and nothing "
                       "more\n"
                       "breaker        'prove_breaker'@'127.0.0.%' does what it must; see below\n"
-                      "  warning: the breaker may DROP on {0}.*: REVOKE DROP ON {0}.* FROM "
+                      "  warning: the breaker may DROP on {0}.*, more than it needs: REVOKE DROP "
+                      "ON {0}.* FROM "
                       "'prove_breaker'@'127.0.0.%';\n",
                       database));
     site.config.rules.push_back(rule_with(What::model));
@@ -157,29 +194,48 @@ TEST_CASE("one account for both is told, with what an own one of the breaker nee
     auto wanted = grants_wanted(site.config);
     CHECK(wanted.breaker == "prove_reader_breaker");
     wanted.host = "127.0.0.%";
-    const auto tail = fmt::format(
-        "  warning: reader and breaker are one account, 'prove_reader'@'127.0.0.%': what only "
-        "reads "
-        "could write, too, by a fault or\n  for whoever gets its password. Make this account for "
-        "the breaker, name it in breaker.dsn, and check again:\n\n{}\n",
-        circuit_breaker::breaker_sql(wanted));
+    const auto database = "`" + site.gateway.database() + "`";
+    const auto reader_line = std::string{
+        "reader         'prove_reader'@'127.0.0.%' does what it must, and is the breaker's "
+        "account, "
+        "too; see below\n"};
+    const auto tail = one_account("reader", "'prove_reader'@'127.0.0.%'") +
+                      "Run this, put the new account into breaker.dsn (BREAKER_SQL_DSN), and check "
+                      "again:\n\n" +
+                      circuit_breaker::breaker_sql(wanted) + "\n";
+    // What it lacks is told, and no GRANT that would make the reader a writer.
     CHECK(proof.text ==
-          "reader         'prove_reader'@'127.0.0.%' may do what it must, and nothing more\n"
-          "breaker        FAILED: 'prove_reader'@'127.0.0.%' may not do what the breaker must\n" +
+          reader_line +
+              fmt::format("breaker        FAILED: 'prove_reader'@'127.0.0.%' may not do what the "
+                          "breaker must\n"
+                          "  error: the breaker lacks SELECT (`auto_ban`, `other_info`), UPDATE "
+                          "(`status`, `other_info`) ON {0}.`channels`\n"
+                          "  error: the breaker lacks SELECT (`group`, `model`, `channel_id`, "
+                          "`enabled`), UPDATE (`enabled`) ON {0}.`abilities`\n",
+                          database) +
               tail);
 
     // With the breaker's rights all works; nobody is told to revoke what the other use needs.
-    const auto database = "`" + site.gateway.database() + "`";
     site.gateway.sql("GRANT SELECT (auto_ban, other_info), UPDATE (status, other_info) ON " +
                      database + ".channels TO prove_reader@'127.0.0.%';" +
                      "GRANT SELECT (`group`, model, channel_id, enabled), UPDATE (enabled) ON " +
                      database + ".abilities TO prove_reader@'127.0.0.%'");
     proof = Proof{site.config};
     CHECK(proof.ok);
-    CHECK(proof.text ==
-          "reader         'prove_reader'@'127.0.0.%' may do what it must, and nothing more\n"
-          "breaker        'prove_reader'@'127.0.0.%' again, see below\n" +
-              tail);
+    const std::string breaker_line =
+        "breaker        'prove_reader'@'127.0.0.%' does what it must; see below\n";
+    CHECK(proof.text == reader_line + breaker_line + tail);
+
+    // What neither needs is told once.
+    site.gateway.sql("GRANT DROP ON " + database + ".* TO prove_reader@'127.0.0.%'");
+    proof = Proof{site.config};
+    CHECK(proof.text == reader_line +
+                            fmt::format("  warning: the reader may DROP on {0}.*, more than it "
+                                        "needs: REVOKE DROP ON {0}.* FROM "
+                                        "'prove_reader'@'127.0.0.%';\n",
+                                        database) +
+                            breaker_line + tail);
+    site.gateway.sql("REVOKE DROP ON " + database + ".* FROM prove_reader@'127.0.0.%'");
 
     // What is printed makes a breaker, and the check tells what the reader has too much then.
     auto sql = circuit_breaker::breaker_sql(wanted);
@@ -194,14 +250,55 @@ TEST_CASE("one account for both is told, with what an own one of the breaker nee
                           "and nothing more\n") != std::string::npos);
 }
 
-TEST_CASE("root for both is told what the breaker's account would be") {
+TEST_CASE("one account for the logs and the breaker is told, too") {
+    Site site{{rule_with(What::channel)}};
+    const auto database = "`" + site.gateway.database() + "`";
+    site.config.source.logs = site.config.breaker.dsn;
+    site.gateway.sql("GRANT SELECT ON " + database + ".logs TO prove_breaker@'127.0.0.%'");
+    const Proof proof{site.config};
+    CHECK(proof.ok);
+    const auto of_logs = proof.text.find("reader of logs ");
+    REQUIRE(of_logs != std::string::npos);
+    CHECK(proof.text.substr(of_logs).starts_with(
+        "reader of logs 'prove_breaker'@'127.0.0.%' does what it must, and is the breaker's "
+        "account, too; see below\n"
+        "breaker        'prove_breaker'@'127.0.0.%' does what it must; see below\n" +
+        one_account("reader of logs", "'prove_breaker'@'127.0.0.%'")));
+    CHECK(proof.text.find("REVOKE") == std::string::npos);
+    CHECK(proof.text.find("CREATE USER IF NOT EXISTS 'prove_breaker_breaker'@'127.0.0.%'") !=
+          std::string::npos);
+}
+
+TEST_CASE("an administrator for both keeps its rights, and each gets an account of its own") {
     Site site{{rule_with(What::channel)}};
     site.config.breaker.dsn = site.config.source.main = site.gateway.dsn();
     const Proof proof{site.config};
-    CHECK(proof.text.find("\n  warning: reader and breaker are one account, 'root'@'") !=
-          std::string::npos);
-    CHECK(proof.text.find("CREATE USER IF NOT EXISTS 'quotafuse_breaker'@'%'") !=
-          std::string::npos);
+    const auto at = proof.text.find("breaker        'root'@'");
+    REQUIRE(at != std::string::npos);
+    CHECK(proof.text.find(
+              "  warning: the reader may do everything on the whole server, and read ") < at);
+    CHECK(proof.text.ends_with(
+        "Put two new names into their DSNs, and run what `quotafuse grants` prints\n"));
+    CHECK(proof.text.find("REVOKE") == std::string::npos);
+    CHECK(proof.text.find(" TO 'root'") == std::string::npos);
+}
+
+TEST_CASE("the anonymous account for both is an error of each") {
+    Site site{{rule_with(What::channel)}};
+    site.gateway.sql("CREATE USER ''@'127.0.0.%' IDENTIFIED BY 'pw'; GRANT SELECT (id) ON `" +
+                     site.gateway.database() + "`.logs TO ''@'127.0.0.%'");
+    site.config.source.main = site.gateway.dsn("nobody_1", "pw");
+    site.config.breaker.dsn = site.gateway.dsn("nobody_2", "pw");
+    const Proof proof{site.config};
+    site.gateway.sql("DROP USER ''@'127.0.0.%'");
+    CHECK_FALSE(proof.ok);
+    for (const auto* const who : {"reader", "breaker"}) {
+        CAPTURE(who);
+        CHECK(proof.text.find(fmt::format("  error: the {} is taken for the anonymous account "
+                                          "''@'127.0.0.%', which stands before '",
+                                          who)) != std::string::npos);
+    }
+    CHECK(proof.text.find("one account") == std::string::npos);
 }
 
 TEST_CASE("an account that cannot connect fails the check") {

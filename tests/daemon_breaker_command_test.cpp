@@ -1,4 +1,5 @@
 // `quotafuse breaker …` as people type it: beside a stopped daemon and beside a running one.
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <optional>
@@ -63,9 +64,10 @@ TEST_CASE("without a daemon, list and report read the store") {
     auto ran = desk.run({"list"});
     CHECK(ran.code == 0);
     CHECK(contains(ran.out, "breaker shadow\n"));
-    CHECK(contains(ran.out, open + "  key 17 (azure) since 2026-01-05 04:00:00, comes back by "
-                                   "hand; reason: burn: too much"));
-    CHECK(contains(ran.out, shadow + "  would_trip (shadow)  channel 3 (azure): burn: too much"));
+    CHECK(contains(ran.out, open + "  key 17 (azure) since 2026-01-05 04:00:00 by rule burn, comes "
+                                   "back by hand; reason: burn: too much"));
+    CHECK(contains(ran.out, shadow + "  would have been switched off by rule burn (shadow)  "
+                                     "channel 3 (azure): burn: too much"));
     ran = desk.run({"list", "--json", "--limit", "1"});
     CHECK(ran.code == 0);
     const auto list = Json::parse(ran.out);
@@ -108,7 +110,6 @@ TEST_CASE("what changes something needs a daemon, and a store that is not there 
         CHECK(ran.code == 69);
         CHECK(contains(ran.err, "no daemon answers"));
     }
-    CHECK(desk.run({"pause", "--for", "soon"}).code == 64);
 }
 
 TEST_CASE("wrong usage is answered with what to write instead") {
@@ -120,6 +121,130 @@ TEST_CASE("wrong usage is answered with what to write instead") {
     ran = desk.run({"trip", "--token", "17", "--reason", "leaked", "--even-if-last"});
     CHECK(ran.code == 64);
     CHECK(contains(ran.err, "--even-if-last: a key takes no channel from anybody"));
+    for (const std::string typed : {"soon", "999d", "0s", "-1h"}) {
+        CAPTURE(typed);
+        for (const bool dry_run : {false, true}) {
+            std::vector<std::string> words{"pause", "--for", typed};
+            if (dry_run) words.emplace_back("--dry-run");
+            ran = desk.run(words);
+            CHECK(ran.code == 64);
+            CHECK(contains(ran.err, "--for: '" + typed + "' is no time such as 30m, 2h or 3d"));
+        }
+    }
+}
+
+TEST_CASE("an empty value is wrong usage, whatever the option, and nobody is asked") {
+    TempDir folder;
+    const Desk desk{folder.file("none.db")};
+    const std::vector<std::pair<std::vector<std::string>, std::string>> all{
+        {{"list", "--limit", ""}, "--limit"},
+        {{"trip", "--channel", "", "--reason", "x"}, "--channel: write its number"},
+        {{"trip", "--token", "", "--reason", "x"}, "--token: write its number"},
+        {{"trip", "--channel", "3", "--model", "", "--reason", "x"},
+         "--model: name the model: it is empty"},
+        {{"trip", "--channel", "3", "--reason", " "}, "--reason: say why in a few words"},
+        {{"restore", ""}, "TRIP: write the id of a trip"},
+        {{"restore", "--channel", ""}, "--channel: write its number"},
+        {{"restore", "--channel", "3", "--model", ""}, "--model: name the model: it is empty"},
+        {{"restore", "--token", ""}, "--token: write its number"},
+        {{"undo", ""}, "TRIP: write the id of a trip"},
+        {{"pause", "--for", ""}, "--for: write how long, as 30m, 2h or 1d: it is empty"},
+        {{"pause", "--reason", ""}, "--reason: say why in a few words: it is empty"},
+        {{"report", "--since", ""}, "--since: '' is neither a duration"},
+        {{"report", "--until", ""}, "--until: write a local time, as 2026-10-31: it is empty"},
+        {{"report", "--rule", ""}, "--rule: name the rule: it is empty"},
+    };
+    for (const auto& [words, said] : all) {
+        CAPTURE(said);
+        const auto ran = desk.run(words);
+        CHECK(ran.code == 64);
+        CHECK_MESSAGE(contains(ran.err, said), ran.err);
+    }
+    const auto ran = run_program({"breaker", "list", "--config", ""});
+    CHECK(ran.code == 64);
+    CHECK(contains(ran.err, "--config: name the file: it is empty"));
+}
+
+TEST_CASE("the list names who asked for each step, and its help what each key is") {
+    Ledger ledger;
+    const auto back = ledger.trip(kNoon, asked(TripResult::Kind::tripped));
+    ledger.ordered_back(back, kNoon + 60);
+    auto by_person = asked(TripResult::Kind::tripped, Target::of_token(17));
+    by_person.rule.clear();
+    by_person.target.user = 4;
+    const auto key = ledger.trip(kNoon + 120, by_person);
+    ledger.ordered_back(key, kNoon + 180, 5, circuit_breaker::ReturnResult::Kind::failed);
+    const auto trial =
+        ledger.trip(kNoon + 240, asked(TripResult::Kind::tripped, Target::of_channel(5)));
+    ledger.given_back(trial, kNoon + 300, circuit_breaker::Way::trial);
+    const Desk desk{ledger.database().path()};
+    const auto text = desk.run({"list"}).out;
+    for (const auto& line :
+         {back + "  switched off by rule burn  channel 3 (azure): burn: too much\n",
+          back + "  given back by a person  channel 3 (azure): burn: too much\n",
+          key + "  switched off by a person  key 17 (azure)",
+          key + "  not given back, failed by a person  key 17 (azure)",
+          trial + "  put on trial  channel 5 (azure)"}) {
+        CHECK_MESSAGE(contains(text, line), text);
+    }
+    const auto list = Json::parse(desk.run({"list", "--json"}).out);
+    CHECK(list.at("open")[0].at("user") == 4);
+    CHECK(list.at("recent").back().at("asked_by") == "rule burn");
+    const auto help = desk.run({"list", "--help"}).out;
+    for (const auto& object : {list.at("open")[0], list.at("recent")[0]}) {
+        for (const auto& [key_name, value] : object.items()) {
+            CAPTURE(key_name);
+            CHECK(contains(help, key_name));
+        }
+    }
+    for (const auto& [key_name, value] : list.items()) CHECK(contains(help, key_name));
+}
+
+TEST_CASE("what people and the gateway wrote does not reach the terminal as it is") {
+    Ledger ledger;
+    auto evil = asked(TripResult::Kind::tripped, Target::of_model(3, "o1\x1b[31m"));
+    evil.rule = "burn\nbreaker live\x1b[2J\x7f\u202e";
+    ledger.trip(kNoon, evil);
+    const Desk desk{ledger.database().path()};
+    const auto ran = desk.run({"list"});
+    CHECK(ran.code == 0);
+    CHECK(std::ranges::count(ran.out, '\n') == 4);  // the mode, the circuit, the head, the step
+    CHECK(contains(ran.out, "model o1 [31m of channel 3"));
+    for (const std::string raw : {"\x1b", "\x7f", "\u202e"}) CHECK(!contains(ran.out, raw));
+}
+
+TEST_CASE("an order that nobody answered yet is listed, until it is") {
+    Ledger ledger;
+    circuit_breaker::TripRequest request;
+    request.trip_id = "t9";
+    request.target = Target::of_channel(3);
+    request.reason = "it burns";
+    request.mode = circuit_breaker::Mode::live;
+    base::WriteTransaction transaction{ledger.database()};
+    ledger.audit().intend(request, {}, base::from_unix(kNoon));
+    transaction.commit();
+    const Desk desk{ledger.database().path()};
+    const auto text = desk.run({"list"}).out;
+    CHECK(contains(text,
+                   "t9  channel 3 unfinished: a person asked at 2026-01-05 04:00:00 to switch it "
+                   "off, and it may be off: the daemon looks and goes on from there; reason: it "
+                   "burns\n"));
+    CHECK(!contains(text, "nothing is off"));
+    auto list = Json::parse(desk.run({"list", "--json"}).out);
+    CHECK(list.at("unfinished") == Json::parse(R"([{
+        "trip_id": "t9", "kind": "channel", "channel": 3, "model": "", "token": 0, "user": 0,
+        "token_name": "", "name": "", "mode": "live", "asked_at": 1767585600, "reason": "it burns",
+        "rule": ""}])"));
+    // Of an unknown end the circuit tells more.
+    TripResult result;
+    result.kind = TripResult::Kind::unknown;
+    result.request = request;
+    base::WriteTransaction again{ledger.database()};
+    ledger.audit().record(result, base::from_unix(kNoon + 5));
+    again.commit();
+    list = Json::parse(desk.run({"list", "--json"}).out);
+    CHECK(list.at("unfinished").empty());
+    CHECK(list.at("open")[0].at("state") == "unsure");
 }
 
 namespace {

@@ -233,6 +233,12 @@ TEST_CASE("nobody's order goes round the mode, a pause or a protected channel") 
     desk.row(1, 1, kStart);
     desk.second();
     const auto before = desk.gateway_contents();
+    const auto told = [&] {
+        const auto texts = desk.texts("a");
+        REQUIRE(texts.size() == 1);
+        CHECK(contains(texts[0], "Channel 1"));
+        return texts[0];
+    };
     SUBCASE("shadow") {
         desk.config().breaker.mode = circuit_breaker::Mode::shadow;
         CHECK(ask(desk, R"({"kind": "channel", "channel": 1})").at("outcome") == "would_trip");
@@ -242,13 +248,19 @@ TEST_CASE("nobody's order goes round the mode, a pause or a protected channel") 
         CHECK(ask(desk, R"({"kind": "channel", "channel": 1})").at("ok") == false);
     }
     SUBCASE("paused") {
-        desk.requests().pause("{}");
+        desk.requests().pause(R"({"reason": "a move"})");
         const auto answered = ask(desk, R"({"kind": "channel", "channel": 1})");
-        CHECK(contains(answered.at("text").get<std::string>(), "paused"));
+        CHECK(contains(answered.at("text").get<std::string>(), "a move"));
+        CHECK(contains(told(), "stays enabled: the breaker is paused (a move)"));
     }
     SUBCASE("protected") {
         desk.config().breaker.protected_channels = {1};
         CHECK(ask(desk, R"({"kind": "channel", "channel": 1})").at("outcome") == "refused");
+        CHECK(contains(told(), "stays enabled: protected"));
+    }
+    SUBCASE("not there") {
+        CHECK(ask(desk, R"({"kind": "channel", "channel": 999})").at("outcome") == "refused");
+        CHECK(contains(desk.texts("a").at(0), "Channel 999 was not tripped: not found"));
     }
     CHECK(desk.gateway_contents() == before);
 }

@@ -1,5 +1,6 @@
 // `quotafuse breaker …` as people type it, beside a daemon that may write.
 #include <csignal>
+#include <ctime>
 #include <optional>
 
 #include "daemon_alerts_site.h"
@@ -90,6 +91,25 @@ TEST_CASE("a person trips, gives back, undoes, and a dry run writes nothing") {
     ran = site.breaker({"undo", id});
     CHECK_MESSAGE(ran.code == 0, ran.err);
     CHECK(site.number(kStatus) == 3);
+}
+
+TEST_CASE("where no rule acts the traffic is counted only once a person's order needs it") {
+    const LiveSite site;
+    site.gateway(fmt::format(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) "
+        "INSERT INTO logs(created_at, type, prompt_tokens, channel_id, model_name, `group`, "
+        "token_name, token_id, other) SELECT {} + i / 100, 2, 0, 3, 'gpt-4o', 'default', 'k', 1, "
+        "'' FROM n",
+        std::time(nullptr) - 300));
+    const auto daemon = site.start();
+    site.settle();
+    REQUIRE(site.stored("SELECT count(*) FROM log") == 20'000);
+    constexpr auto kCounted = "breaker: the requests that its guards judge by are counted";
+    CHECK(!contains(daemon->err(), kCounted));
+    const auto ran = site.breaker({"trip", "--channel", "3", "--reason", "it burns"});
+    CHECK_MESSAGE(ran.code == 0, ran.err);
+    CHECK(site.number(kStatus) == 3);
+    CHECK(eventually([&] { return contains(daemon->err(), kCounted); }));
 }
 
 TEST_CASE("a key goes off and comes back by its number") {
@@ -197,4 +217,184 @@ TEST_CASE(
                        "SELECT count(*) FROM breaker_circuits WHERE pending <> ''"),
                    "channel 3 (azure-eu) is given back"));
     CHECK(site.number(kStatus) == 1);
+}
+
+namespace {
+
+constexpr auto kKeyStatus = "SELECT status FROM tokens WHERE id = 17";
+
+/// The trip that is off.
+std::string tripped(const LiveSite& site, const std::vector<std::string>& target) {
+    std::vector<std::string> words{"trip", "--reason", "it burns"};
+    words.insert(words.end(), target.begin(), target.end());
+    const auto ran = site.breaker(words);
+    REQUIRE_MESSAGE(ran.code == 0, ran.err);
+    return site.listed().at("open").back().at("trip_id").get<std::string>();
+}
+
+/// Reloads the daemon with another breaker.mode.
+void set_mode(const LiveSite& site, const Program& daemon, const std::string& mode) {
+    auto text = read_file(site.config());
+    const auto at = text.find("mode: live");
+    REQUIRE(at != std::string::npos);
+    text.replace(at, std::string{"mode: live"}.size(), "mode: " + mode);
+    write_file(site.config(), text);
+    const auto told = daemon.err().size();
+    daemon.signal(SIGHUP);
+    REQUIRE(eventually([&] { return contains(daemon.err().substr(told), "reloaded"); }));
+}
+
+}  // namespace
+
+TEST_CASE("a dry run ends as the order itself while the breaker is paused, and says why") {
+    const LiveSite site;
+    const auto daemon = site.start();
+    const auto key = tripped(site, {"--token", "17"});
+    REQUIRE(site.breaker({"restore", "--token", "17"}).code == 0);
+    const auto channel = tripped(site, {"--channel", "3"});
+    REQUIRE(site.breaker({"pause", "--for", "2h", "--reason", "a move"}).code == 0);
+    const std::vector<std::pair<std::vector<std::string>, std::string>> orders{
+        {{"restore", channel}, "channel 3 (azure-eu) {} given back: "},
+        {{"restore", "--channel", "3"}, "channel 3 (azure-eu) {} given back: "},
+        {{"undo", channel}, "channel 3 (azure-eu) {} given back: "},
+        {{"undo", key}, "key 17 {} switched off: "},
+        {{"trip", "--token", "17", "--reason", "x"}, "key 17 {} switched off: "}};
+    for (const auto& [order, said] : orders) {
+        for (const bool dry_run : {true, false}) {
+            auto words = order;
+            if (dry_run) words.emplace_back("--dry-run");
+            const auto ran = site.breaker(words);
+            CAPTURE(words);
+            CHECK(ran.code == 1);
+            CHECK(ran.out.empty());
+            CHECK_MESSAGE(contains(ran.err, fmt::format(fmt::runtime(said),
+                                                        dry_run ? "would not be" : "was not") +
+                                                "the breaker is paused since "),
+                          ran.err);
+            CHECK(contains(ran.err, " until 20"));
+            CHECK(contains(ran.err, "(reason: a move); `quotafuse breaker resume` ends that"));
+        }
+    }
+    CHECK(site.number(kStatus) == 3);
+    CHECK(site.number(kKeyStatus) == 1);
+}
+
+TEST_CASE("a dry run ends as the order itself where the mode lets nothing be written") {
+    const LiveSite site;
+    const auto daemon = site.start();
+    const auto key = tripped(site, {"--token", "17"});
+    REQUIRE(site.breaker({"restore", "--token", "17"}).code == 0);
+    const auto channel = tripped(site, {"--channel", "3"});
+    std::string mode = "shadow";
+    SUBCASE("shadow") {}
+    SUBCASE("off") {
+        mode = "off";
+    }
+    set_mode(site, *daemon, mode);
+    for (const auto& order : {std::vector<std::string>{"restore", channel},
+                              {"undo", channel},
+                              {"undo", key},
+                              {"trip", "--token", "17", "--reason", "x"}}) {
+        for (const bool dry_run : {true, false}) {
+            auto words = order;
+            if (dry_run) words.emplace_back("--dry-run");
+            const auto ran = site.breaker(words);
+            CAPTURE(words);
+            CHECK(ran.code == 1);
+            CHECK(ran.out.empty());
+            const bool named = contains(ran.err, "breaker.mode is " + mode) ||
+                               (mode == "off" && contains(ran.err, "the breaker is off"));
+            CHECK_MESSAGE(named, ran.err);
+        }
+    }
+    CHECK(site.number(kStatus) == 3);
+    CHECK(site.number(kKeyStatus) == 1);
+}
+
+TEST_CASE("a pause and its end say that the mode writes nothing anyway") {
+    const LiveSite site;
+    const auto daemon = site.start();
+    set_mode(site, *daemon, "shadow");
+    const std::string anyway = "breaker.mode is shadow, which writes nothing anyway";
+    for (const auto* const word : {"pause", "resume"}) {
+        CAPTURE(word);
+        for (const bool dry_run : {true, false}) {
+            std::vector<std::string> words{word};
+            if (dry_run) words.emplace_back("--dry-run");
+            const auto ran = site.breaker(words);
+            CHECK_MESSAGE(ran.code == 0, ran.err);
+            CHECK_MESSAGE(contains(ran.out, anyway), ran.out);
+            CHECK(!contains(ran.out, "again"));
+        }
+    }
+}
+
+TEST_CASE("status tells that the breaker is paused, since when, until when and why") {
+    const LiveSite site;
+    const auto daemon = site.start();
+    tripped(site, {"--token", "17"});
+    REQUIRE(site.breaker({"pause", "--for", "2h", "--reason", "a\x1b[31m move"}).code == 0);
+    std::string text;
+    REQUIRE(eventually([&] {
+        text = site.run({"status"}).out;
+        return contains(text, "paused since ");
+    }));
+    CHECK(contains(text, " until 20"));
+    CHECK(contains(text, " (reason: a [31m move): nothing is written at the gateway\n"));
+    CHECK(contains(text, "  key 17 (ci) since "));
+    const auto paused = Json::parse(site.run({"status", "--json"}).out).at("breaker").at("paused");
+    CHECK(paused.at("until").get<std::int64_t>() - paused.at("since").get<std::int64_t>() == 7200);
+    REQUIRE(site.breaker({"resume"}).code == 0);
+    CHECK(eventually([&] { return !contains(site.run({"status"}).out, "paused"); }));
+}
+
+TEST_CASE("an undo that the last-channel guard holds back names an option that it takes") {
+    const LiveSite site;
+    const auto daemon = site.start();
+    const auto id = tripped(site, {"--channel", "3"});
+    REQUIRE(site.breaker({"restore", id}).code == 0);
+    site.gateway(
+        fmt::format("UPDATE abilities SET enabled = 0 WHERE channel_id = 4;"
+                    "INSERT INTO logs(created_at, type, prompt_tokens, channel_id, "
+                    "model_name, token_name, token_id, `group`, other) "
+                    "VALUES({}, 2, 5, 3, 'gpt-4o', 'k', 1, 'default', '')",
+                    std::time(nullptr)));
+    site.settle();
+    for (const bool dry_run : {true, false}) {
+        CAPTURE(dry_run);
+        std::vector<std::string> words{"undo", id};
+        if (dry_run) words.emplace_back("--dry-run");
+        auto ran = site.breaker(words);
+        CHECK(ran.code == 1);
+        CHECK_MESSAGE(contains(ran.err, "it is the last usable one for default/gpt-4o"), ran.err);
+        CHECK(contains(ran.err, "; --even-if-last switches it off all the same"));
+        CHECK(site.number(kStatus) == 1);
+        words.emplace_back("--even-if-last");
+        ran = site.breaker(words);
+        CHECK_MESSAGE(ran.code == 0, ran.err);
+        CHECK(contains(ran.err, "default/gpt-4o"));
+        CHECK(site.number(kStatus) == (dry_run ? 1 : 3));
+    }
+}
+
+TEST_CASE("what was on its way when the daemon was killed is listed as unfinished") {
+    const LiveSite site;
+    auto daemon = site.start();
+    {
+        const auto lock = site.lock();
+        Program order{{"breaker", "trip", "--channel", "3", "--reason", "it burns", "--config",
+                       site.config()}};
+        REQUIRE(
+            eventually([&] { return site.stored("SELECT count(*) FROM breaker_intents") == 1; }));
+        const auto id = site.listed().at("unfinished").at(0).at("trip_id").get<std::string>();
+        daemon->signal(SIGKILL);
+        REQUIRE(daemon->wait() == 128 + SIGKILL);
+        REQUIRE(order.wait() == 69);
+        CHECK(contains(order.err(), "its outcome is unknown; see `quotafuse breaker list`"));
+        CHECK(contains(order.err(), id));
+        CHECK(site.listed().at("unfinished").at(0).at("trip_id") == id);
+        CHECK(contains(site.breaker({"list"}).out, id + "  channel 3 unfinished: a person asked"));
+    }
+    daemon = site.start();
+    CHECK(eventually([&] { return site.listed().at("unfinished").empty(); }));
 }

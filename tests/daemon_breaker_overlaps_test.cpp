@@ -220,3 +220,46 @@ TEST_CASE("after a restart a return waits for a trip of the same that may have b
     for (std::size_t i = texts; i < desk.texts("a").size(); ++i)
         CHECK_FALSE(contains(desk.texts("a")[i], "enabled by somebody"));
 }
+
+TEST_CASE("an alert about what a person had quotafuse switch off says by whom it is off") {
+    Desk desk{tokens_rule(kDisableChannel)};
+    desk.row(1, 1, kStart);
+    desk.second();
+    CHECK(ask(desk, R"({"kind": "channel", "channel": 1})").at("outcome") == "tripped");
+    desk.row(1, 1000, kStart + 1);
+    desk.second();
+    desk.take_results(1);
+    const auto text = desk.texts("a").back();
+    CHECK(contains(text, "was disabled already (quotafuse has it off already)"));
+}
+
+TEST_CASE("an alert that a pause holds back says why, and how to disable its channel after it") {
+    Desk desk{tokens_rule(kDisableChannel)};
+    desk.row(1, 1, kStart);
+    desk.second();
+    desk.requests().pause(R"({"reason": "a move"})");
+    desk.row(1, 1000, kStart + 1);
+    desk.second();
+    const auto text = desk.texts("a").back();
+    CHECK(contains(text, "stays enabled: the breaker is paused (a move)"));
+    CHECK(contains(text,
+                   "To disable it after that: quotafuse breaker trip --channel 1 --reason burn"));
+    CHECK(desk.status_of(1) == "1");
+}
+
+TEST_CASE("whoever takes the mark away from what is off has it, and is told that it is off") {
+    Desk desk{tokens_rule(kDisableChannel)};
+    desk.row(1, 1, kStart);
+    desk.second();
+    CHECK(ask(desk, R"({"kind": "channel", "channel": 1})").at("outcome") == "tripped");
+    desk.gateway("UPDATE channels SET other_info = '' WHERE id = 1");
+    desk.clock.advance(std::chrono::seconds{10});
+    desk.second();
+    desk.take_look();
+    CHECK(!desk.circuit());
+    const auto text = desk.texts("a").back();
+    CHECK(contains(text, "was changed by somebody, and is still off"));
+    CHECK(contains(text, "enable it on the gateway's page"));
+    CHECK(!contains(text, "before a new alert"));  // a person asked for it
+    CHECK(desk.status_of(1) == "3");
+}

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -150,6 +151,7 @@ public:
         daemon::BreakerReportPlan plan;
         plan.from = base::from_unix(from);
         plan.until = base::from_unix(until);
+        plan.now = now ? base::from_unix(*now) : plan.until + base::Seconds{86'400};
         plan.rule = only;
         plan.lag = lag;
         plan.config = &config;
@@ -168,6 +170,7 @@ public:
 
     daemon::Config config;
     base::Seconds lag{90};
+    std::optional<std::int64_t> now;  // when reports are read; empty: a day later
 
 private:
     TempDir folder_;

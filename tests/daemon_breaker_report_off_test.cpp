@@ -148,7 +148,7 @@ TEST_CASE("an alert that only traffic can end keeps nothing off longer than its 
 TEST_CASE("a person's own order within the hour takes a live trip back") {
     Ledger ledger;
     const auto id = ledger.trip(kNoon, live());
-    ledger.row(kNoon, 3, 400);
+    ledger.row(kNoon, 3, 6 * kDollar);
     bool taken_back = true;
     SUBCASE("within the hour") {
         ledger.ordered_back(id, kNoon + kHour);
@@ -178,7 +178,10 @@ TEST_CASE("a person's own order within the hour takes a live trip back") {
     CHECK(report.rules.at(0).taken_back == (taken_back ? 1 : 0));
     CHECK((report.rules.at(0).live_quota == 0) == taken_back);
     const auto text = BreakerReportText{report, ledger.config}.text();
-    CHECK((text.find("somebody enabled it again soon after") != std::string::npos) == taken_back);
+    CHECK((text.find("; a person had it given back (`quotafuse breaker restore` or `undo`) within "
+                     "1h, so that about $") != std::string::npos) == taken_back);
+    CHECK(report.trips.at(0).by_order == taken_back);
+    CHECK(text.find("enabled it") == std::string::npos);
     // The answer may come after the end of the period.
     CHECK(ledger.report(kNoon - 60, kNoon + 1).trips.at(0).undone == taken_back);
 }
@@ -251,6 +254,115 @@ TEST_CASE("a shadow trip from before the period counts with what it would have s
         REQUIRE(report.trips.size() == 1);
         CHECK(!report.trips[0].earlier);
         CHECK(report.rules[0].shadow == 1);
+    }
+}
+
+TEST_CASE("a live trip from before the period counts with what it saved in it") {
+    Ledger ledger;
+    ledger.rule("burn").action->mode = alerts::ActionMode::live;
+    ledger.config.breaker.mode = circuit_breaker::Mode::live;
+    std::int64_t at = kNoon - kHour;
+    std::int64_t off = 2 * kHour;
+    std::string id;
+    const auto trip = [&] {
+        ledger.row(at, 3, 3 * kDollar);
+        id = ledger.trip(at, live());
+    };
+    SUBCASE("it is off all the time") {
+        trip();
+    }
+    SUBCASE("however old it is") {
+        at = kNoon - 100 * 24 * kHour;
+        trip();
+    }
+    SUBCASE("it was given back in the period") {
+        trip();
+        ledger.given_back(id, kNoon + 600, circuit_breaker::Way::whole);
+        off = 600;
+    }
+    SUBCASE("it was on trial when the period began, and failed in it") {
+        trip();
+        ledger.given_back(id, kNoon - 60, circuit_breaker::Way::trial);
+        ledger.given_back(id, kNoon + kHour, circuit_breaker::Way::again);
+        off = kHour;
+    }
+    SUBCASE("a shadow trip came before it") {
+        ledger.trip(kNoon - 2 * kHour, {.target = Target::of_channel(4)});
+        trip();
+    }
+    const auto report = ledger.report(kNoon, kNoon + 2 * kHour);
+    REQUIRE(report.trips.size() == 1);
+    CHECK(report.trips[0].earlier);
+    CHECK(report.trips[0].off == base::Seconds{off});
+    const auto& sum = report.rules.at(0);
+    CHECK(sum.live == 0);
+    CHECK(sum.earlier_live == 1);
+    CHECK(sum.live_quota ==
+          doctest::Approx(3 * kDollar * static_cast<double>(off) / static_cast<double>(kHour)));
+    const auto text = BreakerReportText{report, ledger.config}.text();
+    CHECK(text.find("saved about, burn: also what 1 trip from before saved in this time\n") !=
+          std::string::npos);
+    CHECK(text.find("burn: asked for nothing new: what it switched off before went on\n") !=
+          std::string::npos);
+    CHECK(text.find(off == 2 * kHour ? "; off for 2h so far in this time, about $6.00 saved at"
+                                     : " in this time, about $") != std::string::npos);
+}
+
+TEST_CASE("what is given back in the very second of the report is not off any more") {
+    Ledger ledger;
+    const auto id = ledger.trip(kNoon, live());
+    CHECK(ledger.report(kNoon - 60, kNoon + 7).trips.at(0).still_off);
+    ledger.ordered_back(id, kNoon + 7);
+    const auto report = ledger.report(kNoon - 60, kNoon + 7);
+    CHECK(!report.trips.at(0).still_off);
+    CHECK(report.trips.at(0).undone);
+    CHECK(report.trips.at(0).off == base::Seconds{7});
+    // And it was off still in a report of the time before.
+    CHECK(ledger.report(kNoon - 60, kNoon + 6).trips.at(0).still_off);
+}
+
+TEST_CASE("what was on again before the period is none of it, also where it was off by a trip") {
+    Ledger ledger;
+    const auto id = ledger.trip(kNoon - kHour, live());
+    SUBCASE("given back") {
+        ledger.ordered_back(id, kNoon - 60);
+    }
+    SUBCASE("left to a person") {
+        ledger.released(id, kNoon - 60);
+    }
+    CHECK(ledger.report(kNoon, kNoon + kHour).trips.empty());
+    CHECK(ledger.report(kNoon, kNoon + kHour).rules.empty());
+}
+
+TEST_CASE("a guard that has held since before the period counts with what it lets through in it") {
+    Ledger ledger;
+    ledger.alert("burn", kSeries, kNoon - kHour);
+    ledger.trip(kNoon - kHour, refused(TripCause::Kind::last_usable));
+    ledger.row(kNoon, 3, 1);
+    ledger.row(kNoon + 1, 3, 10);
+    ledger.row(kNoon + kHour, 3, 100);
+    ledger.row(kNoon + kHour + 1, 3, 1000);
+    SUBCASE("its alert is over in the period") {
+        ledger.alert("burn", kSeries, kNoon + kHour, "recovered");
+        const auto report = ledger.report(kNoon, kNoon + 2 * kHour);
+        REQUIRE(report.trips.size() == 1);
+        CHECK(report.trips[0].earlier);
+        CHECK(report.trips[0].quota == 110);
+        CHECK(report.rules.at(0).refused == 0);
+        CHECK(report.rules.at(0).earlier_refused == 1);
+        CHECK(report.rules.at(0).refused_by.empty());
+        CHECK(report.rules.at(0).refused_quota == 110);
+        const auto text = BreakerReportText{report, ledger.config}.text();
+        CHECK(text.find("let through, burn: also what guards that held 1 trip from before let "
+                        "through in this time") != std::string::npos);
+        CHECK(text.find("let through since 2026-01-05 04:00:00 until 2026-01-05 05:00:00") !=
+              std::string::npos);
+        // Two reports of times that meet tell each row once.
+        CHECK(ledger.report(kNoon - 2 * kHour, kNoon).rules.at(0).refused_quota == 1);
+    }
+    SUBCASE("it was over before") {
+        ledger.alert("burn", kSeries, kNoon - 60, "recovered");
+        CHECK(ledger.report(kNoon, kNoon + 2 * kHour).trips.empty());
     }
 }
 

@@ -90,7 +90,7 @@ TEST_CASE("advice: what else there is to say of a rule") {
         ledger.rule("burn");
         ledger.trip(kNoon, refused(TripCause::Kind::last_usable));
         CHECK(said_of(ledger, "burn").at("advice") ==
-              "nothing of it would happen in live mode either: guards refused all (last_usable 1)");
+              "nothing of it would happen in live mode either: guards refused all of it");
     }
     SUBCASE("it asked for nothing") {
         ledger.rule("burn");
@@ -121,6 +121,112 @@ TEST_CASE("advice: what else there is to say of a rule") {
         CHECK(said_of(ledger, "burn").at("advice") ==
               "live, and nobody took a trip back within 1h");
     }
+    SUBCASE("people took few of them back") {
+        ledger.rule("burn");
+        ledger.released(ledger.trip(kNoon, live()), kNoon + 60);
+        for (int i = 1; i < 6; ++i) {
+            Ledger::Asked one = live();
+            one.target = Target::of_channel(3 + i);
+            ledger.trip(kNoon + i, one);
+        }
+        CHECK(said_of(ledger, "burn").at("advice") ==
+              "live; people took back 1 of 6 trips within 1h");
+    }
+    SUBCASE("what it would have switched off went on") {
+        ledger.rule("burn");
+        ledger.alert("burn", kSeries, kNoon - 20 * kHour);
+        ledger.trip(kNoon - 20 * kHour);
+        CHECK(said_of(ledger, "burn").at("advice") ==
+              "asked for nothing new: what it would have switched off before went on");
+    }
+}
+
+TEST_CASE("advice: what came just now has proved nothing yet") {
+    Ledger ledger;
+    ledger.rule("burn").keep_firing = base::Seconds{120};
+    const auto advice = [&](std::int64_t now) {
+        ledger.now = now;
+        const auto report = ledger.report(kNoon - 10 * kHour, now);
+        return Json::parse(BreakerReportText{report, ledger.config}.json())["rules"][0]["advice"];
+    };
+    SUBCASE("a live trip, whose hour has not passed") {
+        ledger.trip(kNoon, live());
+        CHECK(advice(kNoon + 28) ==
+              "live, and nobody took a trip back within 1h so far; 1 of 1 trip is not so old yet");
+        CHECK(advice(kNoon + kHour + 1) == "live, and nobody took a trip back within 1h");
+    }
+    SUBCASE("one of two live trips, of which the other was taken back") {
+        ledger.released(ledger.trip(kNoon - 2 * kHour, live()), kNoon - kHour - 1);
+        ledger.trip(kNoon, live());
+        CHECK(advice(kNoon + 28) == "tune it: people took back 1 of 2 trips within 1h");
+    }
+    SUBCASE("a shadow trip") {
+        ledger.alert("burn", kSeries, kNoon);
+        ledger.trip(kNoon);
+        CHECK(advice(kNoon + 28) ==
+              "too early to tell: whether a value is back by itself shows 10m after the trip, and "
+              "its trip came just now");
+        // Its alert is held on to for two minutes.
+        CHECK(advice(kNoon + 720).get<std::string>().starts_with("too early"));
+        CHECK(
+            advice(kNoon + 721)
+                .get<std::string>()
+                .starts_with("ready for live, no one would have undone any of its 1 trip: write"));
+    }
+    SUBCASE("one more shadow trip") {
+        ledger.alert("burn", kSeries, kNoon - 2 * kHour);
+        ledger.trip(kNoon - 2 * kHour);
+        ledger.alert("burn", kSeries, kNoon - kHour, "recovered");
+        ledger.alert("burn", kSeries, kNoon);
+        ledger.trip(kNoon);
+        CHECK(advice(kNoon + 28)
+                  .get<std::string>()
+                  .starts_with("ready for live, no one would have undone any of its 2 trips so far "
+                               "(1 just now): "));
+    }
+}
+
+TEST_CASE("each column that is shown is explained, and guards are told in words, once") {
+    Ledger ledger;
+    ledger.rule("burn");
+    ledger.row(kNoon - 10, 3, kDollar);
+    const auto id = ledger.trip(kNoon, live());
+    ledger.released(id, kNoon + 600);
+    Ledger::Asked failed;
+    failed.kind = TripResult::Kind::failed;
+    ledger.trip(kNoon + 700, failed);
+    ledger.alert("burn", kSeries, kNoon + kHour);
+    ledger.trip(kNoon + kHour, refused(TripCause::Kind::is_protected));
+    ledger.trip(kNoon + kHour + 1, refused(TripCause::Kind::is_protected));
+    ledger.row(kNoon + 2 * kHour, 3, kDollar);
+    const auto report = ledger.report();
+    const auto text = BreakerReportText{report, ledger.config}.text();
+    const auto lines_with = [&](const std::string& part) {
+        int lines = 0;
+        for (auto at = text.find(part); at != std::string::npos; at = text.find(part, at + 1))
+            ++lines;
+        return lines;
+    };
+    for (const auto* const column : {"mode", "would trip", "would save", "undone", "tripped",
+                                     "taken back", "refused", "let through", "repeats", "failed"}) {
+        CAPTURE(column);
+        CHECK(lines_with(fmt::format("\n{}: ", column)) == 1);
+    }
+    CHECK(lines_with("saved about") == 0);  // nothing was: the column is not there
+    CHECK(lines_with("refused, burn: protected (1)\n") == 1);
+    CHECK(lines_with("is_protected") == 0);
+    CHECK(text.find("azure); off for 10m; somebody enabled it at the gateway within 1h, so that "
+                    "about $0.17 at its pace do not count as saved") != std::string::npos);
+}
+
+TEST_CASE("a gateway without a cache is told as such") {
+    Ledger ledger;
+    ledger.lag = base::Seconds{0};
+    ledger.rule("burn");
+    const auto report = ledger.report();
+    CHECK(BreakerReportText{report, ledger.config}.text().find(
+              "\nwould save: what the rows of the target cost from the trip on until") !=
+          std::string::npos);
 }
 
 TEST_CASE("the report for people and the one for programs tell the same") {
@@ -168,9 +274,13 @@ TEST_CASE("the report for people and the one for programs tell the same") {
 
 rule    mode  would trip  would save  undone  refused  repeats
 burn  shadow           1       $2.50       1        1  1
+mode: what the rule gets now: the stricter of its own mode and breaker.mode
+would trip: times off in shadow mode, in which nothing is written
 would save: what the rows of the target cost from 1m30s after the trip (the gateway's cache) until its alert was over, and in repeats while it would still have been off; $2.50 in all, each row once
-undone: the value was back by itself within 10m of the trip
-refused, burn: max_open 1
+undone: of those, the value was back by itself within 10m of the trip: a person would have undone it
+refused: held back by a guard, for the reasons below
+repeats: asked for again while it was or would have been off, or the same guard still held
+refused, burn: breaker.max_open reached (1)
 
 burn: tune it first: 1 of 1 trip would have been undone, since the value was back by itself within 10m; a higher limit or a longer `for` helps
 

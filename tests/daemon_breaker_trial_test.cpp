@@ -190,6 +190,12 @@ TEST_CASE("to undo a trial switches the channel off again, with its own rank") {
         CHECK(answered.at("ok") == false);
         answered = undo(desk, trip_id);
         CHECK(answered.at("outcome") == "refused");
+        CHECK(contains(answered.at("text").get<std::string>(),
+                       "; `quotafuse breaker restore` it, then `quotafuse breaker trip` with "
+                       "--even-if-last switches it off all the same"));
+        CHECK_THROWS_AS(
+            desk.requests().undo(Json{{"trip", trip_id}, {"even_if_last", true}}.dump()),
+            base::Failure);
         CHECK(desk.circuit()->state == Circuit::State::trial);
     }
     SUBCASE("not where it is protected since") {

@@ -242,3 +242,50 @@ TEST_CASE(
     CHECK(site.run({"check", "--online"}).code != 0);
     site.end(*daemon);
 }
+
+TEST_CASE(
+    "what no rule switches a person may trip once its rights are granted, as the refusal says") {
+    const Site site{"newapi_2026",
+                    fmt::format("breaker: {{dsn: \"{}\", mode: live}}\n", Site::breaker_dsn())};
+    server().sql(
+        "UPDATE channels SET models = 'gpt-4o,o1' WHERE id = 3;"
+        "INSERT INTO abilities(`group`, model, channel_id, enabled) VALUES('default', 'o1', 3, 1)",
+        "least-rights");
+    const auto daemon = site.start();
+    struct Case {
+        std::vector<std::string> order;
+        const char* option;
+    };
+    const std::vector<Case> cases{
+        {{"breaker", "trip", "--token", "11", "--reason", "leaked"}, "--tokens"},
+        {{"breaker", "trip", "--channel", "3", "--model", "o1", "--reason", "ill"}, "--models"}};
+    for (const auto& [order, option] : cases) {
+        CAPTURE(option);
+        const auto refused = site.run(order);
+        const auto told = refused.out + refused.err;
+        CHECK(refused.code == 1);
+        CHECK_MESSAGE(contains(told, fmt::format("`quotafuse grants {}`", option)), told);
+        CHECK_MESSAGE(told.find("quotafuse grants") == told.rfind("quotafuse grants"), told);
+        auto printed = site.run({"grants", option});
+        CHECK(printed.code == 0);
+        base::replace_all(printed.out, "<choose a password>", "pw");
+        server().sql(printed.out);
+        const auto done = site.run(order);
+        CHECK_MESSAGE(done.code == 0, (done.out + done.err));
+    }
+    CHECK(site.cell("SELECT status FROM tokens WHERE id = 11") == "2");
+    CHECK(site.cell("SELECT models FROM channels WHERE id = 3") == "gpt-4o");
+    const auto check = site.run({"check", "--online"});
+    CHECK(check.code == 0);
+    CHECK_MESSAGE(contains(check.out, "'least_breaker'@'%' may do what it must, and nothing more"),
+                  check.out);
+    site.end(*daemon);
+}
+
+TEST_CASE("rights for people's orders need an account of the breaker") {
+    const Site site{"newapi_2026", ""};
+    const auto refused = site.run({"grants", "--tokens"});
+    CHECK(refused.code == 78);
+    CHECK(contains(refused.err, "name one in breaker.dsn (BREAKER_SQL_DSN) first"));
+    CHECK(refused.out.empty());
+}

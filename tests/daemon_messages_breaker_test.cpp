@@ -226,16 +226,20 @@ TEST_CASE("a channel that is spared for a key names the key, with a command only
 
 TEST_CASE("while the breaker is paused the alert and the breaker's message say so") {
     auto held = trip(TripKind::refused);
+    held.request.rule = "burn";
     explain(held, {.kind = TripCause::Kind::paused, .limit = base::unix_seconds(after(3600))});
     const std::string line =
-        "Channel 3 (azure-eu) stays enabled: the breaker is paused until 2026-01-06 00:00:00 "
-        "(quotafuse breaker resume ends that)";
+        "Channel 3 (azure-eu) stays enabled: the breaker is paused until 2026-01-06 00:00:00; "
+        "quotafuse breaker resume ends that";
+    const std::string later =
+        "To disable it after that: quotafuse breaker trip --channel 3 --reason burn";
     const Messages messages{config(Language::english)};
-    CHECK(breaker_lines(messages.alert(notice(), {held})) == Lines{line});
-    CHECK(breaker_lines(messages.breaker(held, after(1))) == Lines{line});
+    CHECK(breaker_lines(messages.alert(notice(), {held})) == Lines{line, later});
+    CHECK(breaker_lines(messages.breaker(held, after(1))) == Lines{line, later});
     held.cause.limit = 0;
-    CHECK(breaker_lines(Messages{config(Language::chinese)}.alert(notice(), {held})) ==
-          Lines{"渠道 3 (azure-eu) 保持启用：熔断已暂停（quotafuse breaker resume 可恢复执行）"});
+    held.cause.detail = "搬迁";
+    CHECK(breaker_lines(Messages{config(Language::chinese)}.alert(notice(), {held})).front() ==
+          "渠道 3 (azure-eu) 保持启用：熔断已暂停（搬迁）；quotafuse breaker resume 可恢复执行");
 }
 
 TEST_CASE("a trial tells its terms, its end what it saw and what is next") {

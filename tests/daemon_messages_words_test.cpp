@@ -217,7 +217,7 @@ TEST_CASE("every cause of the breaker has its own words in both languages") {
         {Kind::no_model, "没有这个名称的模型", "no model of this name"},
         {Kind::only_model, "唯一的模型", "the only model"},
         {Kind::no_key_id, "1,003 个同名令牌", "1,003 keys have its name"},
-        {Kind::held, "已将其禁用", "has it off already"},
+        {Kind::held, "已由 quotafuse 禁用", "has it off already"},
         {Kind::again_dark, "没有可用渠道", "leave no channel for default/o1"},
         {Kind::rows_missing, "1,003 行已不存在", "1,003 of its abilities are gone"},
         {Kind::on_trial, "正在试用", "it is on trial"},
@@ -237,6 +237,21 @@ TEST_CASE("every cause of the breaker has its own words in both languages") {
         CHECK(told(Language::english).find(row.english) != std::string::npos);
         CHECK_FALSE(describe(cause, target).empty());
     }
+}
+
+TEST_CASE("for a missing right the command is named that prints it for this kind") {
+    using circuit_breaker::Target;
+    const circuit_breaker::TripCause cause{.kind = circuit_breaker::TripCause::Kind::no_grant,
+                                           .detail = "D"};
+    const auto told = [&](Language language, Target::Kind kind) {
+        return Wording{language}.cause(cause, kind, {});
+    };
+    CHECK(told(Language::english, Target::Kind::channel) ==
+          "D; give the breaker's account what `quotafuse grants` prints");
+    CHECK(told(Language::english, Target::Kind::model) ==
+          "D; give the breaker's account what `quotafuse grants --models` prints");
+    CHECK(told(Language::chinese, Target::Kind::token).find("`quotafuse grants --tokens`") !=
+          std::string::npos);
 }
 
 TEST_CASE("what a key was is told in the words of keys") {

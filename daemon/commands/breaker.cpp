@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <iostream>
@@ -8,13 +7,13 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
-#include "base/duration.h"
 #include "base/failure.h"
 #include "base/text.h"
 #include "daemon/breaker_json.h"
 #include "daemon/commands/commands.h"
+#include "daemon/commands/json_answer.h"
 #include "daemon/control_client.h"
-#include "sync/history.h"
+#include "notifiers/rendering.h"
 
 namespace quotafuse::daemon {
 namespace {
@@ -31,114 +30,9 @@ constexpr auto kReload = 12s;
 /// A daemon that is not there so many times is none that reloads.
 constexpr int kMostGone = 3;
 
-std::string dump(const Json& json) {
-    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
-std::string text_of(const Json& object, const char* key) {
-    const auto found = object.find(key);
-    return found != object.end() && found->is_string() ? found->get<std::string>() : std::string{};
-}
-
-std::int64_t number_of(const Json& object, const char* key) {
-    const auto found = object.find(key);
-    return found != object.end() && found->is_number_integer() ? found->get<std::int64_t>() : 0;
-}
-
-/// Of an open circuit or an entry.
-circuit_breaker::Target target_of(const Json& object) {
-    using Kind = circuit_breaker::Target::Kind;
-    circuit_breaker::Target target;
-    const auto kind = text_of(object, "kind");
-    if (kind == "model") target.kind = Kind::model;
-    if (kind == "token") target.kind = Kind::token;
-    target.channel = number_of(object, "channel");
-    target.model = text_of(object, "model");
-    target.token = number_of(object, "token");
-    target.user = number_of(object, "user");
-    target.token_name = text_of(object, "token_name");
-    return target;
-}
-
-std::string time_of(const Json& object, const char* key, const base::TimeZone& zone) {
-    return zone.format(base::from_unix(number_of(object, key)));
-}
-
-/// Looking needs no daemon, and is in nobody's way.
-Json list_of_store(const Config& config, std::int64_t limit) {
-    sync::History history{config.store};
-    base::require_version(history.handle(), config.store, circuit_breaker::Audit::schema());
-    circuit_breaker::Audit audit{history.handle()};
-    const base::SystemClock clock;
-    const auto pause = circuit_breaker::PauseBook{history.handle()}.at(clock.now());
-    return breaker_json(audit, pause, config, static_cast<std::size_t>(limit));
-}
-
-Json list_request(std::int64_t limit) {
-    return {{"command", "breaker_list"}, {"limit", limit}};
-}
-
-circuit_breaker::Pause pause_of(const Json& paused) {
-    return {base::from_unix(number_of(paused, "since")),
-            base::from_unix(number_of(paused, "until")), text_of(paused, "reason")};
-}
-
-/// "by hand", "after 30m, not before …": how it comes back.
-std::string return_text(const Json& circuit, const base::TimeZone& zone) {
-    const auto pending = text_of(circuit, "pending");
-    if (!pending.empty()) return "a return is on its way (" + pending + ")";
-    if (text_of(circuit, "state") == "trial")
-        return "on trial since " + time_of(circuit, "trial_at", zone);
-    const auto recover = text_of(circuit, "recover");
-    if (recover == "manual" || number_of(circuit, "back_at") == 0) return "comes back by hand";
-    return fmt::format("comes back {} ({})", recover == "half_open" ? "by trials" : recover,
-                       "not before " + time_of(circuit, "back_at", zone));
-}
-
-std::string circuit_text(const Json& circuit, const base::TimeZone& zone) {
-    return fmt::format("{}  {}{} since {}, {}; reason: {}", text_of(circuit, "trip_id"),
-                       object_text(target_of(circuit), text_of(circuit, "name")),
-                       text_of(circuit, "state") == "unsure" ? ", perhaps off" : "",
-                       time_of(circuit, "since", zone), return_text(circuit, zone),
-                       text_of(circuit, "reason"));
-}
-
-/// "paused", "resumed": of no trip and no target.
-std::string pause_entry_text(const Json& entry, const base::TimeZone& zone) {
-    const auto reason = text_of(entry, "reason");
-    return fmt::format("{}  {} by {}{}", time_of(entry, "at", zone), text_of(entry, "result"),
-                       text_of(entry, "why"),
-                       reason.empty() ? "" : fmt::format(" (reason: {})", reason));
-}
-
-std::string entry_text(const Json& entry, const base::TimeZone& zone) {
-    if (text_of(entry, "kind").empty()) return pause_entry_text(entry, zone);
-    const auto why = circuit_breaker::with_it(text_of(entry, "why"), target_of(entry));
-    return fmt::format("{}  {}  {}{}  {}: {}{}", time_of(entry, "at", zone),
-                       text_of(entry, "trip_id"), text_of(entry, "result"),
-                       text_of(entry, "mode") == "shadow" ? " (shadow)" : "",
-                       object_text(target_of(entry), text_of(entry, "name")),
-                       text_of(entry, "reason"), why.empty() ? "" : fmt::format(" ({})", why));
-}
-
-int list(const Arguments& arguments) {
-    const auto config = load_to_ask(arguments);
-    const auto limit = arguments.breaker.limit;
-    const auto answer = ask_if_running(config, dump(list_request(limit)));
-    const auto found = answer ? Json::parse(*answer) : list_of_store(config, limit);
-    if (arguments.json) {
-        std::cout << dump(found) << '\n';
-        return 0;
-    }
-    const auto& zone = config.timezone;
-    std::cout << fmt::format("breaker {}\n", text_of(found, "mode"));
-    if (found.contains("paused") && found.at("paused").is_object())
-        std::cout << pause_text(pause_of(found.at("paused")), zone) << '\n';
-    if (found.at("open").empty()) std::cout << "nothing is off by quotafuse\n";
-    for (const auto& circuit : found.at("open")) std::cout << circuit_text(circuit, zone) << '\n';
-    if (!found.at("recent").empty()) std::cout << "newest steps:\n";
-    for (const auto& entry : found.at("recent")) std::cout << entry_text(entry, zone) << '\n';
-    return 0;
+/// What the gateway and people wrote is in it, too.
+void print(std::ostream& out, const std::string& line) {
+    out << notifiers::one_line(line) << '\n';
 }
 
 /// Puts the keys of the target that was typed into a request.
@@ -169,6 +63,7 @@ Json order_of(const BreakerArguments& typed) {
         case Action::undo:
             request["command"] = "breaker_undo";
             request["trip"] = typed.trip;
+            request["even_if_last"] = typed.even_if_last;
             return request;
         case Action::list:
         case Action::pause:
@@ -229,75 +124,79 @@ void print_dark(const Json& answer, bool dry_run) {
     const auto unused = answer.value("unused_dark", std::vector<std::string>{});
     const auto* const none_left =
         dry_run ? "no channel would be left for" : "no channel is left for";
-    if (!used.empty()) std::cerr << fmt::format("{}: {}\n", none_left, fmt::join(used, ", "));
+    if (!used.empty()) print(std::cerr, fmt::format("{}: {}", none_left, fmt::join(used, ", ")));
     if (unused.empty()) return;
     const base::Seconds traffic{number_of(answer, "traffic_seconds")};
-    std::cerr << fmt::format("{}{} (no requests in the last {}): {}\n", none_left,
-                             used.empty() ? "" : " these either",
-                             circuit_breaker::span_text(traffic), fmt::join(unused, ", "));
+    print(std::cerr, fmt::format("{}{} (no requests in the last {}): {}", none_left,
+                                 used.empty() ? "" : " these either",
+                                 circuit_breaker::span_text(traffic), fmt::join(unused, ", ")));
+}
+
+/// A dry run ends as the order itself would: where nothing would be written, that is no success.
+void judge_mode(Json& answer, const Config& config, bool dry_run) {
+    const auto outcome = text_of(answer, "outcome");
+    auto mode = text_of(answer, "mode");
+    if (mode.empty()) mode = circuit_breaker::mode_name(config.breaker.mode);
+    const bool only_would = outcome == "would_trip" || outcome == "would_be";
+    if (!only_would || (dry_run && mode == "live")) return;
+    answer["ok"] = false;
+    answer["text"] = fmt::format("{} ({}breaker.mode is {}: set it in quotafuse.yaml, and reload)",
+                                 text_of(answer, "text"),
+                                 dry_run ? "nor would it be without --dry-run: " : "", mode);
+}
+
+/// In the words of what would be.
+void word_as_dry(Json& answer) {
+    auto text = text_of(answer, "text");
+    for (const auto* const what : {"switched off", "given back"}) {
+        base::replace_all(text, fmt::format(" was not {}", what),
+                          fmt::format(" would not be {}", what));
+    }
+    answer["text"] = text;
 }
 
 int order(const Arguments& arguments) {
     const auto config = load_to_ask(arguments);
-    const std::string id =
-        give(config, order_of(arguments.breaker), arguments.breaker.dry_run).at("id");
-    auto answer = await_result(config, id, arguments.breaker.dry_run);
+    const bool dry_run = arguments.breaker.dry_run;
+    const std::string id = give(config, order_of(arguments.breaker), dry_run).at("id");
+    auto answer = await_result(config, id, dry_run);
     answer.erase("done");
-    const auto outcome = text_of(answer, "outcome");
-    if (!arguments.breaker.dry_run && (outcome == "would_trip" || outcome == "would_be")) {
-        answer["ok"] = false;
-        answer["text"] = text_of(answer, "text") +
-                         " (breaker.mode is not live: set it in quotafuse.yaml, and reload)";
-    }
+    if (dry_run && !answer.at("ok").get<bool>()) word_as_dry(answer);
+    const bool was_ok = answer.at("ok").get<bool>();
+    judge_mode(answer, config, dry_run);
     const bool ok = answer.at("ok").get<bool>();
-    if (!ok && arguments.breaker.dry_run) {
-        auto text = text_of(answer, "text");
-        for (const auto* const what : {"switched off", "given back"}) {
-            base::replace_all(text, fmt::format(" was not {}", what),
-                              fmt::format(" would not be {}", what));
-        }
-        answer["text"] = text;
-    }
-    if (ok && arguments.breaker.dry_run && config.breaker.mode != circuit_breaker::Mode::live) {
-        answer["text"] =
-            fmt::format("{} (nor would it be without --dry-run: breaker.mode is {})",
-                        text_of(answer, "text"), circuit_breaker::mode_name(config.breaker.mode));
-    }
     if (arguments.json) {
         std::cout << dump(answer) << '\n';
     } else {
-        (ok ? std::cout : std::cerr) << text_of(answer, "text") << '\n';
-        if (ok) print_dark(answer, arguments.breaker.dry_run);
+        print(ok ? std::cout : std::cerr, text_of(answer, "text"));
+        if (was_ok) print_dark(answer, !ok || dry_run);
     }
     return static_cast<int>(ok ? base::ExitCode::ok : base::ExitCode::failed);
 }
 
-/// Empty: until resumed.
-std::optional<base::Seconds> pause_length(const std::string& typed) {
-    if (typed.empty()) return {};
-    const auto length = base::parse_duration(typed);
-    if (length && *length > 0s) return length;
-    throw base::Failure(
-        base::ExitCode::usage,
-        fmt::format("--for: '{}' is no duration; write it as 30m, 2h or 1d", typed));
-}
-
 /// Nobody needs to be asked what they would do, but whether there is anybody, and how it stands.
 std::string dry_run_text(const Config& config, const BreakerArguments& typed) {
-    const auto found = Json::parse(ask_or_fail(config, dump(list_request(1))));
-    const bool is_paused = found.contains("paused") && found.at("paused").is_object();
-    const auto present =
-        is_paused ? pause_text(pause_of(found.at("paused")), config.timezone) : "not paused";
-    if (typed.action == Action::resume)
-        return fmt::format("the breaker would {} (now: {})",
-                           is_paused ? "write again" : "go on as it does", present);
-    return fmt::format("the breaker would write nothing at the gateway {} (now: {})",
-                       typed.lasts.empty() ? "until it is resumed" : "for " + typed.lasts, present);
+    const auto found = Json::parse(ask_or_fail(config, breaker_list_request(1)));
+    const auto paused = paused_text(found, config.timezone);
+    const auto present = paused.empty() ? "not paused" : paused;
+    const auto mode = text_of(found, "mode");
+    const auto remark =
+        mode == "live" ? ""
+                       : fmt::format("; breaker.mode is {}, which writes nothing anyway", mode);
+    if (typed.action == Action::resume) {
+        const auto* const then = paused.empty()   ? "go on as it does"
+                                 : remark.empty() ? "write again"
+                                                  : "not be paused any more";
+        return fmt::format("the breaker would {} (now: {}){}", then, present, remark);
+    }
+    return fmt::format("the breaker would write nothing at the gateway {} (now: {}){}",
+                       typed.lasts.empty() ? "until it is resumed" : "for " + typed.lasts, present,
+                       remark);
 }
 
 int pause_or_resume(const Arguments& arguments) {
     const auto& typed = arguments.breaker;
-    pause_length(typed.lasts);  // wrong usage needs no daemon
+    if (!typed.lasts.empty()) pause_length(typed.lasts);  // wrong usage needs no daemon
     const auto config = load_to_ask(arguments);
     Json answer;
     if (typed.dry_run) {
@@ -309,7 +208,10 @@ int pause_or_resume(const Arguments& arguments) {
     } else {
         answer = give(config, {{"command", "breaker_resume"}}, false);
     }
-    std::cout << (arguments.json ? dump(answer) : text_of(answer, "text")) << '\n';
+    if (arguments.json)
+        std::cout << dump(answer) << '\n';
+    else
+        print(std::cout, text_of(answer, "text"));
     return 0;
 }
 
@@ -318,7 +220,7 @@ int pause_or_resume(const Arguments& arguments) {
 int breaker_command(const Arguments& arguments) {
     switch (arguments.breaker.action) {
         case Action::list:
-            return list(arguments);
+            return breaker_list(arguments);
         case Action::trip:
         case Action::restore:
         case Action::undo:

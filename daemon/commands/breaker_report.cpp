@@ -40,8 +40,9 @@ int breaker_report(const Arguments& arguments) {
     const auto config = load_or_fail(arguments);
     const base::SystemClock clock;
     BreakerReportPlan plan;
-    plan.from = parse_since(arguments.breaker.since, clock.now(), config.timezone);
-    plan.until = parse_until(arguments.breaker.until, clock.now(), config.timezone);
+    plan.now = clock.now();
+    plan.from = parse_since(arguments.breaker.since, plan.now, config.timezone);
+    plan.until = parse_until(arguments.breaker.until, plan.now, config.timezone);
     if (plan.from >= plan.until) {
         throw base::Failure(base::ExitCode::usage, "--since must be before --until and before now");
     }

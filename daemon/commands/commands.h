@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -15,6 +16,9 @@ namespace quotafuse::daemon {
 // return an exit code, and throw base::Failure where a command cannot go on.
 int backup_command(const Arguments& arguments);
 int breaker_command(const Arguments& arguments);
+/// `quotafuse breaker list`, and what it asks a daemon for.
+int breaker_list(const Arguments& arguments);
+std::string breaker_list_request(std::int64_t limit);
 /// `quotafuse breaker report`.
 int breaker_report(const Arguments& arguments);
 int check_command(const Arguments& arguments);

@@ -17,11 +17,19 @@ int grants_command(const Arguments& arguments) {
                   << "-- and to write it and its folder where the breaker is live.\n";
         return 0;
     }
+    if ((arguments.tokens || arguments.models) && !config.breaker.dsn) {
+        throw base::Failure(base::ExitCode::config,
+                            "--tokens and --models are for the breaker's account: name one in "
+                            "breaker.dsn (BREAKER_SQL_DSN) first");
+    }
     if (!config.source.gateway) {
         std::cout << "-- For New API. For One API set source.gateway to one-api first: its tables "
                      "have other columns.\n";
     }
-    std::cout << circuit_breaker::grants_sql(grants_wanted(config));
+    auto wanted = grants_wanted(config);
+    wanted.rules.tokens = wanted.rules.tokens || arguments.tokens;
+    wanted.rules.models = wanted.rules.models || arguments.models;
+    std::cout << renamed_accounts(config, wanted) << circuit_breaker::grants_sql(wanted);
     return 0;
 }
 

@@ -68,7 +68,7 @@ private:
                 load_config(arguments_.config, base::Environment::of_process(), diagnostics));
             if (diagnostics.ok()) {
                 require_source(*fresh);
-                for (const auto& line : diagnostics.lines()) log_.warning(line);
+                for (const auto& line : diagnostics.lines(false)) log_.warning(line);
                 return fresh;
             }
             board().note_refused_reload(say_refused(first_fault(diagnostics)));

@@ -8,7 +8,9 @@
 
 #include "base/duration.h"
 #include "base/failure.h"
+#include "daemon/breaker_json.h"
 #include "daemon/commands/commands.h"
+#include "daemon/commands/json_answer.h"
 #include "daemon/control_client.h"
 #include "daemon/number_format.h"
 #include "notifiers/rendering.h"
@@ -128,8 +130,10 @@ void print_alerts(const Json& status, const base::TimeZone& zone) {
                                  group_digits(more.at("series").get<std::int64_t>()));
     }
     print_list(status.at("breaker").at("open"), "disabled by quotafuse:", [&](const Json& trip) {
-        return fmt::format("channel {} ({}) since {}", trip.at("channel").get<std::int64_t>(),
-                           text_or(trip.at("name"), ""), time_text(trip.at("since"), zone));
+        return notifiers::one_line(
+            fmt::format("{}{} since {}", object_text(target_of(trip), text_of(trip, "name")),
+                        text_of(trip, "state") == "trial" ? " (on trial)" : "",
+                        time_text(trip.at("since"), zone)));
     });
 }
 
@@ -200,9 +204,12 @@ void print(const Json& status, const base::TimeZone& zone) {
     std::cout << fmt::format("outbox    {} waiting, {} failed for good\n",
                              outbox.at("pending").get<std::int64_t>(),
                              outbox.at("failed").get<std::int64_t>());
+    const auto& breaker = status.at("breaker");
     std::cout << fmt::format("breaker   {}, {} disabled by quotafuse\n",
-                             text_or(status.at("breaker").at("mode"), "?"),
-                             status.at("breaker").at("open").size());
+                             text_or(breaker.at("mode"), "?"), breaker.at("open").size());
+    if (const auto paused = paused_text(breaker, zone); !paused.empty())
+        std::cout << fmt::format("          {}: nothing is written at the gateway\n",
+                                 notifiers::one_line(paused));
     print_list(status.at("readiness").at("reasons"),
                "not ready:", [](const Json& reason) { return reason.get<std::string>(); });
     print_list(status.at("readiness").value("notes", Json::array()),
