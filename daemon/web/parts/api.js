@@ -24,11 +24,13 @@ async function trouble(reply) {
   return new ApiError(reply.status, message ?? text("errorStatus", { status: reply.status }), Number.isNaN(wait) ? null : wait);
 }
 
-// What early.js has asked already is told once.
+// What early.js has asked already is told once; it ends as late, and is left, as any other question.
 function send(address, options) {
   const reply = globalThis.early?.get(address);
   globalThis.early?.delete(address);
-  return reply ?? fetch(address, options);
+  if (!reply) return fetch(address, options);
+  const ended = new Promise((_, reject) => options.signal.addEventListener("abort", () => reject(options.signal.reason)));
+  return Promise.race([reply, ended]);
 }
 
 // The answer's JSON. An aborted question throws AbortError; every other trouble an ApiError (status 0: no answer at all).
