@@ -46,7 +46,7 @@ TEST_CASE(
         CHECK(body_of(reply) == file.content);
         CHECK_FALSE(contains(reply, "octet-stream"));
     }
-    for (const auto* name : {"/app.js", "/app.css", "/favicon.svg"}) CHECK(contains(page, name));
+    for (const auto* name : {"/app.js", "/page.css", "/favicon.svg"}) CHECK(contains(page, name));
     for (const auto* name : {"chart.js", "parts/dom.js", "pages/overview.js", "texts/overview.js"})
         CHECK(find_web_file(name) != nullptr);
     CHECK(find_web_file("overview.js") == nullptr);

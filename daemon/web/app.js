@@ -10,6 +10,7 @@ import { spanPart, spanPicker } from "./parts/span.js";
 import { empty, failed } from "./parts/states.js";
 import { text } from "./parts/texts.js";
 import { kPageNames, paintNav, paintTop } from "./frame.js";
+import { page as overview } from "./pages/overview.js";
 
 const kStatusEvery = 15000;
 const kStatusEveryAway = 3000;
@@ -86,8 +87,8 @@ function leave() {
 }
 
 async function open(name, query, mine) {
-  const module = await import(`./pages/${name}.js`);
-  if (mine === turn) view = new View(module.page, query, { ...kFrame, context: contextOf(name) });
+  const page = name === overview.name ? overview : (await import(`./pages/${name}.js`)).page;
+  if (mine === turn) view = new View(page, query, { ...kFrame, context: contextOf(name) });
 }
 
 function nothing(title, ...nodes) {
@@ -157,7 +158,7 @@ function listen() {
     if (said === lastEvent && !away) return;
     const first = lastEvent === "";
     lastEvent = said;
-    if (first && status) return;
+    if (first) return; // all is being asked already
     askStatus();
     if (live && view?.page.every > 0 && !document.hidden) view.load();
   });
@@ -186,7 +187,7 @@ addEventListener("hashchange", (event) => {
   route();
 });
 document.addEventListener("visibilitychange", tick);
-route();
 askStatus();
+route();
 listen();
 setInterval(tick, kTick);

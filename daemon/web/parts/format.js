@@ -6,9 +6,9 @@ const kNone = "–";
 const is = (n) => typeof n === "number" && Number.isFinite(n);
 
 const formats = new Map();
-function formatted(kind, options) {
-  const key = `${locale()} ${kind.name} ${JSON.stringify(options)}`;
-  if (!formats.has(key)) formats.set(key, new kind(locale(), options));
+function formatted(kind, options, language = locale()) {
+  const key = `${language} ${kind.name} ${JSON.stringify(options)}`;
+  if (!formats.has(key)) formats.set(key, new kind(language, options));
   return formats.get(key);
 }
 const write = (n, options) => formatted(Intl.NumberFormat, options).format(n);
@@ -100,7 +100,7 @@ export function timeOf(t, options) {
   return date === null ? kNone : formatted(Intl.DateTimeFormat, { timeZone: operatorZone, ...options }).format(date);
 }
 
-const isoDay = (date) => new Intl.DateTimeFormat("sv", { timeZone: operatorZone }).format(date);
+const isoDay = (date) => formatted(Intl.DateTimeFormat, { timeZone: operatorZone }, "sv").format(date);
 
 export const timeText = (t) => timeOf(t, kTime);
 export const dayText = (t) => timeOf(t, kDay);
@@ -135,5 +135,5 @@ export const day = (t) => timeNode(t, dayText(t), fullText(t));
 export const ago = (t) => timeNode(t, agoText(t), fullText(t));
 
 // "2026-11-22T13:05": what a datetime-local input takes and the API reads, both in the operator's zone.
-export const localInput = (t) => new Intl.DateTimeFormat("sv", { timeZone: operatorZone, year: "numeric", month: "2-digit", day: "2-digit",
-  hour: "2-digit", minute: "2-digit" }).format(dateOf(t) ?? new Date()).replace(" ", "T");
+export const localInput = (t) => formatted(Intl.DateTimeFormat, { timeZone: operatorZone, year: "numeric", month: "2-digit", day: "2-digit",
+  hour: "2-digit", minute: "2-digit" }, "sv").format(dateOf(t) ?? new Date()).replace(" ", "T");
