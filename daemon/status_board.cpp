@@ -222,41 +222,42 @@ void StatusBoard::note(const StoreVerdict& verdict) {
 void StatusBoard::judge_source(const Intake& intake, Readiness& readiness) const {
     const auto& source = intake.state();
     const auto lag = base::Seconds{intake.lag().value_or(0)};
-    auto& reasons = readiness.reasons;
     if (const auto standstill = standstill_of(source); !standstill.empty()) {
-        reasons.push_back(standstill);
+        readiness.add_reason("standstill", standstill);
     } else if (source.phase == SourceState::Phase::starting) {
-        reasons.emplace_back("the gateway has not been read yet");
+        readiness.add_reason("starting", "the gateway has not been read yet");
     } else if (source.phase == SourceState::Phase::catching_up) {
-        reasons.push_back(
-            fmt::format("catching up with the gateway, {} behind", base::format_duration(lag)));
+        readiness.add_reason("catching_up", fmt::format("catching up with the gateway, {} behind",
+                                                        base::format_duration(lag)));
     } else if (lag > config_.stale_after) {
-        reasons.push_back(
-            fmt::format("the gateway was last read {} ago", base::format_duration(lag)));
+        readiness.add_reason(
+            "stale", fmt::format("the gateway was last read {} ago", base::format_duration(lag)));
     }
     if (source.info_missing && source.phase == SourceState::Phase::ok) {
-        readiness.reasons.push_back(fmt::format(
-            "the gateway's channels and options cannot be read: {}", source.info_trouble));
+        readiness.add_reason("no_info",
+                             fmt::format("the gateway's channels and options cannot be read: {}",
+                                         source.info_trouble));
     }
     if (source.no_rows) {
-        reasons.emplace_back(
-            "the gateway counts requests but logs none where quotafuse looks: set source.log_dsn "
-            "to "
-            "its LOG_SQL_DSN, or switch its option LogConsumeEnabled on");
+        readiness.add_reason("no_rows",
+                             "the gateway counts requests but logs none where quotafuse looks: set "
+                             "source.log_dsn to its LOG_SQL_DSN, or switch its option "
+                             "LogConsumeEnabled on");
     }
     if (source.read_only && writes_to_source_) {
-        reasons.emplace_back(
-            "the breaker is live, but the gateway's server takes no writes: a replica, or a "
-            "failover under way; set breaker.dsn to a server that takes them");
+        readiness.add_reason("read_only",
+                             "the breaker is live, but the gateway's server takes no writes: a "
+                             "replica, or a failover under way; set breaker.dsn to a server that "
+                             "takes them");
     }
 }
 
 void StatusBoard::judge_store(Readiness& readiness) const {
     if (!store_trouble_.empty())
-        readiness.reasons.push_back("the store cannot be written: " + store_trouble_);
+        readiness.add_reason("store_unwritable", "the store cannot be written: " + store_trouble_);
     if (!damage_.empty()) {
-        readiness.reasons.push_back(
-            fmt::format("the store is damaged ({}): {}", damage_, kHowToMend));
+        readiness.add_reason("store_damaged",
+                             fmt::format("the store is damaged ({}): {}", damage_, kHowToMend));
     }
 }
 
@@ -306,7 +307,10 @@ void StatusBoard::publish(const Rooms& rooms) {
                                           {"text", last_error_->text}}
                                    : Json(nullptr)},
         {"readiness",
-         {{"ready", readiness.ready}, {"reasons", readiness.reasons}, {"notes", readiness.notes}}}};
+         {{"ready", readiness.ready},
+          {"reasons", readiness.reasons},
+          {"codes", readiness.codes},
+          {"notes", readiness.notes}}}};
     json_.set(status.dump(-1, ' ', false, Json::error_handler_t::replace));
     readiness_.set(readiness);
     line_.set(fmt::format("{}, {} rows, {} rules, {} firing, breaker {}", phase_name(source.phase),

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace quotafuse::daemon {
@@ -8,7 +9,13 @@ namespace quotafuse::daemon {
 struct Readiness {
     bool ready = false;
     std::vector<std::string> reasons;  // sentences for people; empty when ready
+    std::vector<std::string> codes{};  // of the reasons: "stale", …, for programs and translations
     std::vector<std::string> notes{};  // what they should know of, ready or not
+
+    void add_reason(std::string code, std::string sentence) {
+        codes.push_back(std::move(code));
+        reasons.push_back(std::move(sentence));
+    }
 };
 
 /// What the status endpoint and the control socket ask of the running daemon.

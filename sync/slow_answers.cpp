@@ -94,19 +94,22 @@ private:
 SlowAnswers slow_answers(SQLite::Database& database, const SlowQuestion& question) {
     const LogPages pages{database};
     const auto kept_since = number_of(database, "SELECT kept_since FROM upkeep", 0);
-    SlowAnswers answers;
-    answers.complete = base::unix_seconds(question.from) >= kept_since;
+    SlowAnswers answers{.from = question.from};
+    if (base::unix_seconds(question.from) < kept_since) {
+        answers.from = base::from_unix(kept_since);
+        answers.cut = TrafficCut::not_kept;
+    }
     if (question.of == TrafficFilter{}) {
         answers.rows = pages.slowest(question.from, question.until, question.most);
         return answers;
     }
-    const auto from = std::max(base::unix_seconds(question.from), kept_since) / kSecondsOfHour;
+    const auto from = base::unix_seconds(answers.from) / kSecondsOfHour;
     const auto until = (base::unix_seconds(question.until) + kSecondsOfHour - 1) / kSecondsOfHour;
     Gathering gathering{database, question};
     std::int64_t looked = 0;
     for (const auto hour : hours_of(database, question.of, from, until)) {
         if (looked >= kMostSlowRows) {
-            answers.complete = false;
+            answers.cut = TrafficCut::too_many_rows;
             break;
         }
         // Refunds and chores are few beside requests.

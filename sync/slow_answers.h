@@ -19,10 +19,11 @@ struct SlowQuestion {
 
 struct SlowAnswers {
     std::vector<Row> rows{};  // slowest first
-    /// Not all hours were looked through, or rows of some are gone. Those with the slowest answers
-    /// come first, as far as the rollups know: what may be missing then are answers that took
-    /// several attempts.
-    bool complete = true;
+    base::Second from{};      // what there is, is of then on
+    /// Why that is not all. `too_many_rows`: not all hours were looked through; those with the
+    /// slowest answers come first, as far as the rollups know: what may be missing are answers that
+    /// took several attempts.
+    TrafficCut cut = TrafficCut::none;
 };
 
 /// So many rows are looked at for one question with a filter, about.

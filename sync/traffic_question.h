@@ -100,13 +100,22 @@ struct TrafficCell {
     std::int64_t last = 0;  // unix second up to which the last hour with traffic goes
 };
 
+/// Why an answer begins later than it was asked to.
+enum class TrafficCut {
+    none,
+    before_store,  // nothing so old has ever been mirrored, or it is gone altogether
+    not_kept,      // so old, only coarser sums are kept
+    too_many_rows  // only rows can tell it, and no more of them are read for one question
+};
+
 /// The cells are exact for `from` ≤ created_at < `until`, which is what was asked for, or
 /// - more: a part of an hour with too many rows is told as the whole hour;
 /// - less: only rows can tell, and they are too many, or what was before is not kept.
 struct TrafficAnswer {
     base::Second from{};
     base::Second until{};
-    std::vector<TrafficCell> cells;  // in no order; without those that have nothing
+    TrafficCut cut = TrafficCut::none;
+    std::vector<TrafficCell> cells{};  // in no order; without those that have nothing
     /// By or of addresses: some are only known as kOtherAddresses, which is one of the cells by
     /// address; of one address there may have been more traffic.
     bool has_others = false;

@@ -138,6 +138,7 @@ private:
     void add_days(const TrafficTable& table, std::int64_t from, std::int64_t until);
     void add_table(std::string_view name, bool days, std::int64_t from, std::int64_t until);
     bool has_others(const char* span, std::int64_t from, std::int64_t until) const;
+    void begin_at(std::int64_t second, TrafficCut why);
     void add_rows(std::int64_t from, std::int64_t until);
     void add_row(const Row& row);
     void add(TrafficCell cell);
@@ -154,20 +155,20 @@ private:
     std::int64_t rows_left_ = TrafficReader::kMostRows;
     std::int64_t seconds_ = 0;  // of a step, instead of question_.step; 0 for none
     bool has_others_ = false;
+    TrafficCut cut_ = TrafficCut::none;
     std::map<Key, TrafficCell> cells_;
 };
 
 TrafficAnswer Inquiry::take_answer() {
-    TrafficAnswer answer{base::from_unix(from_), base::from_unix(std::max(from_, until_)), {}};
+    TrafficAnswer answer{base::from_unix(from_), base::from_unix(std::max(from_, until_)), cut_};
     for (auto& [key, cell] : cells_) answer.cells.push_back(std::move(cell));
     answer.has_others = has_others_;
     return answer;
 }
 
 void Inquiry::answer_from(const TrafficTable& table) {
-    auto first = state_.first_hour;
-    if (table.narrow) first = std::max(first, state_.narrow_since);
-    from_ = std::max(from_, first * kSecondsOfHour);
+    begin_at(state_.first_hour * kSecondsOfHour, TrafficCut::before_store);
+    if (table.narrow) begin_at(state_.narrow_since * kSecondsOfHour, TrafficCut::not_kept);
     if (from_ >= until_) return;
     // Whole hours: from ≤ hour < until. The one of now is as whole as it can be.
     auto hour = (from_ + kSecondsOfHour - 1) / kSecondsOfHour;
@@ -213,9 +214,16 @@ std::int64_t Inquiry::rows_of_hour(std::int64_t hour) const {
     return query.getColumn(0).getInt64();
 }
 
+/// Not before `second`.
+void Inquiry::begin_at(std::int64_t second, TrafficCut why) {
+    if (second <= from_) return;
+    from_ = second;
+    cut_ = why;
+}
+
 /// The newest rows, as many as may be read: what they cover is told.
 void Inquiry::answer_from_rows() {
-    from_ = std::max(from_, state_.rows_since);
+    begin_at(state_.rows_since, TrafficCut::not_kept);
     if (from_ >= until_) return;
     RowQuery query{database_,
                    "FROM log INDEXED BY log_by_time WHERE created_at >= ?1 AND created_at < ?2 "
@@ -227,7 +235,8 @@ void Inquiry::answer_from_rows() {
         if (question_.of.matches(row)) matching.push_back(row);
     });
     // The oldest second may have lost a part of its rows.
-    if (read == static_cast<std::size_t>(TrafficReader::kMostRows)) from_ = oldest + 1;
+    if (read == static_cast<std::size_t>(TrafficReader::kMostRows))
+        begin_at(oldest + 1, TrafficCut::too_many_rows);
     for (const auto& row : matching)
         if (row.created_at >= from_) add_row(row);
 }

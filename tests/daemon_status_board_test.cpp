@@ -35,6 +35,7 @@ public:
                        intake, upkeep_, database_});
         const auto readiness = board.readiness();
         CHECK(readiness.ready == readiness.reasons.empty());
+        CHECK(readiness.codes.size() == readiness.reasons.size());
         return readiness.reasons;
     }
     /// The next second.

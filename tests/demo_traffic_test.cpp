@@ -3,6 +3,7 @@
 #include <thread>
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include "base/failure.h"
 #include "base/log.h"
@@ -36,14 +37,28 @@ std::int64_t number(sync::GatewaySession& session, const std::string& sql) {
 
 }  // namespace
 
-TEST_CASE("the demo's gateway has half an hour of rows behind it and is never made twice") {
+TEST_CASE("the demo's gateway has a month of rows behind it and is never made twice") {
     const tests::TempDir folder;
     const tests::FakeClock clock{kNow};
     const auto setup = prepare_demo(folder.path(), clock);
     CHECK(setup.gateway_path == folder.file("one-api.db"));
     const auto session = tests::sqlite_gateway(setup.gateway_path);
-    CHECK(number(*session, "SELECT count(*) FROM logs") > 15'000);
-    CHECK(number(*session, "SELECT min(created_at) FROM logs") == kNow - 1800);
+    CHECK(number(*session, "SELECT count(*) FROM logs") > 75'000);
+    CHECK(number(*session, "SELECT min(created_at) FROM logs") == kNow - 30 * 86'400);
+    CHECK(number(*session, "SELECT count(*) FROM logs WHERE created_at >= " +
+                               std::to_string(kNow - 1800)) > 15'000);
+    // What was used is charged: of its key, of its owner and of the channel.
+    const std::string used{
+        "SELECT sum(iif(type = 6, -quota, quota)) FROM logs WHERE type IN (2, 6)"};
+    for (const auto& [id, before] : {std::pair{1, 0}, {8, 48'000'000}})
+        CHECK(number(*session, fmt::format("SELECT used_quota FROM tokens WHERE id = {}", id)) ==
+              before + number(*session, fmt::format("{} AND token_id = {}", used, id)));
+    CHECK(number(*session, "SELECT used_quota FROM users WHERE id = 4") ==
+          number(*session, used + " AND user_id = 4"));
+    CHECK(number(*session, "SELECT used_quota FROM channels WHERE id = 6") ==
+          number(*session, used + " AND channel_id = 6"));
+    CHECK(number(*session, "SELECT min(remain_quota) FROM tokens") > 0);
+    CHECK(number(*session, "SELECT min(quota) FROM users") > 0);
     CHECK(number(*session, "SELECT max(created_at) FROM logs") == kNow - 1);
     CHECK(number(*session, "SELECT count(*) FROM channels WHERE status = 1") == 12);
     CHECK(tests::one_value(*session, "PRAGMA journal_mode") == "wal");
@@ -109,5 +124,5 @@ TEST_CASE("the demo's configuration and rules are well-formed and name what was 
     REQUIRE(rules);
     CHECK(config->root.find("source")->find("dsn")->text == setup.gateway_path);
     CHECK(config->root.find("control")->find("socket")->text == setup.socket_path);
-    CHECK(rules->root.find("rules")->items.size() == 3);
+    CHECK(rules->root.find("rules")->items.size() == 4);
 }

@@ -112,7 +112,7 @@ std::size_t lines_in(const std::string& text) {
     return static_cast<std::size_t>(std::ranges::count(text, '\n'));
 }
 
-const std::string& text_by(const std::vector<Rendering>& all, const std::string& provider) {
+const std::string& text_by(const std::vector<Rendering>& all, std::string_view provider) {
     return std::ranges::find(all, provider, &Rendering::provider)->text;
 }
 

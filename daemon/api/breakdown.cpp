@@ -59,13 +59,14 @@ Json breakdown(const Inquiry& inquiry, std::int64_t rows_of_page) {
         auto row = object_json(by, object);
         row.update(sums_json(inquiry, object.sums, times));
         row["share"] = ratio(object.sums.cost(), total.cost());
-        row["last_used"] = object.last;
+        row["last_used"] = std::min(object.last, base::unix_seconds(inquiry.now()));
         if (by == By::token && !object.is_rest) row["user_name"] = owners.name(object.owner);
         rows.push_back(std::move(row));
     }
     return {{"from", base::unix_seconds(table.span.from)},
             {"to", base::unix_seconds(table.span.until)},
             {"complete", table.is_complete(span)},
+            {"incomplete", incomplete_json(table, span)},
             {"currency", currency_json(inquiry)},
             {"total", sums_json(inquiry, total, times)},
             {"rows", std::move(rows)},

@@ -87,6 +87,7 @@ Json channels(const Inquiry& inquiry, const OpenCircuits& open_circuits) {
     const Parameters parameters{inquiry.request(), {"window", "from", "to"}};
     const auto span = span_of(parameters, inquiry.now(), inquiry.zone());
     const auto table = traffic_by(inquiry, By::channel, {}, span, sync::TrafficStep::whole, true);
+    const auto now = base::unix_seconds(inquiry.now());
     auto known = directory(inquiry);
     for (const auto& object : table.objects) known[object.id].traffic = &object;
     add_gauges(inquiry, known);
@@ -106,15 +107,15 @@ Json channels(const Inquiry& inquiry, const OpenCircuits& open_circuits) {
                  {"dead_keys", whole(channel.dead_keys)},
                  {"breaker", circuit == circuits.end() ? Json(nullptr) : circuit->second},
                  {"success_rate", ratio(sums.answers, sums.answers + sums.errors)},
-                 {"last_used", channel.traffic ? Json(channel.traffic->last) : Json(nullptr)}};
+                 {"last_used",
+                  channel.traffic ? Json(std::min(channel.traffic->last, now)) : Json(nullptr)}};
         row.update(sums_json(inquiry, sums, true));
         rows.push_back(std::move(row));
     }
-    return {{"from", base::unix_seconds(table.span.from)},
-            {"to", base::unix_seconds(table.span.until)},
-            {"complete", table.is_complete(span)},
-            {"currency", currency_json(inquiry)},
-            {"rows", std::move(rows)}};
+    return {
+        {"from", base::unix_seconds(table.span.from)}, {"to", base::unix_seconds(table.span.until)},
+        {"complete", table.is_complete(span)},         {"incomplete", incomplete_json(table, span)},
+        {"currency", currency_json(inquiry)},          {"rows", std::move(rows)}};
 }
 
 Json channel_balance(const Inquiry& inquiry) {

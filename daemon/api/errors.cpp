@@ -63,7 +63,7 @@ Json errors(const Inquiry& inquiry) {
     const Parameters parameters{inquiry.request(), {"window", "from", "to"}, kFilters};
     const auto span = span_of(parameters, inquiry.now(), inquiry.zone());
     const auto filter = filter_of(parameters, inquiry);
-    sync::TrafficAnswer answer{span.from, span.until, {}};
+    sync::TrafficAnswer answer{.from = span.from, .until = span.until};
     if (!filter.matches_nothing) {
         sync::TrafficQuestion question;
         question.by = sync::TrafficBy::channel_error;
@@ -88,6 +88,7 @@ Json errors(const Inquiry& inquiry) {
     return {{"from", base::unix_seconds(answer.from)},
             {"to", base::unix_seconds(answer.until)},
             {"complete", answer.from <= span.from},
+            {"incomplete", answer.from <= span.from ? Json(nullptr) : cut_json(answer.cut)},
             {"total", total},
             {"rows", std::move(rows)},
             {"more", std::max<std::int64_t>(0, count - static_cast<std::int64_t>(kMostRows))}};

@@ -56,6 +56,7 @@ Json totals_json(const Inquiry& inquiry, const LogRequest& request) {
     json["from"] = base::unix_seconds(table.span.from);
     json["to"] = base::unix_seconds(table.span.until);
     json["complete"] = table.is_complete(span);
+    json["incomplete"] = incomplete_json(table, span);
     return json;
 }
 

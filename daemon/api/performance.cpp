@@ -64,19 +64,32 @@ struct Steps {
     TrafficTable table{};
 };
 
+constexpr std::int64_t kHour = 3600;
+
 /// Histograms are kept of hours and days, not of minutes: rows tell these, where they are not too
 /// many.
+std::optional<Steps> minutes_by_rows(const Inquiry& inquiry, By by, const Filter& filter,
+                                     const Span& span) {
+    if (span.length() > base::Seconds{6 * kHour}) return std::nullopt;
+    const Step step{span.length() <= base::Seconds{2 * kHour} ? 60 : 300};
+    auto table = traffic_of_rows(inquiry, by, filter, span, step);
+    if (!table) return std::nullopt;
+    return Steps{step, std::move(*table)};
+}
+
 Steps steps_of(const Inquiry& inquiry, By by, const Filter& filter, const Span& span) {
-    constexpr std::int64_t kHour = 3600;
-    if (span.length() <= base::Seconds{6 * kHour}) {
-        const Step step{span.length() <= base::Seconds{2 * kHour} ? 60 : 300};
-        if (auto table = traffic_of_rows(inquiry, by, filter, span, step))
-            return {step, std::move(*table)};
-    }
+    if (auto minutes = minutes_by_rows(inquiry, by, filter, span)) return std::move(*minutes);
     const Step step{span.length() <= base::Seconds{8 * 24 * kHour} ? kHour : 24 * kHour};
-    return {step,
-            traffic_by(inquiry, by, filter, span,
-                       step.is_day() ? sync::TrafficStep::day : sync::TrafficStep::hour, true)};
+    auto table = traffic_by(inquiry, by, filter, span,
+                            step.is_day() ? sync::TrafficStep::day : sync::TrafficStep::hour, true);
+    // A young store: hours would be a dot or two.
+    if (table.cut == sync::TrafficCut::before_store) {
+        if (auto minutes = minutes_by_rows(inquiry, by, filter, table.span)) {
+            minutes->table.cut = table.cut;
+            return std::move(*minutes);
+        }
+    }
+    return {step, std::move(table)};
 }
 
 By by_of_times(const Parameters& parameters) {
@@ -127,6 +140,7 @@ Json performance(const Inquiry& inquiry) {
     return {{"from", base::unix_seconds(table.span.from)},
             {"to", base::unix_seconds(table.span.until)},
             {"complete", table.is_complete(span)},
+            {"incomplete", incomplete_json(table, span)},
             {"step", step.seconds},
             {"currency", currency_json(inquiry)},
             {"times", times},

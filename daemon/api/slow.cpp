@@ -40,16 +40,17 @@ Json slow(const Inquiry& inquiry) {
     const auto filter = filter_of(parameters, inquiry);
     const auto times =
         sum_of(traffic_by(inquiry, By::all, filter, span, sync::TrafficStep::whole, true));
-    sync::SlowAnswers slow;
+    sync::SlowAnswers slow{.from = span.from};
     if (!filter.matches_nothing) {
         slow = sync::slow_answers(inquiry.database(), {filter.of, span.from, span.until,
                                                        static_cast<std::size_t>(limit)});
     }
     auto rows = Json::array();
     for (const auto& row : slow.rows) rows.push_back(log_json(inquiry, row));
-    return {{"from", base::unix_seconds(span.from)},
+    return {{"from", base::unix_seconds(slow.from)},
             {"to", base::unix_seconds(span.until)},
-            {"complete", slow.complete},
+            {"complete", slow.cut == sync::TrafficCut::none},
+            {"incomplete", cut_json(slow.cut)},
             {"currency", currency_json(inquiry)},
             {"over_5s", count_above(times.latency, kSlowMs)},
             {"answers_timed", times.latency.count()},

@@ -85,6 +85,7 @@ Json summary(const Inquiry& inquiry) {
             {"to", base::unix_seconds(table.span.until)},
             // Whether all of it is known, and of the time before, too.
             {"complete", table.is_complete(asked)},
+            {"incomplete", incomplete_json(table, asked)},
             {"before_complete", past.is_complete(before)},
             {"currency", currency_json(inquiry)},
             {"now", sums_json(inquiry, sums, true)},

@@ -79,7 +79,7 @@ HttpReply tokens(const Sources& sources, const ListTokens& list, const HttpReque
     return answer([&] {
         const auto question = question_of(request);
         TokenPage page;
-        page.why = page.why_no_masks = "there is no gateway to ask";
+        page.why = "there is no gateway to ask";
         // Without a snapshot of the store: the gateway may take its time.
         if (list) page = list(question);
         const Inquiry inquiry{sources, request};
@@ -90,15 +90,17 @@ HttpReply tokens(const Sources& sources, const ListTokens& list, const HttpReque
         Owners owners{inquiry, span};
         auto rows = Json::array();
         for (const auto& token : page.tokens) rows.push_back(token_json(owners, token, traffic));
-        return json_reply(
-            {{"from", base::unix_seconds(traffic.span().from)},
-             {"to", base::unix_seconds(traffic.span().until)},
-             {"currency", currency_json(inquiry)},
-             {"available", page.available},
-             {"why", page.why},
-             {"rows", std::move(rows)},
-             {"next_cursor", time_or_null(page.next)},
-             {"masks", {{"from", page.masks ? "view" : "none"}, {"why", page.why_no_masks}}}});
+        return json_reply({{"from", base::unix_seconds(traffic.span().from)},
+                           {"to", base::unix_seconds(traffic.span().until)},
+                           {"currency", currency_json(inquiry)},
+                           {"available", page.available},
+                           {"why", page.why},
+                           {"rows", std::move(rows)},
+                           {"next_cursor", time_or_null(page.next)},
+                           {"masks",
+                            {{"from", page.no_masks == NoMasks::none ? "view" : "none"},
+                             {"reason", no_masks_name(page.no_masks)},
+                             {"why", no_masks_sentence(page.no_masks)}}}});
     });
 }
 

@@ -263,6 +263,7 @@ TrafficTable traffic_by(const Inquiry& inquiry, By by, const Filter& filter, con
         {summed_by(by), filter.of, span.from, span.until, step, times, only_failed});
     table.span = {answer.from, answer.until};
     table.has_others = answer.has_others;
+    table.cut = answer.cut;
     if (largest.most > 0 && !is_merged(by)) {
         for (auto& cell : take_small(answer.cells, summed_by(by), largest))
             sum.add(rest_of(std::move(cell)));
@@ -318,6 +319,25 @@ TrafficSums sum_of(const TrafficTable& table) {
     TrafficSums sums;
     for (const auto& object : table.objects) sums.add(object.sums);
     return sums;
+}
+
+Json cut_json(sync::TrafficCut cut) {
+    switch (cut) {
+        case sync::TrafficCut::none:
+            return nullptr;
+        case sync::TrafficCut::before_store:
+            return "before_store";
+        case sync::TrafficCut::not_kept:
+            return "not_kept";
+        case sync::TrafficCut::too_many_rows:
+            return "too_many_rows";
+    }
+    std::abort();
+}
+
+Json incomplete_json(const TrafficTable& table, const Span& asked) {
+    if (table.is_complete(asked)) return nullptr;
+    return table.span.from > asked.from ? cut_json(table.cut) : Json("other_addresses");
 }
 
 Json percentiles(const base::Histogram& histogram, std::int64_t total) {

@@ -106,6 +106,7 @@ Json trend(const Inquiry& inquiry) {
     return {{"from", base::unix_seconds(table.span.from)},
             {"to", base::unix_seconds(table.span.until)},
             {"complete", table.is_complete(span)},
+            {"incomplete", incomplete_json(table, span)},
             {"step", step.seconds},
             {"currency", currency_json(inquiry)},
             {"times", times},

@@ -51,7 +51,7 @@ Config prepare_config(const demo::DemoSetup& setup, const std::string& listen) {
 void tell_the_story(const std::string& url, const std::string& folder) {
     std::cout
         << fmt::format(
-               "\nquotafuse demo: a New API gateway on SQLite with half an hour of traffic behind "
+               "\nquotafuse demo: a New API gateway on SQLite with a month of traffic behind "
                "it.\n"
                "  status page  {}\n"
                "  its files    {} (configuration, rules, the gateway's one-api.db, the mirror)\n"

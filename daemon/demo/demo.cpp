@@ -8,12 +8,15 @@
 #include <fmt/format.h>
 
 #include "base/failure.h"
+#include "daemon/demo/charges.h"
 
 namespace quotafuse::demo {
 namespace {
 
 constexpr auto kFlavour = Flavour::new_api_2026;
 constexpr std::int64_t kHistory = 30 * 60;
+constexpr std::int64_t kPast = 30 * 86'400;  // with its history
+constexpr std::size_t kPastRows = 60'000;
 
 std::unique_ptr<sync::GatewaySession> open_gateway(const std::string& path) {
     sync::Dsn dsn;
@@ -45,6 +48,9 @@ std::vector<LogInsert> history(const DemoGateway& gateway, std::int64_t now, std
     RowGenerator generator{seed, kFlavour, gateway};
     Stage stage{generator};
     std::vector<LogInsert> rows;
+    // Thin, so that the demo begins soon: a month at the story's pace would be 26 million rows.
+    generator.history(now - kPast, now - kHistory, kPastRows,
+                      [&](LogInsert&& row) { rows.push_back(std::move(row)); });
     for (auto t = -kHistory; t < 0; ++t) {
         auto more = stage.play(scene_at(base::Seconds{t}), now + t, base::Seconds{1});
         std::move(more.begin(), more.end(), std::back_inserter(rows));
@@ -64,7 +70,9 @@ DemoSetup prepare_demo(const std::string& folder, const base::Clock& clock, std:
         const auto session = open_gateway(setup.gateway_path);
         create_gateway(*session, kFlavour);
         fill_gateway(*session, kFlavour, gateway, now);
-        bulk_insert(*session, kFlavour, history(gateway, now, seed));
+        const auto rows = history(gateway, now, seed);
+        bulk_insert(*session, kFlavour, rows);
+        charge(*session, rows);
     } catch (const sync::GatewayError& e) {
         throw base::Failure(base::ExitCode::io_error,
                             fmt::format("cannot write the demo's gateway: {}", e.what()));
@@ -86,7 +94,7 @@ source:
   dsn: "{gateway}"
   gateway: new-api
   poll_interval: 1s
-  since: 1h
+  since: 30d
 breaker:
   dsn: "{gateway}"
   mode: live
@@ -143,6 +151,14 @@ rules:
     above: 30
     clear: 20
     cooldown: 10m
+
+  # A user at 100 % is refused on every key.
+  - name: user-running-out
+    summary: "User {{user}} has used {{value}} of the quota"
+    severity: info
+    metric: user_used_percent
+    above: 99.9
+    cooldown: 24h
 )";
 }
 

@@ -10,7 +10,8 @@
 
 namespace quotafuse::demo {
 
-/// A gateway to show quotafuse with: New API's default, a SQLite file, with half an hour behind it.
+/// A gateway to show quotafuse with: New API's default, a SQLite file, with a month behind it: thin
+/// traffic, and half an hour of the story's pace.
 struct DemoSetup {
     std::string folder;
     std::string gateway_path;  // one-api.db

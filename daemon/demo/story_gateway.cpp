@@ -52,13 +52,13 @@ std::vector<DemoChannel> story_channels() {
 
 std::vector<DemoUser> story_users() {
     return {
-        {1, "root", "default", 100, true},
-        {2, "platform", "vip", 1, true},
-        {3, "alice", "default", 1, false},
-        {4, "bob", "default", 1, false},
-        {5, "小林", "default", 1, true},
-        {6, "data-team", "vip", 1, false},
-        {7, "support-bot", "default", 1, false, 600'000, 99'400'000},
+        {1, "root", "default", 100, true, 1'000'000'000},
+        {2, "platform", "vip", 1, true, 1'500'000'000},
+        {3, "alice", "default", 1, false, 250'000'000},
+        {4, "bob", "default", 1, false, 250'000'000},
+        {5, "小林", "default", 1, true, 150'000'000},
+        {6, "data-team", "vip", 1, false, 500'000'000},
+        {7, "support-bot", "default", 1, false, 60'000'000, 40'000'000},
     };
 }
 
@@ -67,7 +67,7 @@ std::vector<DemoToken> story_tokens() {
         {1, "prod-web", 2, 30},  {2, "prod-batch", 2, 18},
         {3, kLeakedToken, 2, 3}, {4, "alice-laptop", 3, 5},
         {5, "bob-cursor", 4, 8}, {6, "小林的脚本", 5, 4},
-        {7, "notebooks", 6, 6},  {8, "nightly-eval", 6, 4, 2'000'000, 48'000'000},
+        {7, "notebooks", 6, 6},  {8, "nightly-eval", 6, 4, 14'000'000, 48'000'000},
         {9, "helpdesk", 7, 12},  {10, "playground", 3, 1, 5'000'000, 0, 2 * 86'400},
     };
 }

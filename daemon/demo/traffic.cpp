@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "daemon/demo/charges.h"
+
 namespace quotafuse::demo {
 namespace {
 
@@ -50,8 +52,10 @@ void DemoTraffic::step() {
     played_ += passed;
     const auto scene = scene_at(std::chrono::floor<base::Seconds>(now - start_));
     generator_.set_routes(Routes::read(*session_, flavour_));
-    insert(*session_, flavour_,
-           stage_.play(scene, base::unix_seconds(clock_.now()), std::min(passed, kLongestStep)));
+    const auto rows =
+        stage_.play(scene, base::unix_seconds(clock_.now()), std::min(passed, kLongestStep));
+    insert(*session_, flavour_, rows);
+    charge(*session_, rows);
 }
 
 void DemoTraffic::tell(const std::string& trouble) {

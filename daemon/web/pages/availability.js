@@ -28,23 +28,38 @@ async function load(query, signal) {
   return { ...answer, by, off: new Map((channels?.rows ?? []).filter(({ status }) => status > 1).map(({ id, status }) => [id, status])) };
 }
 
-// How it is now: the mean of the newest slots, of the last quarter of an hour at least.
+// How it is now: in the newest slots, of the last quarter of an hour at least.
 function nowOf(row, slot) {
-  const last = row.slots.slice(-Math.max(2, Math.ceil(kNow / slot))).filter((rate) => rate != null);
-  return levelOf(last.length === 0 ? null : sum(last) / last.length).name;
+  const newest = -Math.max(2, Math.ceil(kNow / slot));
+  const requests = sum(row.slot_requests.slice(newest));
+  return levelOf(requests > 0 ? 1 - sum(row.slot_errors.slice(newest)) / requests : null).name;
 }
 
-function headline({ rows, slot, by, from, to }) {
+// What is wrong beside the traffic: [{kind, said, href}].
+function troubles(status) {
+  const firing = (status?.alerts ?? []).filter(({ state }) => state === "firing");
+  const critical = firing.filter(({ severity }) => severity === "critical").length;
+  const counted = (kind, words, n, href) => (n > 0 ? { kind, said: plural(words, n, { n: number(n) }), href } : null);
+  const unready = status?.readiness?.ready === false;
+  return [counted("bad", "availCritical", critical, "#/alerts"), counted("warn", "availFiring", firing.length - critical, "#/alerts"),
+    counted("bad", "availOpen", status?.breaker?.open?.length ?? 0, "#/breaker"), unready ? { kind: "bad", said: text("availUnready"), href: "#/health" } : null,
+    counted("warn", "availUndelivered", status?.outbox?.failed ?? 0, "#/delivery")].filter(Boolean);
+}
+
+function headline({ rows, slot, by, from, to }, { status }) {
   const levels = rows.map((row) => nowOf(row, slot));
   const bad = levels.filter((name) => name === "poor" || name === "down").length;
   const idle = levels.every((name) => name === "none");
   const requests = sum(rows.map((row) => row.requests));
   const good = sum(rows.map((row) => (row.rate ?? 0) * row.requests));
-  const kind = idle ? "" : bad > 0 ? "bad" : "ok";
-  const said = idle ? text("availSilent") : bad > 0 ? plural(by === "model" ? "availSomeBad" : "availSomeBadChannels", bad, { all: number(rows.length) }) : text("availAllGood");
+  const others = troubles(status);
+  const kind = bad > 0 || others.some((one) => one.kind === "bad") ? "bad" : others.length > 0 ? "warn" : idle ? "" : "ok";
+  const said = idle ? text("availSilent") : bad > 0 ? plural(by === "model" ? "availSomeBad" : "availSomeBadChannels", bad, { all: number(rows.length) })
+    : text(others.length > 0 ? "availTrafficGood" : "availAllGood");
   return el("section", { class: `card state-card ${kind}` }, el("span", { class: `lamp ${kind}`, "aria-hidden": "true" }),
     el("div", {}, el("h2", { class: "state-title" }, said),
-      el("p", { class: "quiet" }, text("availWhole", { rate: percent(requests > 0 ? good / requests : null), n: compact(requests) }), " · ", duration(to - from))));
+      el("p", { class: "quiet" }, text("availWhole", { rate: percent(requests > 0 ? good / requests : null), n: compact(requests) }), " · ", duration(to - from)),
+      others.length > 0 ? el("ul", { class: "state-troubles" }, others.map((one) => el("li", {}, el("a", { href: one.href, class: one.kind }, one.said)))) : null));
 }
 
 function axis({ from, to }) {
@@ -87,7 +102,7 @@ function content(data, context) {
   const picker = pick({ label: text("availBy"), key: "by", values: kBy, current: data.by, context, word: (name) => text(`availBy.${name}`) });
   if (data.rows.length === 0) return [el("div", { class: "bar-line" }, picker), el("section", { class: "card" }, empty(text("availNone"), text("availNoneHint")))];
   const open = query.slots === "1";
-  return [headline(data), panel(text(`availBy.${data.by}`), picker, legend(data.slot),
+  return [headline(data, context), panel(text(`availBy.${data.by}`), picker, legend(data.slot),
     el("ul", { class: "strips" }, data.rows.map((row) => oneRow(row, data, context))), axis(data),
     el("div", { class: "card-foot" }, el("span", { class: "quiet" }, text("availHint")), el("button", { type: "button", class: "plain", "aria-expanded": String(open),
       onclick: () => context.go({ slots: open ? null : "1" }) }, text(open ? "availHideTable" : "availShowTable"))), open ? el("div", { class: "numbers" }, failures(data, context)) : null)];

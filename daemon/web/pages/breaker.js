@@ -4,7 +4,7 @@ import { el, paint } from "../parts/dom.js";
 import { dateTime, dateTimeText, number, percent } from "../parts/format.js";
 import { hashOf } from "../parts/page.js";
 import { chip, empty, section } from "../parts/states.js";
-import { text } from "../parts/texts.js";
+import { hasText, text } from "../parts/texts.js";
 import { command, commandLine, facts, fold, pager, worded } from "../parts/operation.js";
 import "../texts/breaker.js";
 
@@ -39,7 +39,29 @@ function recovery(one) {
   return [text(one.recover === "half_open" ? "breakerNextTrial" : "breakerItself", { time: dateTimeText(one.back_at) }), failed];
 }
 
-const value = (of) => (of === undefined ? "–" : typeof of === "string" ? of : JSON.stringify(of));
+// What the gateway keeps as JSON within a field, a line for each member.
+function lines(of) {
+  if (of === null || typeof of !== "object") return [String(of)];
+  return Object.entries(of).map(([name, one]) => `${name}: ${typeof one === "object" ? JSON.stringify(one) : one}`);
+}
+
+function parsed(words) {
+  try { return JSON.parse(words); } catch { return words; }
+}
+
+// A channel's models, by group; those that are off are told.
+function abilities(rows) {
+  const groups = new Map();
+  for (const { group, model, enabled } of rows) groups.set(group, [...groups.get(group) ?? [], enabled ? model : text("imageModelOff", { model })]);
+  return [...groups].map(([group, models]) => `${group}: ${models.join(", ")}`);
+}
+
+function value(field, of) {
+  if (of === undefined || of === "") return "–";
+  if (field === "status") return hasText(`imageStatus.${of}`) ? `${of}: ${text(`imageStatus.${of}`)}` : String(of);
+  if (field === "abilities" && Array.isArray(of)) return abilities(of).join("\n");
+  return lines(typeof of === "string" ? parsed(of) : of).join("\n");
+}
 
 // The row as it was and as it was left; what differs is marked.
 function image(one) {
@@ -48,8 +70,8 @@ function image(one) {
   const head = ["breakerField", "breakerBefore", "breakerAfter"].map((key) => el("th", { scope: "col" }, text(key)));
   return el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": text("breakerImage") },
     el("table", { class: "image" }, el("thead", {}, el("tr", {}, head)), el("tbody", {}, fields.map((field) => {
-      const [before, after] = [value(one.before?.[field]), value(one.after?.[field])];
-      return el("tr", { class: before === after ? null : "differs" }, el("th", { scope: "row" }, field), el("td", {}, before), el("td", {}, after));
+      const [before, after] = [value(field, one.before?.[field]), value(field, one.after?.[field])];
+      return el("tr", { class: before === after ? null : "differs" }, el("th", { scope: "row" }, worded("imageField", field)), el("td", {}, before), el("td", {}, after));
     }))));
 }
 
@@ -82,19 +104,27 @@ function openView(data) {
   return [title, el("div", { class: "cards" }, data.open.map(circuit))];
 }
 
+// Orders that were written down and then neither carried out nor refused: the daemon ended in between.
+function unfinishedView({ unfinished }) {
+  if (unfinished.length === 0) return null;
+  return section(text("breakerUnfinished"), el("p", { class: "quiet" }, text("breakerUnfinishedNote")),
+    el("ul", { class: "unfinished" }, unfinished.map((one) => el("li", { "data-key": one.trip_id }, target(one), " ", el("span", { class: "quiet" }, one.reason), " ", dateTime(one.asked_at)))));
+}
+
 function step(one) {
-  const remark = one.change ? worded("change", one.change) : one.why || one.reason;
+  const remark = one.change ? worded("change", one.change) : hasText(`cause.${one.cause}`) ? text(`cause.${one.cause}`) : one.why || one.reason;
   return fold(`step ${one.trip_id} ${one.at} ${one.result}`, { class: "step" }, [el("span", { class: "when quiet" }, dateTime(one.at)),
     el("span", { class: "who" }, target(one, false)),
     el("span", { class: "flags" }, chip(worded("step", one.result), kSteps[one.result]), one.mode === "shadow" && one.result !== "would_trip" ? chip(worded("word", "shadow")) : null),
     el("span", { class: "why quiet" }, remark)],
   el("div", { class: "inside" }, facts([[text("auditTarget"), target(one)], [text("breakerTrip"), one.trip_id], one.rule ? [text("auditRule"), ruleLink(one.rule)] : null,
-    one.reason ? [text("breakerWhy"), one.reason] : null, one.why ? [text("auditWhy"), one.why] : null]),
+    one.reason ? [text("breakerWhy"), one.reason] : null, one.why ? [text("auditWhy"), one.why] : null,
+    one.asked_by ? [text("auditAskedBy"), one.asked_by === "a person" ? text("auditPerson") : one.asked_by] : null]),
   el("div", { class: "wide" }, el("h4", {}, text("breakerImage")), image(one))));
 }
 
 function render(root, data, context) {
-  paint(root, [modeCard(data), openView(data), section(text("breakerAudit"), data.recent.length === 0
+  paint(root, [modeCard(data), openView(data), unfinishedView(data), section(text("breakerAudit"), data.recent.length === 0
     ? empty(text("breakerNoAudit"), text("breakerNoAuditHint")) : el("div", {}, data.recent.map(step)), pager("breaker", context.query, data.next_cursor))]);
 }
 

@@ -56,10 +56,10 @@ function chart({ trend }, context) {
   }));
 }
 
-const where = (part, title, context) => panel(title, null, orTrouble(part, (answer) => {
+const where = (part, title, context, told) => panel(title, null, orTrouble(part, (answer) => {
   const rows = answer.rows.filter((row) => row.errors > 0);
   if (rows.length === 0) return el("p", { class: "quiet" }, text("errNone"));
-  return [partNote(answer), bars({ caption: title, format: compact, rows: rows.map((row) => ({ name: objectName(row), value: row.errors, href: objectHash(row, context.query),
+  return [partNote(answer, told), bars({ caption: title, format: compact, rows: rows.map((row) => ({ name: objectName(row), value: row.errors, href: objectHash(row, context.query),
     note: text("errOf", { rate: percent(row.error_rate) }) })) })];
 }));
 
@@ -96,7 +96,7 @@ function list({ errors, sides }, context) {
 function content(data, context) {
   if (data.errors.total === 0) return [cards(data), el("section", { class: "card" }, data.all.total.requests === 0 ? empty(text("noTraffic"), text("noTrafficHint")) : empty(text("errNone"), text("errNoneHint")))];
   return [partNote(data.errors), cards(data), chart(data, context), list(data, context),
-    el("div", { class: "two" }, where(data.channels, text("errByChannel"), context), where(data.models, text("errByModel"), context))];
+    el("div", { class: "two" }, where(data.channels, text("errByChannel"), context, data.errors), where(data.models, text("errByModel"), context, data.errors))];
 }
 
 export const page = {

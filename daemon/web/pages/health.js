@@ -7,6 +7,7 @@ import { chip, section } from "../parts/states.js";
 import { table } from "../parts/table.js";
 import { text } from "../parts/texts.js";
 import { facts, worded } from "../parts/operation.js";
+import { readyReasons } from "../frame.js";
 import "../texts/health.js";
 
 const kGateways = { "new-api": "New API", "one-api": "One API" };
@@ -21,7 +22,7 @@ async function load(query, signal) {
 function readyCard(data) {
   const ready = data.readiness?.ready;
   const kind = ready === true ? "ok" : ready === false ? "warn" : "";
-  const told = [...data.readiness?.reasons ?? [], ...data.readiness?.notes ?? []];
+  const told = readyReasons(data.readiness ?? {});
   const note = ready === true ? "healthReadyNote" : ready == null ? "healthUnknownNote" : null;
   return el("section", { class: `card ready ${kind}` }, el("span", { class: `dot ${kind}`, "aria-hidden": "true" }),
     el("div", {}, el("h2", {}, text(ready === true ? "healthReady" : ready === false ? "healthNotReady" : "healthUnknown")),

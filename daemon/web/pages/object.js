@@ -31,14 +31,7 @@ function objectOf({ kind, id, name }) {
 const splitsOf = (kind) => kSplits.filter((one) => one !== kind);
 const splitOf = (query) => (splitsOf(query.kind).includes(query.split) ? query.split : splitsOf(query.kind)[0]);
 
-// The same sums of as long a time before, and the owner's name of a key.
-async function second(object, filter, self, signal) {
-  const [row] = self.rows;
-  const [before, owner] = await Promise.all([
-    ask("breakdown", { ...spanBefore(self), by: object.kind, ...filter, most: 1 }, signal),
-    row?.user == null ? null : ask("breakdown", { window: "30d", by: "user", user: row.user, most: 1 }, signal)]);
-  return { before, owner: owner?.rows[0] ?? (row?.user == null ? null : { kind: "user", id: row.user, name: "" }) };
-}
+const ownerOf = ([row]) => (row?.user == null ? null : { kind: "user", id: row.user, name: row.user_name ?? "" });
 
 async function load(query, signal) {
   const object = objectOf(query);
@@ -53,7 +46,8 @@ async function load(query, signal) {
     one("breakdown", { ...asked, by: splitOf(query), most: kRows }), one("errors", asked),
     kTimed.has(object.kind) ? one("performance", { ...asked, by: "all" }) : none, one("alerts", {}),
     channel ? one("channels", { window: "1h" }) : none, channel ? one(`channels/${object.id}/balance`, { window: "30d" }) : none]);
-  return { currency: self.currency, object, filter, self, trend, split, errors, times, alerts, channels, balance, ...await second(object, filter, self, signal) };
+  const before = await ask("breakdown", { ...spanBefore(self), by: object.kind, ...filter, most: 1 }, signal);
+  return { currency: self.currency, object, filter, self, trend, split, errors, times, alerts, channels, balance, before, owner: ownerOf(self.rows) };
 }
 
 // --- cards ---
@@ -95,20 +89,20 @@ function latency({ times }) {
 
 // --- tables ---
 
-function split({ split: part, object }, context) {
+function split({ split: part, object, self }, context) {
   const kind = splitOf(context.query);
   const picker = pick({ label: text("objSplit"), key: "split", values: splitsOf(object.kind), current: kind, context, word: kindName });
   const title = `${text("objSplit")} ${inside(kindName(kind))}`;
-  return panel(text("objSplit"), picker, orTrouble(part, (answer) => [partNote(answer), answer.rows.length === 0 ? empty(text("objSplitNone"))
+  return panel(text("objSplit"), picker, orTrouble(part, (answer) => [partNote(answer, self), answer.rows.length === 0 ? empty(text("objSplitNone"))
     : table({ caption: title, rows: answer.rows, key: (row) => `${kind} ${row.id} ${row.name} ${row.user ?? ""}`,
       columns: trafficColumns(kind, context, answer).map(({ sort, ...column }) => column) }),
   answer.more > 0 ? el("p", { class: "links" }, el("a", { href: hashOf("breakdown", { ...spanPart(context.query), by: kind, ...filterOf(object) }) }, text("objMore", { n: number(answer.more) }))) : null]));
 }
 
-function errors({ errors: part, object }, context) {
+function errors({ errors: part, object, self }, context) {
   const filter = filterOf(object);
   const span = spanPart(context.query);
-  return panel(text("objErrors"), el("a", { href: hashOf("errors", { ...span, ...filter }) }, text("objAllErrors")), orTrouble(part, (answer) => [partNote(answer),
+  return panel(text("objErrors"), el("a", { href: hashOf("errors", { ...span, ...filter }) }, text("objAllErrors")), orTrouble(part, (answer) => [partNote(answer, self),
     answer.rows.length === 0 ? el("p", { class: "quiet" }, text("objNoErrors")) : el("ul", { class: "error-list" }, answer.rows.slice(0, kErrors).map((row) => el("li", {}, statusChip(row.status),
       el("a", { href: hashOf("logs", { ...span, ...filter, kind: "error", status: row.status, code: row.code }) }, row.code || text("noneName")),
       el("span", { class: "number" }, counted(row.requests), " ", el("small", { class: "quiet" }, share(row.share))), bar(row.share))))]));

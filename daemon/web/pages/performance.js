@@ -18,6 +18,7 @@ const kParts = ["p95", "p50", "p99"];
 const kFilters = ["channel", "model", "provider", "tag"];
 const kSlow = 5000; // ms
 const kLines = 5;
+const kHour = 3600; // s
 
 const byOf = (query) => (kBy.includes(query.by) ? query.by : kBy[0]);
 const partOf = (query) => (kParts.includes(query.part) ? query.part : kParts[0]);
@@ -118,13 +119,14 @@ function speed(row) {
   return took > 0 && row.completion_tokens > 0 ? text("perfPerSecond", { n: compact(row.completion_tokens * 1000 / took) }) : "–";
 }
 
-function slowest({ slow }, context) {
+function slowest(data, context) {
+  const { slow } = data;
   const { query } = context;
   const span = spanPart(query);
   const most = slow.rows[0]?.latency_ms ?? 1;
   const object = (kind) => (row) => objectLink({ kind, ...row[kind] }, query);
   const entry = (row) => hashOf("logs", { ...span, entry: `${row.epoch}-${row.id}` });
-  return panel(text("perfSlow"), slow.complete ? null : el("span", { class: "quiet" }, text("perfSlowPart")), slow.rows.length === 0 ? empty(text("perfSlowNone"))
+  return panel(text("perfSlow"), slow.incomplete === "too_many_rows" ? el("span", { class: "quiet" }, text("perfSlowPart")) : partNote(slow, data.all), slow.rows.length === 0 ? empty(text("perfSlowNone"))
     : table({ caption: text("perfSlow"), rows: slow.rows, key: (row) => `${row.epoch}-${row.id}`, columns: [
       { name: text("perfWhen"), value: (row) => el("a", { href: entry(row) }, dateTime(row.at)) },
       { name: text("perfTook"), value: (row) => el("span", { class: `took ${row.latency_ms > kSlow ? "slow" : ""}`, title: row.latency_ms > kSlow ? text("perfOver5") : null },
@@ -141,7 +143,7 @@ function content(data, context) {
   const by = byOf(context.query);
   const picker = pick({ label: text("perfBy"), key: "by", values: kBy, current: by, context, word: (name) => text(`perfBy.${name}`), also: { order: null } });
   if (noTraffic(data.trend)) return [el("div", { class: "bar-line" }, picker), el("section", { class: "card" }, empty(text("perfNone"), text("perfNoneHint")))];
-  return [cards(data), el("div", { class: "bar-line" }, picker, el("span", { class: "quiet" }, text("asKept"))), partNote(data.all),
+  return [cards(data), el("div", { class: "bar-line" }, picker, data.trend.step < kHour ? null : el("span", { class: "quiet" }, text("asKept"))), partNote(data.all),
     by === "all" ? wholeCharts(data) : eachCharts(data, context), percentiles(data, context), slowest(data, context)];
 }
 

@@ -5,7 +5,7 @@ import { ago, dateTime, duration, number } from "../parts/format.js";
 import { hashOf } from "../parts/page.js";
 import { chip, empty, section } from "../parts/states.js";
 import { table } from "../parts/table.js";
-import { text } from "../parts/texts.js";
+import { hasText, text } from "../parts/texts.js";
 import { choices, command, commandLine, dimensionWord, facts, labelsNode, limitBar, measured, metricWord, searchBox, severityChip, stateChip,
   worded } from "../parts/operation.js";
 import "../texts/rules.js";
@@ -117,6 +117,9 @@ function seriesTable(data, context) {
       { name: text("ruleSeriesSince"), kind: "number", value: (one) => (one.since == null ? "–" : ago(one.since)) }] });
 }
 
+// The program tells it in English, with its numbers.
+const reasonText = (one) => (hasText(`reason.${one.reason}`) ? text(`reason.${one.reason}`) : one.why);
+
 function decisions(data, context) {
   const rows = (data.evaluations ?? []).slice(0, 12);
   if (rows.length === 0) return null;
@@ -126,7 +129,7 @@ function decisions(data, context) {
       { name: text("ruleDecisionWhen"), value: (one) => dateTime(one.last) },
       { name: text("ruleDecisionFor"), value: (one) => one.key || text("wholeGateway") },
       { name: text("ruleDecisionValue"), kind: "number", value: (one) => measured(one.value, data.rule.unit, context.currency) ?? "–" },
-      { name: text("ruleDecisionWhy"), value: (one) => el("span", {}, one.why, one.times > 1 ? el("small", { class: "quiet" }, " ", text("ruleTimes", { n: number(one.times) })) : null) }] }));
+      { name: text("ruleDecisionWhy"), value: (one) => el("span", {}, reasonText(one), one.times > 1 ? el("small", { class: "quiet" }, " ", text("ruleTimes", { n: number(one.times) })) : null) }] }));
 }
 
 function oneView(data, context) {

@@ -48,7 +48,7 @@ export function barOf(value, limit, below) {
 export const isOver = (value, limit, below) => (below ? value < limit : value > limit);
 
 // What fires on although it is within the limit again (`clear` is further) is neither red nor green.
-export function limitBar({ value, threshold, below, unit, state }, currency) {
+export function limitBar({ value, threshold, clear, below, unit, state }, currency) {
   const shown = measured(value, unit, currency);
   const limit = measured(threshold, unit, currency);
   if (shown == null || limit == null) return null;
@@ -61,8 +61,10 @@ export function limitBar({ value, threshold, below, unit, state }, currency) {
   // What is up to the limit is paler than what is beyond it.
   const usual = over && !below && mark > 0 ? el("span", { class: "usual" }) : null;
   if (usual) usual.style.width = `${(mark * 100).toFixed(1)}%`;
-  return el("div", { class: `limit ${over ? "over" : state === "firing" ? "held" : "within"}` },
-    el("p", {}, el("b", { title: number(value) }, shown), " ", el("span", { class: "quiet", title: number(threshold) }, text("limitShort", { limit }))),
+  const held = !over && state === "firing";
+  const until = held && clear != null && clear !== threshold ? text(below ? "limitClearAbove" : "limitClearBelow", { limit: measured(clear, unit, currency) }) : null;
+  return el("div", { class: `limit ${over ? "over" : held ? "held" : "within"}` },
+    el("p", {}, el("b", { title: number(value) }, shown), " ", el("span", { class: "quiet", title: number(threshold) }, until ?? text("limitShort", { limit }))),
     el("div", { class: "track", role: "img", "aria-label": text("limitOf", { value: shown, limit }) }, part, usual, line));
 }
 
@@ -70,7 +72,7 @@ export function limitBar({ value, threshold, below, unit, state }, currency) {
 
 // The program names a channel "5 (claude-direct)"; the page shows the name, and the number in a quiet voice.
 export function plainName(label) {
-  const name = label.name ?? "";
+  const name = label.name === "(none)" ? text("noneName") : label.name ?? "";
   const inner = label.id != null && name.startsWith(`${label.id} (`) && name.endsWith(")") ? name.slice(`${label.id} (`.length, -1) : name;
   return inner === String(label.id) ? "" : inner;
 }

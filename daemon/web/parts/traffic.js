@@ -1,7 +1,7 @@
 // What the pages of use and quality show alike: the measures of traffic, the columns of its tables, and the parts of a
 // page that are asked for each on their own.
 import { el } from "./dom.js";
-import { ago, compact, cost, counted, dateTime, money, ms, number, percent, share } from "./format.js";
+import { ago, compact, cost, counted, dateTimeText, money, ms, number, percent, share } from "./format.js";
 import { nameIs } from "./filters.js";
 import { kindName, objectLink, objectName } from "./object.js";
 import { changeOf, chip } from "./states.js";
@@ -36,8 +36,12 @@ export const settle = (promise, signal) => promise.then((value) => ({ value }), 
 
 export const orTrouble = (part, show) => (part.trouble === undefined ? show(part.value) : el("p", { class: "problem" }, part.trouble));
 
-// Where no sums are kept of what is asked, the daemon goes through the rows, newest first, and says how far it came.
-export const partNote = (answer) => (answer?.complete === false ? el("p", { class: "quiet part-note" }, text("partNote", { since: dateTime(answer.from) })) : null);
+// What an answer lacks, and why; nothing where another answer of the page, `told`, lacks the same.
+export function partNote(answer, told = null) {
+  const why = answer?.incomplete ?? null;
+  if (why === null || (told?.incomplete === why && told.from === answer.from)) return null;
+  return el("p", { class: "quiet part-note" }, text(`part.${why}`, { since: dateTimeText(answer.from) }));
+}
 
 // As long a time before, to compare with; sums of a part of the rows compare to nothing.
 // A range wholly before what is kept is empty: a second stands for it.

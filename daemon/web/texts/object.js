@@ -3,7 +3,7 @@ import { addTexts } from "../parts/texts.js";
 addTexts({
   en: {
     objLogs: "Logs", objErrors: "Errors", objSplit: "Split by", objTimeline: "{measure} over time", objLatency: "Latency", objFirst: "First token", objLast: "Last used",
-    objFirst95: "p95 {p95}", objP95: "p95 {p95}", objCache: "{part} of the prompt cached", objFailed: "{n} failed",
+    objFirst95: "p95 {p95}", objP95: "p95 {p95}", objCache: "{part} of the prompt cached", objFailed: "{n} failed upstream",
     objBalance: "Balance, last 30 days", objBalanceNone: "The gateway has not told a balance of this channel.",
     objBalanceHint: "It asks the provider only where the channel's type has balances, and when somebody presses its button or turns on its schedule.",
     objAlerts: "Alerts", objAlertsNone: "Nothing fires about it.", objChannel: "Channel", objProvider: "Provider", objTag: "Tag", objStatus: "State",
@@ -14,7 +14,7 @@ addTexts({
   },
   zh: {
     objLogs: "日志", objErrors: "错误", objSplit: "拆分维度", objTimeline: "{measure}趋势", objLatency: "应答耗时", objFirst: "首 Token", objLast: "最近使用",
-    objFirst95: "P95 {p95}", objP95: "P95 {p95}", objCache: "输入的 {part} 命中缓存", objFailed: "失败 {n} 次",
+    objFirst95: "P95 {p95}", objP95: "P95 {p95}", objCache: "输入的 {part} 命中缓存", objFailed: "上游失败 {n} 次",
     objBalance: "余额（最近 30 天）", objBalanceNone: "网关没有提供该渠道的余额。",
     objBalanceHint: "只有渠道类型支持余额，并且有人手动更新或开启了定时更新时，网关才会向供应商查询。",
     objAlerts: "告警", objAlertsNone: "没有与之相关的告警。", objChannel: "渠道", objProvider: "供应商", objTag: "标签", objStatus: "状态",

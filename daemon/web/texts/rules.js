@@ -33,6 +33,13 @@ addTexts({
     ruleSeriesNow: "当前", ruleSeriesBase: "对比基准", ruleSeriesMore: "另有 {n} 个对象未越限。", ruleSeriesNone: "窗口内没有可衡量的数据。",
     ruleSeriesNoneHint: "目前没有符合该规则的日志。网关空闲时这是正常的。",
     ruleDecisions: "最近的判断", ruleDecisionsCaption: "规则的判断，最新的在前", ruleDecisionWhen: "时间", ruleDecisionWhy: "原因", ruleDecisionFor: "对象", ruleDecisionValue: "数值",
+    "reason.first": "已通知：开始触发", "reason.reminder": "再次通知：仍在触发", "reason.resolved": "已通知：已结束", "reason.first look": "汇总通知：规则首次检查时发现",
+    "reason.hours began": "已通知：在生效时段之前就已触发", "reason.flapping": "合并通知一次：反复触发和恢复", "reason.came and went": "汇总通知：在生效时段之外触发后又恢复",
+    "reason.action": "虽被抑制仍通知：需要熔断器动作", "reason.inactive": "未越限", "reason.few requests": "请求数少于 min_requests", "reason.usual range": "越限，但属于每周此时的正常范围",
+    "reason.short history": "越限，但历史数据不足一个窗口", "reason.pending": "越限，但持续时间未达 for", "reason.firing": "触发中，已通知，未到再次提醒的时间", "reason.clearing": "已回到 clear 以内，持续 keep_firing_for 后结束",
+    "reason.cooldown": "被抑制：距上次通知未满 cooldown", "reason.outside hours": "等到生效时段开始再通知", "reason.silenced": "被静默", "reason.inhibited": "被其他规则抑制（inhibited_by）",
+    "reason.max series": "触发的对象已达 max_series，且均已通知", "reason.not told": "已结束，此前没有通知过触发", "reason.resolved off": "已结束，规则设置为不通知恢复", "reason.new period": "已结束：统计周期或固定窗口已过",
+    "reason.no value": "没有可衡量的数据",
     ruleTimes: "{n} 次", ruleHistory: "查看历史", ruleTry: "用历史数据试算其他阈值", ruleTryNote: "回放已存储的数据，给出每月约触发 1、5、20 次的阈值。",
   },
 });
