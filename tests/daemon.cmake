@@ -74,7 +74,7 @@ quotafuse_test(least_rights
 quotafuse_test(daemon_api THREADS
   SOURCES daemon_api_alerts_test.cpp daemon_api_breakdown_test.cpp daemon_api_export_test.cpp daemon_api_gateway_test.cpp daemon_api_pages_test.cpp daemon_api_parameters_test.cpp daemon_api_plans_test.cpp daemon_api_reads_test.cpp daemon_api_source_test.cpp
           daemon_api_times_test.cpp daemon_api_tokens_test.cpp daemon_api_traffic_test.cpp support/test_gateway.cpp
-  LINK quotafuse_daemon quotafuse_mariadb)
+  LINK quotafuse_daemon quotafuse_mariadb quotafuse_program)
 
 # /metrics and /public: of stores, and of the program over restarts.
 quotafuse_test(daemon_metrics THREADS

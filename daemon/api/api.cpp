@@ -29,17 +29,17 @@ base::Milliseconds good_for(const HttpRequest& request) {
 
 Api::Api(const std::string& store, const base::Clock& clock, base::TimeZone zone, Facts facts)
     : reads_(store, clock),
-      cache_(clock),
       facts_(std::move(facts)),
       sources_{reads_, clock, std::move(zone),
-               facts_.currency ? facts_.currency : [] { return Currency{}; }} {}
+               facts_.currency ? facts_.currency : [] { return Currency{}; }},
+      cache_(clock) {}
 
 HttpHandler Api::kept(Make make) {
-    return [this, make = std::move(make)](const HttpRequest& request) {
-        return with_etag(request,
-                         cache_.get(request, good_for(request), [&](const HttpRequest& first) {
-                             return answer(sources_, first, make);
-                         }));
+    HttpHandler of_store = [this, make = std::move(make)](const HttpRequest& request) {
+        return answer(sources_, request, make);
+    };
+    return [this, of_store = std::move(of_store)](const HttpRequest& request) {
+        return with_etag(request, cache_.get(request, good_for(request), of_store));
     };
 }
 

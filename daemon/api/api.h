@@ -43,9 +43,9 @@ public:
 
 private:
     ReadPool reads_;
-    ReplyCache cache_;
     Facts facts_;
     Sources sources_;
+    ReplyCache cache_;  // last: its thread asks all of the above
 };
 
 /// How long an answer may be told again: what looks far back costs more and changes less.

@@ -28,17 +28,31 @@ base::Milliseconds told_for(base::Milliseconds least, base::MonoTime::duration m
 struct ReplyCache::Entry {
     bool done = false;
     bool is_renewed = false;  // by somebody, at the moment
+    base::MonoTime::duration making{};
     base::Milliseconds good_for{};
     base::MonoTime good_until{};
     HttpReply reply;
     std::exception_ptr failure;
 };
 
+struct ReplyCache::Renewal {
+    std::string key;
+    HttpRequest request;
+    base::Milliseconds good_for;
+    HttpHandler make;
+    std::shared_ptr<Entry> former;  // others get it meanwhile; null for none
+};
+
+ReplyCache::ReplyCache(const base::Clock& clock)
+    : clock_(clock), thread_([this](const std::stop_token& stop) { renew(stop); }) {}
+
+ReplyCache::~ReplyCache() = default;
+
 HttpReply ReplyCache::get(const HttpRequest& request, base::Milliseconds good_for,
                           const HttpHandler& make) {
     const auto key = key_of(request);
+    std::shared_ptr<Entry> former;
     const auto entry = std::make_shared<Entry>();
-    std::shared_ptr<Entry> former;  // others get it while this one is made
     {
         std::unique_lock lock{mutex_};
         if (const auto found = entries_.find(key); found != entries_.end()) {
@@ -51,6 +65,11 @@ HttpReply ReplyCache::get(const HttpRequest& request, base::Milliseconds good_fo
             if (now < kept->good_until + kept->good_for) {
                 if (kept->is_renewed) return kept->reply;
                 kept->is_renewed = true;
+                if (kept->making >= kLongWait) {
+                    renewals_.push_back({key, request, good_for, make, kept});
+                    due_.notify_one();
+                    return kept->reply;
+                }
                 former = kept;
             }
         }
@@ -59,22 +78,41 @@ HttpReply ReplyCache::get(const HttpRequest& request, base::Milliseconds good_fo
             entries_.emplace(key, entry);
         }
     }
+    fill({key, request, good_for, make, former}, entry);
+    if (entry->failure) std::rethrow_exception(entry->failure);
+    return entry->reply;
+}
+
+void ReplyCache::fill(const Renewal& renewal, const std::shared_ptr<Entry>& entry) {
     const auto began = clock_.mono();
     try {
-        entry->reply = make(request);
+        entry->reply = renewal.make(renewal.request);
     } catch (...) {
         entry->failure = std::current_exception();
     }
     const std::scoped_lock lock{mutex_};
     entry->done = true;
     const auto now = clock_.mono();
-    entry->good_for = told_for(good_for, now - began);
+    entry->making = now - began;
+    entry->good_for = told_for(renewal.good_for, entry->making);
     entry->good_until = now + entry->good_for;
-    file(key, entry, former);
+    file(renewal.key, entry, renewal.former);
     made_.notify_all();
     make_room();
-    if (entry->failure) std::rethrow_exception(entry->failure);
-    return entry->reply;
+}
+
+/// A failure here is forgotten with the reply that was to be replaced: who asks next makes it, and
+/// hears.
+void ReplyCache::renew(const std::stop_token& stop) {
+    std::unique_lock lock{mutex_};
+    while (due_.wait(lock, stop, [this] { return !renewals_.empty(); })) {
+        const auto renewal = std::move(renewals_.front());
+        renewals_.pop_front();
+        lock.unlock();
+        fill(renewal, std::make_shared<Entry>());
+        lock.lock();
+        if (stop.stop_requested()) return;
+    }
 }
 
 /// One that is made anew takes the place of the former, if that is still there.

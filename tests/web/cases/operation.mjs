@@ -96,7 +96,8 @@ test("what the breaker has off says how it comes back and by which command", asy
   const circuit = { kind: "channel", channel: 5, model: "", token: 0, user: 0, token_name: "", name: "claude-direct", trip_id: "vclesifwayvcj", mode: "live",
     state: "open", since: 1767571200, reason: "demo-token-burn: tokens over 4,000,000 in 5m", rule: "demo-token-burn", recover: "half_open", back_at: 1767574800,
     failed_trials: 2, trial_at: null, pending: null, leading: { id: 3, name: "ci-pipeline", share: 92.5 }, before: { status: 1, weight: 10 }, after: { status: 3, weight: 10 }, ranks: null };
-  const answer = { mode: "live", paused: { since: 1767571200, until: null, reason: "moving house" }, open: [circuit], recent: [], next_cursor: null };
+  const order = { kind: "channel", channel: 7, model: "", token: 0, user: 0, token_name: "", name: "", trip_id: "zzz", mode: "live", asked_at: 1767571200, reason: "a test", rule: "" };
+  const answer = { mode: "live", paused: { since: 1767571200, until: null, reason: "moving house" }, open: [circuit], unfinished: [order], recent: [], next_cursor: null };
   const tab = await Tab.open(site.browser, site.url);
   await tab.page.route("**/api/v1/breaker*", (route) => route.fulfill({ json: answer }));
   await tab.show("breaker");
@@ -104,6 +105,8 @@ test("what the breaker has off says how it comes back and by which command", asy
   equal(await card.locator(".command code").textContent(), "quotafuse breaker restore vclesifwayvcj", "the command");
   await card.locator("summary").click();
   equal(await card.locator("tr.differs").count(), 1, "fields that differ");
+  check((await tab.page.locator("tr.differs").textContent()).includes("switched off by the gateway"), "the state in words");
+  check((await tab.page.locator(".unfinished").textContent()).includes("a test"), "an order that has not ended");
   check((await tab.page.locator(".paused").textContent()).includes("moving house"), "the pause's reason is not told");
   none([...await tab.findings(), ...await tab.allTroubles()], "found");
   await tab.close();

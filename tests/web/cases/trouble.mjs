@@ -74,7 +74,7 @@ test("an address that there is not says so", async ({ browser, url }) => {
 // Empty answers: what a gateway shows on its first day.
 const kEmpty = {
   alerts: { at: 1, alerts: [], more: [], explained_at: null, unexplained: null }, silences: { at: 1, silences: [] }, rules: { at: 1, rules: [] },
-  breaker: { mode: "off", open: [], paused: null, recent: [], next_cursor: null }, outbox: { letters: [], next_cursor: null },
+  breaker: { mode: "off", open: [], paused: null, unfinished: [], recent: [], next_cursor: null }, outbox: { letters: [], next_cursor: null },
 };
 
 test("a page without anything to show says what to do", async ({ browser, url }) => {
