@@ -57,7 +57,7 @@ std::jthread load(Gateway& gateway) {
 }
 
 /// The nearest rank of all that were sent; one that never arrived took for ever.
-void report(const Moments& sent, const Moments& arrived) {
+void report(const Moments& sent, const Moments& arrived, Budgets& budgets) {
     std::vector<double> delays;
     for (const auto& [sample, at] : sent) {
         const auto found = arrived.find(sample);
@@ -75,11 +75,12 @@ void report(const Moments& sent, const Moments& arrived) {
         "P2  commit to bytes at the chat service, {} of {} alerts: median {:.2f} s, 99 % {:.2f} s, "
         "most {:.2f} s (budget: 99 % within 1.1 s)\n",
         arrived.size(), sent.size(), rank(0.5), rank(0.99), delays.back());
+    budgets.judge("P2", rank(0.99) <= 1.1);
 }
 
 }  // namespace
 
-void measure_alert_delay(Gateway& gateway, int samples) {
+void measure_alert_delay(Gateway& gateway, int samples, Budgets& budgets) {
     base::Guarded<Moments> arrived;
     const tests::ChatService service{note_arrivals(arrived)};
     const Daemon daemon{gateway, kRules,
@@ -101,7 +102,7 @@ void measure_alert_delay(Gateway& gateway, int samples) {
                       std::chrono::seconds{10});
     busy.request_stop();
     busy.join();
-    report(sent, arrived.copy());
+    report(sent, arrived.copy(), budgets);
 }
 
 }  // namespace quotafuse::bench

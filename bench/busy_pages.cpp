@@ -66,19 +66,20 @@ double median(std::vector<double> values) {
     return values[values.size() / 2];
 }
 
-void report(std::map<std::string, Times>& times) {
+void report(std::map<std::string, Times>& times, Budgets& budgets) {
     std::cout << fmt::format("{:60} {:>8} {:>8} {:>8} {:>8}\n", "ms, beside ticks", "asked", "p50",
                              "p99", "most");
     for (auto& [name, of] : times) {
         std::cout << fmt::format("{:60} {:8} {:8.2f} {:8.1f} {:8.1f}{}\n", name, of.count(),
                                  of.quantile(0.5), of.quantile(0.99), of.quantile(1),
                                  of.failed() == 0 ? "" : fmt::format("  {} failed", of.failed()));
+        budgets.judge("P7", of.failed() == 0 && of.quantile(0.99) <= kMostOfPage);
     }
 }
 
 }  // namespace
 
-void measure_busy_pages(const PageOptions& options) {
+void measure_busy_pages(const PageOptions& options, Budgets& budgets) {
     const tests::TempDir folder;
     const auto file = options.store.empty() ? folder.file("store.db") : options.store;
     Site site{file, options.rows};
@@ -99,12 +100,13 @@ void measure_busy_pages(const PageOptions& options) {
         const auto asking = clients(api, all, times, options.clients);
         tick(runner, clock, options.seconds, beside);
     }
-    report(times);
+    report(times, budgets);
     std::cout << fmt::format(
         "P7  a tick of {} rows takes {:.2f} ms of CPU alone, {:.2f} ms beside {} clients: {:+.0f} "
         "% (budget: +10 %)\n",
         kRowsOfTick, median(alone), median(beside), options.clients,
         100 * (median(beside) / median(alone) - 1));
+    budgets.judge("P7", median(beside) <= 1.1 * median(alone));
 }
 
 }  // namespace quotafuse::bench

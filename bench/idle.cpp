@@ -31,7 +31,7 @@ std::string rules() {
 
 }  // namespace
 
-void measure_idle(const Gateway& gateway, std::chrono::seconds length) {
+void measure_idle(const Gateway& gateway, std::chrono::seconds length, Budgets& budgets) {
     const Daemon daemon{gateway, rules(), ""};
     std::this_thread::sleep_for(kSettle);
     const auto start = std::chrono::steady_clock::now();
@@ -39,11 +39,14 @@ void measure_idle(const Gateway& gateway, std::chrono::seconds length) {
     std::this_thread::sleep_for(length);
     const std::chrono::duration<double> spent = processor_time(daemon.pid()) - used;
     const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - start;
+    const auto share = 100 * spent.count() / passed.count();
+    const auto resident = static_cast<double>(resident_kib(daemon.pid())) / 1024;
     std::cout << fmt::format(
         "P10 idle with {} rules: {:.2f} % of a core over {:.0f} s (budget: at most 0.5 %)\n"
         "P4  idle with {} rules: {:.1f} MiB resident (budget: 32 MiB)\n",
-        kRules, 100 * spent.count() / passed.count(), passed.count(), kRules,
-        static_cast<double>(resident_kib(daemon.pid())) / 1024);
+        kRules, share, passed.count(), kRules, resident);
+    budgets.judge("P10", share <= 0.5);
+    budgets.judge("P4", resident <= 32);
 }
 
 }  // namespace quotafuse::bench

@@ -45,7 +45,7 @@ double speed(const bench::Copied& copied) {
 }
 
 /// P1 and P6: in turns, so that a machine whose speed drifts does not decide.
-void measure_catch_up(const sync::Dsn& dsn, int rounds) {
+void measure_catch_up(const sync::Dsn& dsn, int rounds, bench::Budgets& budgets) {
     std::vector<double> ours;
     std::vector<double> bare;
     std::vector<double> ratios;
@@ -74,15 +74,18 @@ void measure_catch_up(const sync::Dsn& dsn, int rounds) {
         "of "
         "failed and slow requests\n",
         bytes_of_row - texts_of_row, texts_of_row);
+    budgets.judge("P1", median(ratios) >= 0.6);
+    budgets.judge("P6", bytes_of_row - texts_of_row <= 120);
 }
 
 /// P4, the part of the catch-up.
-void measure_memory(const std::string& address) {
+void measure_memory(const std::string& address, bench::Budgets& budgets) {
     const auto resident = bench::sync_in_a_process(address);
     std::cout << fmt::format(
         "P4  `quotafuse sync` of {} rows in {:.1f} s: at most {:.1f} MiB resident (budget: 64 "
         "MiB)\n",
         resident.rows, resident.seconds, static_cast<double>(resident.most_kib) / 1024);
+    budgets.judge("P4", resident.most_kib <= 64 * 1024);
 }
 
 std::unique_ptr<bench::Gateway> filled_gateway(const Options& options, std::size_t rows,
@@ -94,28 +97,28 @@ std::unique_ptr<bench::Gateway> filled_gateway(const Options& options, std::size
     return gateway;
 }
 
-void measure_sync(const Options& options) {
+void measure_sync(const Options& options, bench::Budgets& budgets) {
     const auto gateway = filled_gateway(options, options.rows, false);
-    measure_catch_up(gateway->dsn(), options.rounds);
-    measure_memory(gateway->address());
+    measure_catch_up(gateway->dsn(), options.rounds, budgets);
+    measure_memory(gateway->address(), budgets);
 }
 
-void measure_polls(const Options& options) {
+void measure_polls(const Options& options, bench::Budgets& budgets) {
     // A server that counts reads of its tables is slower, so it is another one.
     const auto gateway = filled_gateway(options, std::min(options.rows, kFewRows), true);
-    bench::measure_polls(*gateway);
+    bench::measure_polls(*gateway, budgets);
 }
 
-void measure_alerts(const Options& options) {
+void measure_alerts(const Options& options, bench::Budgets& budgets) {
     const auto gateway = filled_gateway(options, std::min(options.rows, kFewRows), false);
-    bench::measure_idle(*gateway, kIdleTime);
-    bench::measure_alert_delay(*gateway, kAlerts);
+    bench::measure_idle(*gateway, kIdleTime, budgets);
+    bench::measure_alert_delay(*gateway, kAlerts, budgets);
 }
 
 /// What can be measured alone, in the order of a whole run.
 struct Part {
     std::string_view name;
-    void (*measure)(const Options& options);
+    void (*measure)(const Options& options, bench::Budgets& budgets);
 };
 constexpr std::array kParts{Part{"sync", measure_sync}, Part{"polls", measure_polls},
                             Part{"alerts", measure_alerts}};
@@ -126,9 +129,9 @@ std::vector<std::string> part_names() {
     return names;
 }
 
-void measure(const Options& options) {
+void measure(const Options& options, bench::Budgets& budgets) {
     for (const auto& part : kParts) {
-        if (options.only.empty() || options.only == part.name) part.measure(options);
+        if (options.only.empty() || options.only == part.name) part.measure(options, budgets);
     }
 }
 
@@ -194,21 +197,19 @@ int main(int argc, char** argv) {
     soak.hold = std::chrono::seconds{hold};
     try {
         if (writers.parsed()) return bench::soak(soak) ? 0 : 1;
+        bench::Budgets budgets;
         if (pages.parsed()) {
-            if (!is_beside_ticks) bench::measure_pages(page);
-            bench::measure_busy_pages(page);
-            return 0;
+            if (!is_beside_ticks) bench::measure_pages(page, budgets);
+            bench::measure_busy_pages(page, budgets);
+        } else if (ticks.parsed()) {
+            bench::measure_ticks(tick, budgets);
+        } else if (replays.parsed()) {
+            bench::measure_replay(replay, budgets);
+        } else {
+            measure(options, budgets);
         }
-        if (ticks.parsed()) {
-            bench::measure_ticks(tick);
-            return 0;
-        }
-        if (replays.parsed()) {
-            bench::measure_replay(replay);
-            return 0;
-        }
-        measure(options);
-        return 0;
+        budgets.tell(std::cout);
+        return budgets.all_met() ? 0 : 1;
     } catch (const std::exception& e) {
         std::cerr << "quotafuse-bench: " << e.what() << '\n';
         return 1;

@@ -12,6 +12,8 @@ namespace quotafuse::bench {
 
 using Steady = std::chrono::steady_clock;
 
+constexpr double kMostOfPage = 50;  // ms, P7
+
 struct Page {
     std::string path;
     std::multimap<std::string, std::string> query;

@@ -41,7 +41,7 @@ void ask_often(const daemon::HttpHandler& handler, const Page& page, const PageO
 
 }  // namespace
 
-void measure_pages(const PageOptions& options) {
+void measure_pages(const PageOptions& options, Budgets& budgets) {
     const tests::TempDir folder;
     const auto file = options.store.empty() ? folder.file("store.db") : options.store;
     {
@@ -69,6 +69,7 @@ void measure_pages(const PageOptions& options) {
                          times.quantile(0.99),
                          times.failed() == 0 ? "" : fmt::format("  {} failed", times.failed()))
                   << std::flush;
+        budgets.judge("P7", times.failed() == 0 && times.quantile(0.99) <= kMostOfPage);
     }
 }
 

@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <string>
 
+#include "bench/budgets.h"
+
 namespace quotafuse::bench {
 
 struct PageOptions {
@@ -14,11 +16,11 @@ struct PageOptions {
 
 /// P7: what pages of a month take while many clients ask for them, each by itself; and what one
 /// takes that nobody has asked for before.
-void measure_pages(const PageOptions& options);
+void measure_pages(const PageOptions& options, Budgets& budgets);
 
 /// P7 beside the daemon's own work: 2,000 rows a second arrive, 100 rules look at them, and the
 /// clients ask for any page. In turns with and without clients, whose effect on a tick's CPU is
 /// told.
-void measure_busy_pages(const PageOptions& options);
+void measure_busy_pages(const PageOptions& options, Budgets& budgets);
 
 }  // namespace quotafuse::bench

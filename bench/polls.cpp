@@ -71,7 +71,7 @@ void add(const ServerWork& work, ServerWork& sum) {
 
 /// Looks at the gateway's objects as rules with every gauge need them, and as others do: on
 /// average, and the most that one look costs while the kinds take turns.
-void measure_objects(Gateway& gateway, ServerMeter& meter) {
+void measure_objects(Gateway& gateway, ServerMeter& meter, Budgets& budgets) {
     constexpr int kLooks = 40;
     const auto session = sync::make_session(gateway.dsn(), {});
     const auto look = [&](const std::string& what, const sync::InfoNeeds& needs) {
@@ -86,6 +86,7 @@ void measure_objects(Gateway& gateway, ServerMeter& meter) {
             add(work, sum);
             most = std::max(most, work.statements);
         }
+        budgets.judge("P8", most <= 5);
         report(
             what, sum, kLooks,
             fmt::format("budget: at most 5 statements, the most was {}, of 1,000 rows each", most));
@@ -97,13 +98,15 @@ void measure_objects(Gateway& gateway, ServerMeter& meter) {
 
 }  // namespace
 
-void measure_polls(Gateway& gateway) {
+void measure_polls(Gateway& gateway, Budgets& budgets) {
     ServerMeter meter{gateway.session()};
     Mirrored mirrored{gateway.dsn()};
 
     meter.begin();
     for (int i = 0; i < kIdlePolls; ++i) mirrored.poll();
-    report("an idle poll", meter.end(), kIdlePolls, "budget: 1 statement, O(1) rows");
+    const auto idle = meter.end();
+    report("an idle poll", idle, kIdlePolls, "budget: 1 statement, O(1) rows");
+    budgets.judge("P8", idle.statements <= kIdlePolls);
 
     std::size_t rows = 0;
     for (int lost = 0; rows < kNewRows; ++lost) {
@@ -128,7 +131,7 @@ void measure_polls(Gateway& gateway) {
     report(fmt::format("{} new rows beside {} open gaps", rows, gaps), meter.end(), 1,
            fmt::format("budget: at most {} rows and the one at the cursor", rows + gaps));
 
-    measure_objects(gateway, meter);
+    measure_objects(gateway, meter, budgets);
 }
 
 }  // namespace quotafuse::bench

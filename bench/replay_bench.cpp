@@ -85,7 +85,7 @@ std::vector<alerts::Rule> make_rules() {
 
 }  // namespace
 
-void measure_replay(const ReplayOptions& options) {
+void measure_replay(const ReplayOptions& options, Budgets& budgets) {
     const tests::TempDir folder;
     const auto path = options.store.empty() ? folder.file("replay.db") : options.store;
     if (!std::filesystem::exists(path)) fill_apart(path, options.rows);
@@ -100,13 +100,15 @@ void measure_replay(const ReplayOptions& options) {
     const auto result = alerts::replay(make_rules(), history, span);
     const auto seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+    const auto resident = static_cast<double>(most_resident_kib(getpid())) / 1024;
+    budgets.judge("P9", seconds <= 10 && resident <= 512);
     std::cout << fmt::format(
         "P9  replay of {} rows over {:.1f} d, 100 rules on 20 windows up to 7 d: {:.1f} s (budget: "
         "10 "
         "s), {:.1f} s of CPU, at most {:.0f} MiB resident (budget: 512 MiB); {} episodes\n",
         result.rows, static_cast<double>((result.until - result.from).count()) / 86'400, seconds,
-        static_cast<double>((processor_time(getpid()) - cpu).count()) / 1000,
-        static_cast<double>(most_resident_kib(getpid())) / 1024, result.episodes.size());
+        static_cast<double>((processor_time(getpid()) - cpu).count()) / 1000, resident,
+        result.episodes.size());
 }
 
 }  // namespace quotafuse::bench

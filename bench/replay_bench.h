@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <string>
 
+#include "bench/budgets.h"
+
 namespace quotafuse::bench {
 
 struct ReplayOptions {
@@ -12,6 +14,6 @@ struct ReplayOptions {
 
 /// P9: a replay of 30 days with 100 rules on 20 distinct windows up to 7 d: how long it takes, and
 /// the most memory that it needs. Prints what it finds.
-void measure_replay(const ReplayOptions& options);
+void measure_replay(const ReplayOptions& options, Budgets& budgets);
 
 }  // namespace quotafuse::bench

@@ -43,19 +43,22 @@ double quantile(const std::vector<TickCost>& costs, double q, double (*part)(con
     return values[rank - 1];
 }
 
+double whole(const TickCost& cost) {
+    return cost.all();
+}
+
 std::string told(const std::vector<TickCost>& costs) {
     const auto both = [&](double (*part)(const TickCost&)) {
         return fmt::format("{:.2f}/{:.2f}", quantile(costs, 0.5, part),
                            quantile(costs, 0.99, part));
     };
-    const auto all = [](const TickCost& cost) { return cost.all(); };
     return fmt::format(
         "p50/p99 {} ms of CPU (append {}, feed {}, advance {}, save {}), at most {:.1f}; after it, "
         "for the journal, {}",
-        both(all), both([](const TickCost& cost) { return cost.append; }),
+        both(whole), both([](const TickCost& cost) { return cost.append; }),
         both([](const TickCost& cost) { return cost.feed; }),
         both([](const TickCost& cost) { return cost.advance; }),
-        both([](const TickCost& cost) { return cost.save; }), quantile(costs, 1, all),
+        both([](const TickCost& cost) { return cost.save; }), quantile(costs, 1, whole),
         both([](const TickCost& cost) { return cost.journal; }));
 }
 
@@ -76,7 +79,7 @@ std::vector<TickCost> run(Runner& runner, int before, int ticks) {
 }
 
 /// P3, P4 and, without a checkpoint and with one, P5.
-base::Second measure_thousand_rules(Site& site, base::Second now, int ticks) {
+base::Second measure_thousand_rules(Site& site, base::Second now, int ticks, Budgets& budgets) {
     const auto rules = make_rules(1000, 100, 720h);
     {
         const auto began = std::chrono::steady_clock::now();
@@ -93,6 +96,8 @@ base::Second measure_thousand_rules(Site& site, base::Second now, int ticks) {
         std::cout << fmt::format(
             "P3  a tick of 200 rows, 1,000 rules on 100 windows: {} (budget: p99 10 ms)\n{}",
             told(costs), told_of_notices(costs));
+        budgets.judge("P3", quantile(costs, 0.99, whole) <= 10);
+        budgets.judge("P4", resident_mib() <= 128);
         std::cout << fmt::format("P4  at P3: {:.1f} MiB resident (budget: 128 MiB)\n",
                                  resident_mib());
         now = runner.now();
@@ -122,7 +127,7 @@ base::Second measure_thousand_rules(Site& site, base::Second now, int ticks) {
 }
 
 /// P5 as it is budgeted: a start with a checkpoint reads the records from the file.
-base::Second measure_restart(Site& site, base::Second now) {
+base::Second measure_restart(Site& site, base::Second now, Budgets& budgets) {
     const auto rules = make_rules(100, 100, 720h);
     const auto start = [&](bool is_saved) {
         const auto began = std::chrono::steady_clock::now();
@@ -132,9 +137,11 @@ base::Second measure_restart(Site& site, base::Second now) {
         runner.engine().restore({}, now, records);
         runner.warm_up();
         runner.engine().advance(now + 1s);
+        const auto seconds = seconds_since(began);
         std::cout << fmt::format("P5  restart {} a checkpoint, 100 rules: {:.2f} s\n",
-                                 is_saved ? "with" : "without", seconds_since(began))
+                                 is_saved ? "with" : "without", seconds)
                   << std::flush;
+        budgets.judge("P5", seconds <= (is_saved ? 1 : 60));
         return runner.engine().window_records();
     };
     const auto records = start(false);
@@ -174,7 +181,7 @@ void measure_table(Site& site, base::Second now, int ticks) {
 
 }  // namespace
 
-void measure_ticks(const TickOptions& options) {
+void measure_ticks(const TickOptions& options, Budgets& budgets) {
     const tests::TempDir folder;
     const auto file = options.store.empty() ? folder.file("store.db") : options.store;
     Site site{file, options.rows};
@@ -184,9 +191,9 @@ void measure_ticks(const TickOptions& options) {
                                  static_cast<double>(site.store().rows()),
                              resident_mib())
               << std::flush;
-    auto now =
-        measure_restart(site, base::from_unix(std::max(site.store().newest(), kHistoryEnd) + 1));
-    now = measure_thousand_rules(site, now, options.ticks);
+    auto now = measure_restart(
+        site, base::from_unix(std::max(site.store().newest(), kHistoryEnd) + 1), budgets);
+    now = measure_thousand_rules(site, now, options.ticks, budgets);
     measure_table(site, now, options.ticks);
 }
 

@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <string>
 
+#include "bench/budgets.h"
+
 namespace quotafuse::bench {
 
 struct TickOptions {
@@ -14,6 +16,6 @@ struct TickOptions {
 /// P3, P4 at P3 and P5: what a tick of the engine costs on a store of its own, from the append of
 /// 200 new rows to the commit of what came of them, what memory it needs, and how long a restart
 /// takes. Prints what it finds.
-void measure_ticks(const TickOptions& options);
+void measure_ticks(const TickOptions& options, Budgets& budgets);
 
 }  // namespace quotafuse::bench

@@ -40,7 +40,7 @@ std::vector<sync::LogEntry> some_requests() {
             request(2, 400, "gpt-4o", 1), request(3, 100, "gpt-4o", 3)};
 }
 
-const json& alert_of(const json& answer, const std::string& rule) {
+const json& alert_of(const json& answer, std::string_view rule) {
     for (const auto& alert : answer.at("alerts"))
         if (alert.at("rule") == rule) return alert;
     FAIL("no alert of " << rule);
