@@ -99,10 +99,10 @@ function split({ split: part, object, self }, context) {
   answer.more > 0 ? el("p", { class: "links" }, el("a", { href: hashOf("breakdown", { ...spanPart(context.query), by: kind, ...filterOf(object) }) }, text("objMore", { n: number(answer.more) }))) : null]));
 }
 
-function errors({ errors: part, object, self }, context) {
+function errors({ errors: part, object, self, split: shown }, context) {
   const filter = filterOf(object);
   const span = spanPart(context.query);
-  return panel(text("objErrors"), el("a", { href: hashOf("errors", { ...span, ...filter }) }, text("objAllErrors")), orTrouble(part, (answer) => [partNote(answer, self),
+  return panel(text("objErrors"), el("a", { href: hashOf("errors", { ...span, ...filter }) }, text("objAllErrors")), orTrouble(part, (answer) => [partNote(answer, self, shown.value),
     answer.rows.length === 0 ? el("p", { class: "quiet" }, text("objNoErrors")) : el("ul", { class: "error-list" }, answer.rows.slice(0, kErrors).map((row) => el("li", {}, statusChip(row.status),
       el("a", { href: hashOf("logs", { ...span, ...filter, kind: "error", status: row.status, code: row.code }) }, row.code || text("noneName")),
       el("span", { class: "number" }, counted(row.requests), " ", el("small", { class: "quiet" }, share(row.share))), bar(row.share))))]));

@@ -36,10 +36,10 @@ export const settle = (promise, signal) => promise.then((value) => ({ value }), 
 
 export const orTrouble = (part, show) => (part.trouble === undefined ? show(part.value) : el("p", { class: "problem" }, part.trouble));
 
-// What an answer lacks, and why; nothing where another answer of the page, `told`, lacks the same.
-export function partNote(answer, told = null) {
+// What an answer lacks, and why; nothing where one of those that the page shows before it lacks the same.
+export function partNote(answer, ...before) {
   const why = answer?.incomplete ?? null;
-  if (why === null || (told?.incomplete === why && told.from === answer.from)) return null;
+  if (why === null || before.some((other) => other?.incomplete === why && other.from === answer.from)) return null;
   return el("p", { class: "quiet part-note" }, text(`part.${why}`, { since: dateTimeText(answer.from) }));
 }
 
