@@ -2,7 +2,9 @@
 // goes on reading the gateway meanwhile.
 
 #include <atomic>
+#include <chrono>
 #include <fstream>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <thread>
@@ -80,6 +82,7 @@ public:
 struct Path {
     std::string path;
     std::vector<std::string> parameters;
+    std::string begin;  // of the address, before the part that names one; empty where none does
 };
 
 /// All of the document, with its own parameters.
@@ -87,7 +90,8 @@ std::vector<Path> documented() {
     const auto document = nlohmann::json::parse(daemon::openapi_files().front().content);
     std::vector<Path> paths;
     for (const auto& [path, item] : document.at("paths").items()) {
-        Path one{path, {"unknown"}};
+        const auto part = path.find('{');
+        Path one{path, {"unknown"}, part == path.npos ? "" : path.substr(0, part)};
         if (item.at("get").contains("parameters")) {
             for (const auto& given : item.at("get").at("parameters")) {
                 const auto& parameter = given.contains("$ref")
@@ -98,12 +102,12 @@ std::vector<Path> documented() {
                     one.parameters.push_back(parameter.at("name").get<std::string>());
             }
         }
-        for (const auto* const part : {"{id}", "{entry}", "{name}"})
-            base::replace_all(one.path, part, "0-1");
+        for (const auto* const name : {"{id}", "{entry}", "{name}"})
+            base::replace_all(one.path, name, "0-1");
         paths.push_back(std::move(one));
     }
-    paths.push_back({"/metrics", {"name"}});
-    paths.push_back({"/api/v1/status", {"x"}});
+    paths.push_back({"/metrics", {"name"}, ""});
+    paths.push_back({"/api/v1/status", {"x"}, ""});
     return paths;
 }
 
@@ -117,6 +121,7 @@ const std::vector<std::string> kHostile{"' OR '1'='1' --",
                                         "{{7*7}}",
                                         "-1",
                                         "1e999",
+                                        "2147483648",
                                         "999999999999999999999999",
                                         "true",
                                         "[]",
@@ -125,10 +130,12 @@ const std::vector<std::string> kHostile{"' OR '1'='1' --",
 /// Asks everything of everything, on several threads.
 void ask_everything(const Target& target) {
     std::vector<std::string> addresses;
-    for (const auto& [path, parameters] : documented()) {
-        for (const auto& parameter : parameters)
-            for (const auto& value : kHostile)
+    for (const auto& [path, parameters, begin] : documented()) {
+        for (const auto& value : kHostile) {
+            for (const auto& parameter : parameters)
                 addresses.push_back(path + "?" + parameter + "=" + base::percent_encode(value));
+            if (!begin.empty()) addresses.push_back(begin + base::percent_encode(value));
+        }
     }
     CHECK(addresses.size() > 1000);
     std::atomic<std::size_t> next = 0;
@@ -160,6 +167,38 @@ void ask_everything(const Target& target) {
     CHECK(statuses[503] < 100);
 }
 
+/// `threads` at once; their sums of what each counted.
+using Statuses = std::map<int, int>;
+Statuses on_threads(int threads, const std::function<void(int, Statuses&)>& act) {
+    std::vector<Statuses> counted(static_cast<std::size_t>(threads));
+    {
+        std::vector<std::jthread> running;
+        for (int i = 0; i < threads; ++i)
+            running.emplace_back([&, i] { act(i, counted[static_cast<std::size_t>(i)]); });
+    }
+    Statuses all;
+    for (const auto& one : counted)
+        for (const auto& [status, times] : one) all[status] += times;
+    return all;
+}
+
+/// Heads that are too large in every way that there is.
+std::vector<std::string> large_heads(const std::string& session) {
+    const std::string large(100'000, 'x');
+    const std::string begin = "GET /api/v1/status HTTP/1.1\r\nHost: 127.0.0.1\r\n";
+    std::string many = begin;
+    for (int i = 0; i < 10'000; ++i) many += fmt::format("X{}: y\r\n", i);
+    return {
+        begin + "X: " + large + "\r\n\r\n",
+        begin + large + ": x\r\n\r\n",
+        begin + "Cookie: quotafuse_session=" + large + "\r\n\r\n",
+        begin + session + "Accept: " + large,  // and no end
+        "GET /" + large + " HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+        "GET /api/v1/logs?search=" + large + " HTTP/1.1\r\nHost: 127.0.0.1\r\n" + session + "\r\n",
+        large,
+        many + "\r\n"};
+}
+
 }  // namespace
 
 TEST_CASE("hostile requests are answered, leak nothing, cost no memory and stop no row") {
@@ -174,11 +213,26 @@ TEST_CASE("hostile requests are answered, leak nothing, cost no memory and stop 
         target.mirror_one();
     }
     SUBCASE("heads of 100,000 bytes") {
-        for (int i = 0; i < 200; ++i) {
-            const RawClient client{target.port()};
-            client.send("GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: " + std::string(100'000, 'x') +
-                        "\r\n\r\n");
-            CHECK(daemon::status_of(client.receive_all()) == 431);
+        const auto heads = large_heads(target.session);
+        const auto statuses = on_threads(4, [&](int, Statuses& counted) {
+            for (int i = 0; i < 200; ++i) {
+                const RawClient client{target.port()};
+                client.send(heads[static_cast<std::size_t>(i) % heads.size()]);
+                ++counted[daemon::status_of(client.receive_all())];
+            }
+        });
+        CHECK(statuses == Statuses{{431, 800}});
+        target.mirror_one();
+    }
+    SUBCASE("strangers who ask for everything") {
+        for (const auto& [path, parameters, begin] : documented()) {
+            if (path == "/api/v1/public") continue;
+            for (const auto& parameter : parameters) {
+                CAPTURE(path + "?" + parameter);
+                const auto reply = daemon::get(target.port(), path + "?" + parameter + "=1");
+                CHECK(daemon::status_of(reply) == 401);
+                CHECK(reply.size() < 1500);  // what is asked for, and nothing of the answer
+            }
         }
         target.mirror_one();
     }
@@ -195,6 +249,38 @@ TEST_CASE("hostile requests are answered, leak nothing, cost no memory and stop 
                 CHECK_FALSE(contains(reply, "root:"));
             }
         }
+        target.mirror_one();
+    }
+    SUBCASE("a thousand connections that all ask at once") {
+        std::vector<std::unique_ptr<RawClient>> crowd;
+        for (std::size_t i = 0; i < kCrowd; ++i)
+            crowd.push_back(std::make_unique<RawClient>(target.port()));
+        for (const auto& client : crowd)
+            client->send("GET /api/v1/summary HTTP/1.1\r\nHost: 127.0.0.1\r\n" + target.session +
+                         "\r\n");
+        Statuses statuses;
+        for (const auto& client : crowd) ++statuses[daemon::status_of(client->receive_all())];
+        // Who is above the limits is told so, or hung up on while he has not asked yet.
+        CHECK(statuses[200] > 0);
+        CHECK(statuses[503] > 0);
+        CHECK(static_cast<std::size_t>(statuses[200] + statuses[503] + statuses[0]) == kCrowd);
+        target.mirror_one();
+        CHECK(daemon::status_of(target.get("/api/v1/status")) == 200);
+    }
+    SUBCASE("slow clients: each byte a while after the other, in the head and in a body") {
+        const auto statuses = on_threads(32, [&](int i, Statuses& counted) {
+            const RawClient client{target.port()};
+            client.send(i % 2 == 0 ? "GET /api/v1/summary HTTP/1.1\r\nHost: 127.0.0.1\r\nX: "
+                                   : "POST /login HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: "
+                                     "application/x-www-form-urlencoded\r\nContent-Length: "
+                                     "4000\r\n\r\n");
+            // Until it is hung up on: nobody is waited for longer for being busy.
+            while (!client.is_reset_within(std::chrono::milliseconds{50}) && client.send("x")) {
+            }
+            ++counted[daemon::status_of(client.receive_all())];
+        });
+        CHECK(statuses == Statuses{{408, 32}});
+        target.mirror_one();
     }
     SUBCASE("a thousand connections, idle, slow or deaf, at once") {
         std::vector<std::unique_ptr<RawClient>> crowd;

@@ -1,5 +1,6 @@
 // The shipped nginx configuration, with Debian's nginx before a real daemon.
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
@@ -107,14 +108,44 @@ int log_in(httplib::SSLClient& client, const std::string& password, std::string*
     return reply->status;
 }
 
+/// Exports come whole and in pieces, under a name, and only to who is logged in.
+void check_exports(const PasswordSite& site, httplib::SSLClient& member) {
+    constexpr int kRows = 20'000;
+    site.gateway(fmt::format(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {}) "
+        "INSERT INTO logs(created_at, type, prompt_tokens, channel_id, model_name, token_name, "
+        "token_id, other) SELECT strftime('%s'), 2, i, 3, 'model-of-an-export', 'k', 1, '' FROM n",
+        kRows));
+    REQUIRE(eventually([&] {
+        const auto reply = member.Get("/quotafuse/api/v1/status");
+        return reply && nlohmann::json::parse(reply->body).at("rows") == kRows + 1;
+    }));
+    const std::string address = "/quotafuse/api/v1/export?what=logs&window=1h&format=";
+    std::string csv;
+    std::size_t pieces = 0;
+    const auto as_csv = member.Get(address + "csv", [&](const char* data, std::size_t size) {
+        csv.append(data, size);
+        ++pieces;
+        return true;
+    });
+    REQUIRE(as_csv);
+    CHECK(as_csv->status == 200);
+    CHECK(contains(as_csv->get_header_value("Content-Type"), "text/csv"));
+    CHECK(contains(as_csv->get_header_value("Content-Disposition"), "attachment; filename="));
+    CHECK(pieces > 10);
+    CHECK(std::count(csv.begin(), csv.end(), '\n') == kRows + 2);  // with the head
+    CHECK(csv.ends_with("\r\n"));
+    const auto as_json = member.Get(address + "json");
+    REQUIRE(as_json);
+    CHECK(nlohmann::json::parse(as_json->body).at("rows").size() == kRows + 1);
+}
+
 }  // namespace
 
 TEST_CASE("the shipped nginx site: login, page, events and export of what is below a base path") {
     const auto program = find_nginx();
-    if (program.empty()) {
-        MESSAGE("skipped: nginx is not installed (./dev setup test)");
-        return;
-    }
+    REQUIRE_MESSAGE(!program.empty(),
+                    "nginx is not installed: ./dev setup test installs it (Debian's nginx-light)");
     const PasswordSite site{"correct-horse",
                             ", public_url: https://fuse.example.com/quotafuse, trusted_proxies: "
                             "[127.0.0.1]"};
@@ -135,6 +166,7 @@ TEST_CASE("the shipped nginx site: login, page, events and export of what is bel
     CHECK(contains(form->get_header_value("Strict-Transport-Security"), "max-age="));
     CHECK(stranger->Get("/quotafuse/login.js")->status == 200);
     CHECK(stranger->Get("/quotafuse/api/v1/status")->status == 401);
+    CHECK(stranger->Get("/quotafuse/api/v1/export?what=logs&format=csv")->status == 401);
     CHECK(stranger->Get("/quotafuse/healthz")->status == 200);
 
     std::string cookie;
@@ -157,6 +189,8 @@ TEST_CASE("the shipped nginx site: login, page, events and export of what is bel
     });
     CHECK(contains(events, "retry: 5000\n\n"));
     CHECK(contains(events, "\"rows\":1,"));
+
+    check_exports(site, *member);
 
     // nginx itself is not slowed down, only who guessed; here that is the same host.
     for (int i = 0; i < 5; ++i) CHECK(log_in(*stranger, "guess") == 401);

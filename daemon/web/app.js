@@ -15,6 +15,7 @@ import { page as overview } from "./pages/overview.js";
 const kStatusEvery = 15000;
 const kStatusEveryAway = 3000;
 const kTick = 1000;
+const kListenAgain = 10000;
 
 const byId = (id) => document.getElementById(id);
 
@@ -29,6 +30,7 @@ let asking = false;
 let currency = null;
 let lastEvent = "";
 let turn = 0;         // which change of the address is the newest
+let unloaded = false; // the page's own module did not come
 
 // --- painting ---
 
@@ -101,6 +103,7 @@ async function route() {
   const former = place?.name;
   const mine = ++turn;
   place = next;
+  unloaded = false;
   paintFrame();
   if (view && former === next.name) return view.ask(next.query);
   leave();
@@ -109,6 +112,7 @@ async function route() {
     await open(next.name, next.query, mine);
   } catch (error) {
     console.error(error);
+    unloaded = mine === turn;
     await askStatus(); // where the session has ended, this leads to the login
     if (mine === turn) nothing(text("failed"), failed({ message: text("pageAway") }, () => location.reload()));
     return;
@@ -131,7 +135,8 @@ async function askStatus() {
       setZone(status.timezone);
       view?.paint();
     }
-    if (away) view?.load();
+    if (away && unloaded) location.reload(); // a browser may keep in mind that a module failed
+    else if (away) view?.load();
     away = false;
   } catch (error) {
     away = error.status === 0 || error.status >= 500;
@@ -162,7 +167,11 @@ function listen() {
     askStatus();
     if (live && view?.page.every > 0 && !document.hidden) view.load();
   });
-  source.addEventListener("error", () => { if (!away) statusAt = Math.min(statusAt, Date.now() - kStatusEvery + kStatusEveryAway); });
+  source.addEventListener("error", () => {
+    if (!away) statusAt = Math.min(statusAt, Date.now() - kStatusEvery + kStatusEveryAway);
+    // The browser tries again by itself, but not after an answer that is no stream, such as a busy server's or a proxy's own.
+    if (source.readyState === EventSource.CLOSED) setTimeout(listen, kListenAgain);
+  });
 }
 
 // Pages of rules and alerts show money, but their answers do not say which.

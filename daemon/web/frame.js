@@ -90,18 +90,25 @@ async function logOut() {
   location.replace("./login");
 }
 
+const drawerOpen = () => byId("side").classList.contains("open");
+
 function drawer(open) {
+  const inside = drawerOpen() && byId("side").contains(document.activeElement);
   byId("side").classList.toggle("open", open);
+  byId("menu")?.setAttribute("aria-expanded", String(open));
   if (open) byId("nav").querySelector("a")?.focus();
+  else if (inside) byId("menu").focus();
 }
 document.addEventListener("keydown", (event) => { if (event.key === "Escape") drawer(false); });
 document.addEventListener("click", (event) => { if (!event.target.closest("#nav p, #menu")) drawer(false); });
+// Who goes on by Tab would stand on what the drawer covers.
+document.addEventListener("focusin", ({ target }) => { if (drawerOpen() && !target.closest("#side, #menu")) drawer(false); });
 
 export function paintTop({ status, away, live, setLive, repaint }) {
   document.documentElement.lang = locale();
   const zh = language() === "zh";
   paint(byId("top"), [
-    el("button", { type: "button", id: "menu", class: "plain icon", "aria-label": text("menu"), onclick: () => drawer(!byId("side").classList.contains("open")) }, icon("M3 5h14M3 10h14M3 15h14")),
+    el("button", { type: "button", id: "menu", class: "plain icon", "aria-label": text("menu"), "aria-controls": "nav", "aria-expanded": String(drawerOpen()), onclick: () => drawer(!drawerOpen()) }, icon("M3 5h14M3 10h14M3 15h14")),
     el("span", { class: "site" }, status?.site || "quotafuse"), readiness(status, away), el("span", { class: "gap" }),
     el("button", { type: "button", class: `plain live ${live && !away ? "on" : ""}`, "aria-pressed": String(live), "aria-label": text("liveLabel"), title: text("liveLabel"), onclick: () => setLive(!live) },
       el("span", { class: "pulse", "aria-hidden": "true" }), el("span", {}, text(live ? "live" : "livePaused"))),

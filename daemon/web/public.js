@@ -87,20 +87,25 @@ function legend() {
   }));
 }
 
+const buttons = [["24h", "day"], ["7d", "week"]].map(([name, key]) => {
+  const button = element("button");
+  button.type = "button";
+  button.addEventListener("click", () => {
+    shown = name;
+    paint();
+    load();
+  });
+  return { button, name, key };
+});
+
+// The same buttons each time: who stands on one stays there when the answer comes.
 function windows() {
   at("windows").setAttribute("aria-label", text("windows"));
-  at("windows").replaceChildren(...[["24h", "day"], ["7d", "week"]].map(([name, key]) => {
-    const button = element("button", "", text(key));
-    button.type = "button";
+  for (const { button, name, key } of buttons) {
+    button.textContent = text(key);
     button.setAttribute("aria-pressed", String(name === shown));
-    button.addEventListener("click", () => {
-      shown = name;
-      paint();
-      at("windows").querySelector('[aria-pressed="true"]').focus();
-      load();
-    });
-    return button;
-  }));
+    if (!button.isConnected) at("windows").append(button);
+  }
 }
 
 function state() {

@@ -3,7 +3,10 @@ const cases = [];
 
 export const kPages = ["overview", "availability", "alerts", "breakdown", "keys", "logs", "performance", "errors", "rules", "breaker", "delivery", "health"];
 
-export const test = (name, body) => cases.push({ name, body });
+export const test = (name, body) => cases.push({ name, body, timed: false });
+
+// Judges a time of this machine: it runs only where that is asked for.
+export const timed = (name, body) => cases.push({ name, body, timed: true });
 
 export function check(holds, what) {
   if (!holds) throw new Error(what);
@@ -16,8 +19,8 @@ export function equal(got, wanted, what) {
 export const none = (list, what) => check(list.length === 0, `${what}:\n      ${[...list].slice(0, 8).join("\n      ")}`);
 
 // One after the other: one browser is enough for a small machine. Gives the number of those that failed.
-export async function runAll(site, pattern) {
-  const chosen = cases.filter(({ name }) => name.includes(pattern));
+export async function runAll(site, pattern, times = false) {
+  const chosen = cases.filter(({ name, timed: isTimed }) => isTimed === times && name.includes(pattern));
   let failed = 0;
   for (const { name, body } of chosen) {
     const begin = Date.now();

@@ -1,4 +1,4 @@
-// The real program: a demo with a gateway of its own, or a second one that asks for a password.
+// The real program: a demo with a gateway of its own, or others with a page of their own kind.
 import { spawn } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
@@ -56,6 +56,12 @@ class Program {
     });
   }
 
+  // As a crash ends it.
+  async kill() {
+    this.process.kill("SIGKILL");
+    await this.ended;
+  }
+
   async stop() {
     if (this.running) this.process.kill("SIGTERM");
     await Promise.race([this.ended, pause(20_000).then(() => this.process.kill("SIGKILL"))]);
@@ -95,20 +101,28 @@ export class Programs {
     return program;
   }
 
-  // The demo's gateway and configuration once more, without its traffic and with a password.
-  async locked(password) {
+  // The demo's gateway and configuration once more, without its traffic; status: what its page has beside the address.
+  async #quiet(status) {
     const folder = await this.#folder();
     const first = await this.#demo(folder, 3600);
     await first.answers("/healthz");
     await first.stop();
     const port = await freePort();
     const file = join(folder, "quotafuse.yaml");
-    const yaml = (await readFile(file, "utf8")).replace(/^status: .*$/m, `status: {listen: "127.0.0.1:${port}", password: "${password}"}`);
+    const yaml = (await readFile(file, "utf8")).replace(/^status: .*$/m, `status: {listen: "127.0.0.1:${port}"${status}}`);
     await writeFile(file, yaml);
-    const program = this.#start(["run", "--config", file], `http://127.0.0.1:${port}`);
-    await program.answers("/healthz");
-    return program;
+    const run = async () => {
+      const program = this.#start(["run", "--config", file], `http://127.0.0.1:${port}`);
+      program.again = run; // once it has ended: at the same address, with the same store
+      await program.answers("/healthz");
+      return program;
+    };
+    return run();
   }
+
+  locked(password) { return this.#quiet(`, password: "${password}"`); }
+  withPublic(password) { return this.#quiet(`, password: "${password}", public: true`); }
+  open() { return this.#quiet(""); }
 
   async stop() {
     await Promise.all(this.running.map((program) => program.stop()));

@@ -57,9 +57,22 @@ function morph(node, fresh) {
   morphChildren(node, [...fresh.childNodes]);
 }
 
+// A node that is moved loses its focus.
+function move(node, target, place) {
+  const focused = node.contains(document.activeElement) ? document.activeElement : null;
+  target.insertBefore(node, place);
+  focused?.focus({ preventScroll: true });
+}
+
 function morphChildren(target, nodes) {
   const byKey = new Map();
-  for (const child of target.childNodes) if (keyOf(child) !== undefined) byKey.set(keyOf(child), child);
+  const wanted = new Set(nodes.map(keyOf));
+  for (const child of [...target.childNodes]) {
+    const key = keyOf(child);
+    if (key === undefined) continue;
+    if (wanted.has(key)) byKey.set(key, child);
+    else child.remove(); // so that what stands behind it need not be moved
+  }
   let place = target.firstChild;
   for (const fresh of nodes) {
     const key = keyOf(fresh);
@@ -67,7 +80,7 @@ function morphChildren(target, nodes) {
     if (known && alike(known, fresh)) {
       byKey.delete(key);
       if (known === place) place = place.nextSibling;
-      else target.insertBefore(known, place);
+      else move(known, target, place);
       morph(known, fresh);
     } else if (place !== fresh) {
       target.insertBefore(fresh, place);

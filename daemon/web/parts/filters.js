@@ -26,6 +26,9 @@ function learn(kind, id, then) {
     .then(({ rows }) => { if (rows[0]?.name) nameIs(kind, id, rows[0].name); then(); }, () => {});
 }
 
+// What takes a filter off goes with it; the focus stays among the filters.
+const stay = () => document.querySelector(".filters [data-key=add]")?.focus();
+
 function chipOf(kind, context) {
   const value = context.query[kind];
   const numbered = kNumbers.has(kind) && kind !== "status";
@@ -33,7 +36,7 @@ function chipOf(kind, context) {
   const name = numbered ? objectName({ kind, id: value, name: names.get(`${kind} ${value}`) }) : value;
   return el("span", { class: "chip filter", "data-key": kind }, el("span", { class: "quiet" }, kindName(kind)), " ", name,
     el("button", { type: "button", "aria-label": text("filterOff", { filter: `${kindName(kind)} ${name}` }),
-      onclick: () => context.go({ [kind]: null, cursor: null }) }, "×"));
+      onclick: () => { stay(); context.go({ [kind]: null, cursor: null }); } }, "×"));
 }
 
 async function suggestions(kind, query) {
@@ -101,5 +104,5 @@ export function filterBar(context, kinds) {
     free.length === 0 ? null : el("button", { type: "button", class: "add", "data-key": "add", "aria-haspopup": "dialog", "aria-expanded": "false",
       onclick: (event) => popup(event.currentTarget, text("filterAdd"), (close) => panel(free, context, close)) }, `+ ${text("filterAdd")}`),
     active.length < 2 ? null : el("button", { type: "button", class: "plain", "data-key": "clear",
-      onclick: () => context.go(Object.fromEntries([...active, "cursor"].map((kind) => [kind, null]))) }, text("filterClear"))];
+      onclick: () => { stay(); context.go(Object.fromEntries([...active, "cursor"].map((kind) => [kind, null]))); } }, text("filterClear"))];
 }

@@ -122,6 +122,7 @@ test("letters that were given up tell why, and how to send them again", async (s
   check(dead.includes("403: the bot was blocked") && dead.includes("quotafuse notify --retry 17"), dead);
   await tab.page.getByRole("link", { name: "Delivered", exact: true }).click();
   await tab.page.waitForURL(/state=delivered/);
+  await tab.settled();
   none([...await tab.findings(), ...await tab.allTroubles()], "found");
   await tab.close();
 });

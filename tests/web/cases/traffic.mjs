@@ -126,17 +126,44 @@ async function exported(page, button) {
   return { name: download.suggestedFilename(), text: await readFile(await download.path(), "utf8") };
 }
 
+// A line of CSV as its fields; quotes may hold commas and further quotes.
+const fieldsOf = (line) => [...`${line},`.matchAll(/("(?:[^"]|"")*"|[^,]*),/g)].map(([, field]) => (field.startsWith('"') ? field.slice(1, -1).replaceAll('""', '"') : field));
+
 test("export: CSV and JSON of what is filtered", async (site) => {
   const { rows: [row] } = await ask(site.url, "breakdown?by=model&window=1h&most=1");
-  await withTab(site, `logs?window=1h&model=${encodeURIComponent(row.name)}`, async (page) => {
+  // A span that is over: both files tell the same.
+  const to = Math.floor(Date.now() / 60_000) * 60 - 60;
+  const asked = `from=${to - 1800}&to=${to}&kind=answer&model=${encodeURIComponent(row.name)}`;
+  await withTab(site, `logs?${asked}`, async (page) => {
     const csv = await exported(page, page.getByRole("link", { name: /CSV/ }));
     check(/^quotafuse-logs.*\.csv$/.test(csv.name), `the file's name ${csv.name}`);
-    const lines = csv.text.trim().split("\r\n");
-    check(lines.length > 1 && lines[0].includes("model") && lines.slice(1).every((line) => line.includes(row.name)), `lines: ${lines.slice(0, 2)}`);
+    const [head, ...lines] = csv.text.trim().split("\r\n").map(fieldsOf);
     const json = await exported(page, page.getByRole("link", { name: "JSON" }));
-    check(Array.isArray(JSON.parse(json.text).rows ?? JSON.parse(json.text)), "the JSON has no rows");
+    check(/^quotafuse-logs.*\.json$/.test(json.name), `the file's name ${json.name}`);
+    const { rows } = JSON.parse(json.text);
+    equal(rows.length, lines.length, "rows of the two files");
+    equal(rows.filter(({ test: isTest }) => !isTest).length, (await ask(site.url, `logs?${asked}`)).totals.requests, "rows and requests");
+    const column = (name) => lines.map((line) => line[head.indexOf(name)]);
+    for (const name of ["id", "at", "model", "prompt_tokens", "quota"]) equal(column(name).join(), rows.map((one) => one[name]).join(), name);
+    check(column("model").every((name) => name === row.name), "rows of other models");
+    check(lines.every((line) => line.length === head.length), "lines of another length than the head");
   });
 });
+
+for (const [hash, what, columns] of [["breakdown?by=channel&window=1h", "breakdown", ["id", "name", "requests", "tokens"]], ["errors?window=1h", "errors", ["status", "code", "requests"]],
+  ["availability?window=1h", "availability", ["time", "name", "rate"]], ["object?kind=channel&id=3&window=1h", "trend", ["requests", "tokens"]]]) {
+  test(`export: ${what}`, (site) => withTab(site, hash, async (page) => {
+    const csv = await exported(page, page.getByRole("link", { name: /CSV/ }));
+    check(csv.name.startsWith(`quotafuse-${what}`) && csv.name.endsWith(".csv"), `the file's name ${csv.name}`);
+    const [head, ...lines] = csv.text.trim().split("\r\n").map(fieldsOf);
+    none(columns.filter((name) => !head.includes(name)), `columns that are not in ${head}`);
+    check(lines.length > 0 && lines.every((line) => line.length === head.length), `lines: ${lines.slice(0, 2)}`);
+    const json = await exported(page, page.getByRole("link", { name: "JSON" }));
+    const { rows } = JSON.parse(json.text);
+    check(rows.length > 0 && columns.every((name) => name in rows[0]), `rows: ${JSON.stringify(rows?.[0])}`);
+    check(lines.some((line) => Number(line[head.indexOf(columns.at(-1))]) > 0), `no ${columns.at(-1)}`);
+  }));
+}
 
 test("breakdown: by kind, ordered, searched, and on to the page of one", (site) => withTab(site, "breakdown?by=channel", async (page, tab) => {
   await page.locator("th button.sort").last().click();
