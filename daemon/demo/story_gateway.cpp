@@ -64,11 +64,16 @@ std::vector<DemoUser> story_users() {
 
 std::vector<DemoToken> story_tokens() {
     return {
-        {1, "prod-web", 2, 30},  {2, "prod-batch", 2, 18},
-        {3, kLeakedToken, 2, 3}, {4, "alice-laptop", 3, 5},
-        {5, "bob-cursor", 4, 8}, {6, "小林的脚本", 5, 4},
-        {7, "notebooks", 6, 6},  {8, "nightly-eval", 6, 4, 14'000'000, 48'000'000},
-        {9, "helpdesk", 7, 12},  {10, "playground", 3, 1, 5'000'000, 0, 2 * 86'400},
+        {1, "prod-web", 2, 30, 600'000'000},
+        {2, "prod-batch", 2, 18, 400'000'000},
+        {3, kLeakedToken, 2, 3, 400'000'000},
+        {4, "alice-laptop", 3, 5, 100'000'000},
+        {5, "bob-cursor", 4, 8, 100'000'000},
+        {6, "小林的脚本", 5, 4, 100'000'000},
+        {7, "notebooks", 6, 6, 150'000'000},
+        {8, "nightly-eval", 6, 4, 14'000'000, 48'000'000},
+        {9, "helpdesk", 7, 12, 60'000'000, 40'000'000},
+        {10, "playground", 3, 1, 5'000'000, 0, 2 * 86'400},
     };
 }
 
