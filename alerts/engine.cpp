@@ -317,9 +317,9 @@ Overview Engine::overview() const {
         for (auto& alert : alerts) {
             const auto& state = alert.state;
             view.alerts.push_back({rule.name, rule.severity, std::move(alert.key), state.phase,
-                                   alert.value, state.peak, rule.limit, rule.below, unit_of(rule),
-                                   state.since, state.told, alert.silenced, alert.inhibited,
-                                   std::move(alert.stored_key)});
+                                   alert.value, state.peak, rule.limit, rule.clear, rule.below,
+                                   unit_of(rule), state.since, state.told, alert.silenced,
+                                   alert.inhibited, std::move(alert.stored_key)});
         }
         if (auto error = watch->error(); !error.empty()) {
             view.errors.push_back({rule.name, std::move(error)});

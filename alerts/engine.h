@@ -38,6 +38,7 @@ struct Overview {
         std::optional<double> value;
         double peak;
         double threshold;
+        double clear;  // it goes on until here
         bool below;
         std::string unit;
         base::Second since;  // over the limit since

@@ -23,8 +23,8 @@ constexpr std::size_t kMostEntries = 1000;  // of the audit
 constexpr std::size_t kMostSeries = 200;
 // What built-in alerts do not have, and what is not published yet, is null.
 constexpr std::initializer_list<const char*> kMembers{
-    "rule", "severity",  "state", "key",  "labels", "series", "since",    "value",
-    "peak", "threshold", "below", "unit", "text",   "told",   "silenced", "inhibited"};
+    "rule",      "severity", "state", "key",  "labels", "series", "since",    "value",    "peak",
+    "threshold", "clear",    "below", "unit", "text",   "told",   "silenced", "inhibited"};
 
 Json member(const Json& json, const char* name) {
     const auto found = json.find(name);
@@ -100,6 +100,16 @@ Json standing_of(const alerts::SeriesStanding& series) {
         {"inhibited", series.inhibited}};
 }
 
+/// The nearest to the limit of a rule within it. A series with fewer requests than min_requests
+/// cannot be over the limit, however high its value.
+Json nearest_of(const Json& series, const alerts::Rule& rule) {
+    for (const auto& one : series)  // the nearest come first
+        if (one.at("value").is_number() &&
+            one.at("requests").get<std::int64_t>() >= rule.min_requests)
+            return one.at("value");
+    return nullptr;
+}
+
 }  // namespace
 
 Json alerts_page(const api::Inquiry& inquiry, const std::string& status_text, AlertCauses& causes) {
@@ -158,6 +168,8 @@ HttpReply answer_rule(const Config& config, const std::string& status,
         if (rule == config.rules.end()) return error_reply(404, "there is no rule of that name");
         auto json = Json::parse(ask(name));
         json["rule"] = rule_json(*rule, config, Json::parse(status));
+        if (json["rule"]["value"].is_null())
+            json["rule"]["value"] = nearest_of(json.value("series", Json::array()), *rule);
         return api::json_reply(json);
     } catch (const api::BadParameter& wrong) {
         return error_reply(400, wrong.message);

@@ -181,9 +181,16 @@ api::Facts Daemon::api_facts() {
                 [this](const api::TokenQuestion& question) { return desks_.tokens(question); }};
 }
 
-MetricsPage::Told Daemon::told_by_metrics() const {
-    return {.status = [this] { return board_.status_json(); },
-            .rules = [this] { return answer_rules(config_, board_.status_json(), {}).body; }};
+MetricsPage::Told Daemon::told_by_metrics() {
+    return {
+        .status = [this] { return board_.status_json(); },
+        .rules =
+            [this] {
+                return answer_rules(
+                           config_, board_.status_json(), {},
+                           [this] { return errands_.ask([&] { return values_json(engine_); }); })
+                    .body;
+            }};
 }
 
 StatusPages Daemon::make_pages() {

@@ -50,7 +50,7 @@ private:
     std::unique_ptr<StoreCheck> make_check();
     std::map<std::string, ControlCommand> make_commands();
     api::Facts api_facts();
-    MetricsPage::Told told_by_metrics() const;
+    MetricsPage::Told told_by_metrics();
     StatusPages make_pages();
     void say_what_runs() const;
     void run(const std::stop_token& stop);

@@ -154,8 +154,8 @@ void add_rules(MetricsText& metrics, const Json& answer) {
     for (const auto& rule : rules)
         metrics.add({{"rule", name_of(rule)}}, rule.at("firing").get<std::int64_t>());
     metrics.begin("quotafuse_rule_value", Type::gauge,
-                  "The value that is furthest over the limit of a rule, in the rule's unit; absent "
-                  "while none is");
+                  "The value that is furthest over the limit of a rule, or nearest to it, in the "
+                  "rule's unit; absent while nothing is measured");
     for (const auto& rule : rules)
         if (rule.at("value").is_number())
             metrics.add({{"rule", name_of(rule)}}, rule.at("value").get<double>());

@@ -9,6 +9,7 @@
 
 #include "daemon/api/inquiry.h"
 #include "daemon/api/parameters.h"
+#include "daemon/messages_json.h"
 
 namespace quotafuse::daemon {
 namespace {
@@ -34,6 +35,39 @@ notifiers::FiledQuery query_of(const HttpRequest& request) {
             parameters.whole_number("cursor", 1, INT64_MAX)};
 }
 
+Json label_of(const Json& dimension, const Json& id, const std::string& name) {
+    return {{"dimension", dimension}, {"id", id}, {"name", name}};
+}
+
+/// What the breaker speaks of: a channel, a model and its channel, or a key.
+void add_labels(Json& labels, const AlertObject::Tripped& tripped) {
+    using circuit_breaker::Target;
+    const auto& target = tripped.target;
+    if (target.kind == Target::Kind::token) {
+        labels.push_back(label_of("token", target.token == 0 ? Json(nullptr) : Json(target.token),
+                                  tripped.name));
+        return;
+    }
+    if (target.kind == Target::Kind::model)
+        labels.push_back(label_of("model", nullptr, target.model));
+    labels.push_back(label_of("channel", target.channel, tripped.name));
+}
+
+/// What the title is made from, for pages that say it in another language.
+Json about_json(const std::string& alert) {
+    const auto object = read_alert_object(alert);
+    if (object.kind.empty()) return nullptr;
+    auto labels = Json::array();
+    for (const auto& [dimension, name] : object.labels)
+        labels.push_back(
+            label_of(dimension.empty() ? Json(nullptr) : Json(dimension), nullptr, name));
+    if (object.rule.empty())
+        for (const auto& one : object.tripped) add_labels(labels, one);
+    return {{"kind", object.kind},
+            {"rule", object.rule.empty() ? Json(nullptr) : Json(object.rule)},
+            {"labels", std::move(labels)}};
+}
+
 }  // namespace
 
 std::string_view state_name(State state) {
@@ -54,6 +88,7 @@ Json to_json(const notifiers::Filed& letter) {
         {"event_id", letter.event_id},
         {"notifier", letter.notifier},
         {"title", letter.title},
+        {"about", about_json(letter.alert)},
         {"state", state_name(letter.state)},
         {"put_at", base::unix_seconds(letter.put_at)},
         {"ended_at", letter.ended_at ? Json(base::unix_seconds(*letter.ended_at)) : Json(nullptr)},

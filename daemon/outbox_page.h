@@ -13,6 +13,8 @@ namespace quotafuse::daemon {
 std::string_view state_name(notifiers::Filed::State state);
 
 /// A letter as `quotafuse notify --list --json` and /api/v1/outbox show it; times are Unix seconds.
+/// `about` is what its title tells of: {kind (as a webhook has it), rule (or null), labels}, of the
+/// first alert where there are several; null where a message has none.
 nlohmann::ordered_json to_json(const notifiers::Filed& letter);
 
 /// Answers /api/v1/outbox?state=waiting|delivered|dead&limit=1…200&cursor=ID with

@@ -90,6 +90,10 @@ Json rule_json(const alerts::Rule& rule, const Config& config, const Json& statu
         {"clear", rule.clear},
         {"min_requests", rule.min_requests},
         {"cooldown", rule.cooldown.count()},
+        {"hold", rule.hold.count()},
+        {"keep_firing", rule.keep_firing.count()},
+        {"max_series", rule.max_series},
+        {"inhibited_by", rule.inhibited_by},
         {"breaker",
          rule.action ? Json(circuit_breaker::mode_name(effective_mode(rule.action->mode, config)))
                      : Json(nullptr)},

@@ -11,11 +11,12 @@
 namespace quotafuse::daemon {
 
 /// /api/v1/rules: {"at", "rules": [{name, enabled, severity, metric, unit, by, window, below,
-/// threshold, clear, min_requests, cooldown, breaker (mode or null), notify, state ("disabled",
-/// "error", "warming", "firing", "pending" or "inactive"), warm_percent, value (the furthest of
-/// those that are over the threshold; else the nearest to it; null where nothing is measured),
-/// series (so many are shown as firing or pending), firing, blind (why it cannot be evaluated, or
-/// null)}]}. /api/v1/rules with `name=` tells one, or none.
+/// threshold, clear, min_requests, cooldown, hold (`for`), keep_firing (all three in seconds),
+/// max_series, inhibited_by, breaker (mode or null), notify, state ("disabled", "error", "warming",
+/// "firing", "pending" or "inactive"), warm_percent, value (the furthest of those that are over the
+/// threshold; else the nearest to it; null where nothing is measured), series (so many are shown as
+/// firing or pending), firing, blind (why it cannot be evaluated, or null)}]}. /api/v1/rules with
+/// `name=` tells one, or none.
 ///
 /// `status` is what StatusBoard publishes. `values` gives what values_json() says; where it throws
 /// Failure, as the pipeline is busy, or is empty, rules within their limits have no value.

@@ -118,6 +118,7 @@ Json alerts_json(const alerts::Overview& overview, const alerts::SelfAlerts& sel
                         {"value", alert.value ? Json(*alert.value) : Json(nullptr)},
                         {"peak", alert.peak},
                         {"threshold", alert.threshold},
+                        {"clear", alert.clear},
                         {"below", alert.below},
                         {"unit", alert.unit},
                         {"since", base::unix_seconds(alert.since)},
@@ -133,6 +134,17 @@ Json more_json(const alerts::Overview& overview) {
     auto list = Json::array();
     for (const auto& more : overview.more)
         list.push_back({{"rule", more.rule}, {"series", more.series}});
+    return list;
+}
+
+/// The sentences again for programs, in the same order: what pages say in their own language.
+Json codes_json(const Readiness& readiness) {
+    auto list = Json::array();
+    for (const auto& [code, seconds, detail] : readiness.codes) {
+        list.push_back({{"code", code},
+                        {"seconds", seconds ? Json(seconds->count()) : Json(nullptr)},
+                        {"detail", detail.empty() ? Json(nullptr) : Json(detail)}});
+    }
     return list;
 }
 
@@ -223,41 +235,44 @@ void StatusBoard::judge_source(const Intake& intake, Readiness& readiness) const
     const auto& source = intake.state();
     const auto lag = base::Seconds{intake.lag().value_or(0)};
     if (const auto standstill = standstill_of(source); !standstill.empty()) {
-        readiness.add_reason("standstill", standstill);
+        readiness.add(standstill,
+                      {"source_" + std::string{phase_name(source.phase)}, {}, source.detail});
     } else if (source.phase == SourceState::Phase::starting) {
-        readiness.add_reason("starting", "the gateway has not been read yet");
+        readiness.add("the gateway has not been read yet", {"source_starting", {}, {}});
     } else if (source.phase == SourceState::Phase::catching_up) {
-        readiness.add_reason("catching_up", fmt::format("catching up with the gateway, {} behind",
-                                                        base::format_duration(lag)));
+        readiness.add(
+            fmt::format("catching up with the gateway, {} behind", base::format_duration(lag)),
+            {"source_catching-up", lag, {}});
     } else if (lag > config_.stale_after) {
-        readiness.add_reason(
-            "stale", fmt::format("the gateway was last read {} ago", base::format_duration(lag)));
+        readiness.add(fmt::format("the gateway was last read {} ago", base::format_duration(lag)),
+                      {"source_stale", lag, {}});
     }
     if (source.info_missing && source.phase == SourceState::Phase::ok) {
-        readiness.add_reason("no_info",
-                             fmt::format("the gateway's channels and options cannot be read: {}",
-                                         source.info_trouble));
+        readiness.add(fmt::format("the gateway's channels and options cannot be read: {}",
+                                  source.info_trouble),
+                      {"info_missing", {}, source.info_trouble});
     }
     if (source.no_rows) {
-        readiness.add_reason("no_rows",
-                             "the gateway counts requests but logs none where quotafuse looks: set "
-                             "source.log_dsn to its LOG_SQL_DSN, or switch its option "
-                             "LogConsumeEnabled on");
+        readiness.add(
+            "the gateway counts requests but logs none where quotafuse looks: set source.log_dsn "
+            "to its LOG_SQL_DSN, or switch its option LogConsumeEnabled on",
+            {"no_rows", {}, {}});
     }
     if (source.read_only && writes_to_source_) {
-        readiness.add_reason("read_only",
-                             "the breaker is live, but the gateway's server takes no writes: a "
-                             "replica, or a failover under way; set breaker.dsn to a server that "
-                             "takes them");
+        readiness.add(
+            "the breaker is live, but the gateway's server takes no writes: a replica, or a "
+            "failover under way; set breaker.dsn to a server that takes them",
+            {"read_only", {}, {}});
     }
 }
 
 void StatusBoard::judge_store(Readiness& readiness) const {
     if (!store_trouble_.empty())
-        readiness.add_reason("store_unwritable", "the store cannot be written: " + store_trouble_);
+        readiness.add("the store cannot be written: " + store_trouble_,
+                      {"store_unwritable", {}, store_trouble_});
     if (!damage_.empty()) {
-        readiness.add_reason("store_damaged",
-                             fmt::format("the store is damaged ({}): {}", damage_, kHowToMend));
+        readiness.add(fmt::format("the store is damaged ({}): {}", damage_, kHowToMend),
+                      {"store_damaged", {}, damage_});
     }
 }
 
@@ -270,6 +285,7 @@ Readiness StatusBoard::judge(const Intake& intake) const {
         readiness.notes.push_back(
             fmt::format("what runs is older than its files: the reload at {} was refused: {}",
                         config_.timezone.format(refused->at), refused->text));
+        readiness.codes.push_back({"reload_refused", {}, refused->text});
     }
     return readiness;
 }
@@ -309,8 +325,8 @@ void StatusBoard::publish(const Rooms& rooms) {
         {"readiness",
          {{"ready", readiness.ready},
           {"reasons", readiness.reasons},
-          {"codes", readiness.codes},
-          {"notes", readiness.notes}}}};
+          {"notes", readiness.notes},
+          {"codes", codes_json(readiness)}}}};
     json_.set(status.dump(-1, ' ', false, Json::error_handler_t::replace));
     readiness_.set(readiness);
     line_.set(fmt::format("{}, {} rows, {} rules, {} firing, breaker {}", phase_name(source.phase),

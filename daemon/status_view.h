@@ -1,20 +1,31 @@
 #pragma once
 
+#include <chrono>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 namespace quotafuse::daemon {
 
+/// A sentence of Readiness for programs.
+struct ReadinessCode {
+    std::string code;                               // "source_locked", "store_damaged", …
+    std::optional<std::chrono::seconds> seconds{};  // how far behind, or how long ago
+    std::string detail{};                           // what others say, as they said it
+};
+
 struct Readiness {
     bool ready = false;
     std::vector<std::string> reasons;  // sentences for people; empty when ready
-    std::vector<std::string> codes{};  // of the reasons: "stale", …, for programs and translations
     std::vector<std::string> notes{};  // what they should know of, ready or not
+    /// Of the reasons, then of the notes, in their order. Empty where nobody has published yet.
+    std::vector<ReadinessCode> codes{};
 
-    void add_reason(std::string code, std::string sentence) {
+    /// A reason; before the first note only.
+    void add(std::string reason, ReadinessCode code) {
+        reasons.push_back(std::move(reason));
         codes.push_back(std::move(code));
-        reasons.push_back(std::move(sentence));
     }
 };
 

@@ -78,6 +78,7 @@ struct Filed {
     std::string event_id;
     std::string notifier;
     std::string title;
+    std::string alert;  // the first of Message::alerts; empty for none
     State state = State::waiting;
     base::Second put_at{};
     std::optional<base::Second> ended_at;

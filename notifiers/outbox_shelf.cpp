@@ -23,8 +23,10 @@ Filed filed_at(SQLite::Statement& row) {
     filed.id = row.getColumn(0);
     filed.event_id = row.getColumn(1).getString();
     filed.notifier = row.getColumn(2).getString();
-    if (const auto message = message_from_json(row.getColumn(3).getString()))
+    if (const auto message = message_from_json(row.getColumn(3).getString())) {
         filed.title = message->title;
+        if (!message->alerts.empty()) filed.alert = message->alerts.front();
+    }
     filed.state = static_cast<Filed::State>(row.getColumn(4).getInt());
     filed.put_at = base::from_unix(row.getColumn(5).getInt64());
     filed.ended_at = time_at(row, 6);

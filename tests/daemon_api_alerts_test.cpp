@@ -13,6 +13,7 @@ constexpr auto kRules = R"(  - name: burn
     by: [channel]
     window: 1h
     above: 1000
+    clear: 900
     severity: critical
     action: {disable_channel: {mode: shadow}}
   - {name: held, metric: requests, by: [model], window: 1h, above: 5, for: 10m}
@@ -86,6 +87,7 @@ TEST_CASE("what explains an alert follows it, and alerts that began since are ex
         return json(nullptr);
     };
     CHECK(models(alert_of(site.ask("alerts"), "burn")) == "gpt-4o");
+    CHECK(alert_of(site.ask("alerts"), "burn").at("clear") == 900);
     site.second({request(1, 5000, "claude <b>", 2), request(2, 5000, "gpt-4o", 1)});
     const auto answer = site.ask("alerts");
     CHECK(answer.at("alerts").size() == 2);
@@ -228,6 +230,7 @@ TEST_CASE("a rule's page has its series with the values of the rows, the nearest
     CHECK(site.ask("rules/quiet").at("series").size() == 1);
     CHECK(site.ask("rules/off").at("series").empty());
     CHECK(site.ask("rules/off").at("rule").at("state") == "disabled");
+    CHECK(site.ask("rules/off").at("rule").at("value") == nullptr);
     CHECK(site.ask("rules").at("rules").size() == 4);
 }
 
@@ -262,7 +265,9 @@ TEST_CASE("each rule has its value against the threshold, also while nothing is 
     CHECK(value_of("off") == nullptr);
     for (const std::string rule : {"idle", "few", "quiet"}) {
         CAPTURE(rule);
-        const auto series = site.ask("rules/" + rule).at("series");
+        const auto page = site.ask("rules/" + rule);
+        CHECK(page.at("rule").at("value") == value_of(rule));
+        const auto& series = page.at("series");
         bool found = false;
         for (const auto& one : series) found = found || one.at("value") == value_of(rule);
         CHECK(found);

@@ -16,8 +16,6 @@ using namespace quotafuse::tests;
 using namespace std::chrono_literals;
 using daemon::api::GatewayDesk;
 using daemon::api::GatewayTexts;
-using daemon::api::no_masks_sentence;
-using daemon::api::NoMasks;
 using From = daemon::api::GatewayTexts::From;
 
 namespace {
@@ -78,7 +76,7 @@ std::vector<std::int64_t> ids_of(const daemon::api::TokenPage& page) {
 }
 
 std::string text_of(const daemon::api::TokenPage& page) {
-    auto text = page.why + std::string{no_masks_sentence(page.no_masks)};
+    auto text = page.why + page.why_no_masks;
     for (const auto& token : page.tokens) text += token.name + token.masked.value_or("") + "\n";
     return text;
 }
@@ -262,16 +260,21 @@ TEST_CASE("without the view keys have no masks, and it is said why") {
     TestGateway gateway{TestGateway::Engine::mariadb, "newapi_2026"};
     add_key(gateway, 1, "one");
     GatewayDesk desk{reader_of(gateway)};
-    CHECK(daemon::api::read_tokens(desk, {}).no_masks == NoMasks::none);
+    const auto whole = daemon::api::read_tokens(desk, {});
+    CHECK(whole.masks);
+    CHECK(whole.no_masks_code.empty());
     gateway.sql("DROP VIEW quotafuse.`" + gateway.database() + "_token_masks`");
     const auto page = daemon::api::read_tokens(desk, {});
     CHECK(page.available);
-    CHECK(page.no_masks == NoMasks::no_view);
+    CHECK_FALSE(page.masks);
+    CHECK(page.why_no_masks.find("`quotafuse grants`") != std::string::npos);
+    CHECK(page.no_masks_code == "no_view");
     CHECK_FALSE(page.tokens.at(0).masked);
 
     GatewayDesk poor{reader_of(gateway, false)};
     const auto refused = daemon::api::read_tokens(poor, {});
     CHECK_FALSE(refused.available);
+    CHECK(refused.no_masks_code == "unreadable");
     CHECK(refused.why.find("`quotafuse grants`") != std::string::npos);
 
     TestGateway file{TestGateway::Engine::sqlite, "newapi_2026"};
@@ -279,7 +282,9 @@ TEST_CASE("without the view keys have no masks, and it is said why") {
     GatewayDesk plain{file.dsn()};
     const auto unmasked = daemon::api::read_tokens(plain, {});
     CHECK(unmasked.tokens.size() == 1);
-    CHECK(unmasked.no_masks == NoMasks::sqlite);
+    CHECK_FALSE(unmasked.masks);
+    CHECK_FALSE(unmasked.why_no_masks.empty());
+    CHECK(unmasked.no_masks_code == "sqlite");
 }
 
 TEST_CASE("of a short key nothing is told, nor of a view that shows too much") {

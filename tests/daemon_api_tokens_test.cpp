@@ -23,8 +23,7 @@ daemon::api::GatewayToken token(std::int64_t id, std::int64_t user, const std::s
 
 TEST_CASE("keys have their owners' names and what they did in thirty days") {
     TokenPage page;
-    page.available = true;
-    page.no_masks = daemon::api::NoMasks::none;
+    page.available = page.masks = true;
     page.tokens = {token(3, 1, "<b>"), token(2, 2, "two"), token(99, 3, "new")};
     page.tokens[0].masked = "abcd****wxyz";
     page.tokens[0].created_at = 5;
@@ -46,7 +45,7 @@ TEST_CASE("keys have their owners' names and what they did in thirty days") {
     CHECK(asked[0].search == "名");
     CHECK(answer.at("available") == true);
     CHECK(answer.at("next_cursor") == 2);
-    CHECK(answer.at("masks") == json::parse(R"({"from": "view", "reason": "", "why": ""})"));
+    CHECK(answer.at("masks") == json::parse(R"({"from": "view", "code": "", "why": ""})"));
     CHECK(answer.at("from") == (kEnd - 30 * kDay) / kHour * kHour);
     const auto& rows = answer.at("rows");
     REQUIRE(rows.size() == 3);

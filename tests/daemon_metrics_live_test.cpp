@@ -90,7 +90,11 @@ TEST_CASE("counters never fall over a reload, a restart and a kill") {
 TEST_CASE("the dashboard shows what metrics tell, and states are those of the daemon") {
     const LiveSite site;
     const auto running = site.start();
-    site.request(5000);  // over the limit of a rule
+    site.request(10);
+    // Also of a rule that nothing is over.
+    CHECK(site.once("quotafuse_rule_value{rule=\"burn\"}", 10)
+              .at("quotafuse_rule_state{rule=\"burn\",state=\"inactive\"}") == 1);
+    site.request(4990);  // over the limit of a rule
     REQUIRE(eventually([&] { return contains(running->out(), "burn"); }));
     const auto told = site.once("quotafuse_rule_alerts_firing{rule=\"burn\"}", 1);
     CHECK(told.at("quotafuse_rule_value{rule=\"burn\"}") == 5000);

@@ -46,6 +46,30 @@ struct Page : OutboxFixture {
 
 using Events = std::vector<std::string>;
 
+TEST_CASE("a letter says of which rule and objects it tells, beside its title") {
+    Page page;
+    auto told = letter("4");
+    told.message.alerts = {
+        R"({"rule": "burn", "kind": "firing", "labels": [{"dimension": "channel", "id": 5, "name": "azure"}]})",
+        R"({"rule": "other", "kind": "firing", "labels": []})"};
+    page.put(told);
+    const auto answer = page.letters({});
+    const auto& letters = answer.at("letters");
+    REQUIRE(letters.size() == 4);
+    CHECK(letters.at(0).at("about") == json::parse(R"({"kind": "firing", "rule": "burn",
+                          "labels": [{"dimension": "channel", "id": null, "name": "azure"}]})"));
+    CHECK(letters.at(1).at("about") == nullptr);
+
+    told = letter("5");
+    told.message.alerts = {
+        R"({"rule": null, "kind": "breaker", "labels": [], "breakers": [{"target": "model", "channel": 5, "channel_name": "azure", "model": "gpt-4o", "token": null}]})"};
+    page.put(told);
+    CHECK(page.letters({}).at("letters").at(0).at("about") ==
+          json::parse(R"({"kind": "breaker", "rule": null,
+                          "labels": [{"dimension": "model", "id": null, "name": "gpt-4o"},
+                                     {"dimension": "channel", "id": 5, "name": "azure"}]})"));
+}
+
 TEST_CASE("the outbox page tells each letter with its state and the reason of its failure") {
     const Page page;
     const auto dead = page.letters({{"state", "dead"}});

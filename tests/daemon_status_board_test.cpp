@@ -35,7 +35,7 @@ public:
                        intake, upkeep_, database_});
         const auto readiness = board.readiness();
         CHECK(readiness.ready == readiness.reasons.empty());
-        CHECK(readiness.codes.size() == readiness.reasons.size());
+        CHECK(readiness.codes.size() == readiness.reasons.size() + readiness.notes.size());
         return readiness.reasons;
     }
     /// The next second.
@@ -56,6 +56,15 @@ public:
         REQUIRE(delivery);
         outbox_.begin_attempt(*delivery, clock.now());
         outbox_.finish(delivery->id, outcome, clock.now());
+    }
+    /// The code of each reason and note, with its seconds and its detail.
+    std::vector<std::string> codes() {
+        std::vector<std::string> all;
+        const auto published = status();
+        for (const auto& one : published["readiness"]["codes"])
+            all.push_back(fmt::format("{} {} {}", one.at("code").get<std::string>(),
+                                      one.at("seconds").dump(), one.at("detail").dump()));
+        return all;
     }
     nlohmann::json status() { return nlohmann::json::parse(board.status_json()); }
 
@@ -102,20 +111,26 @@ Config live_config(const std::string& breaker) {
 
 TEST_CASE("readiness names each reason for which nothing is evaluated, and the store's damage") {
     Desk desk{{}};
+    using Codes = std::vector<std::string>;
     CHECK(desk.reasons() == std::vector<std::string>{"the gateway has not been read yet"});
+    CHECK(desk.codes() == Codes{"source_starting null null"});
     desk.read();
     CHECK(desk.reasons().empty());
+    CHECK(desk.codes().empty());
     desk.intake.take(SourceTrouble{sync::GatewayError::Kind::locked, "an ALTER TABLE runs"});
     CHECK(desk.reasons() ==
           std::vector<std::string>{"the gateway cannot be read (locked): an ALTER TABLE runs"});
+    CHECK(desk.codes() == Codes{"source_locked null \"an ALTER TABLE runs\""});
     desk.read([](sync::Poll& poll) { poll.behind = true; });
     REQUIRE(desk.reasons().size() == 1);
     CHECK(desk.reasons()[0].starts_with("the gateway is behind: its log ends before id 0"));
     desk.read([](sync::Poll& poll) { poll.drained = false; });
     CHECK(desk.reasons() == std::vector<std::string>{"catching up with the gateway, 0s behind"});
+    CHECK(desk.codes() == Codes{"source_catching-up 0 null"});
     desk.read();
     desk.clock.advance(61s);
     CHECK(desk.reasons() == std::vector<std::string>{"the gateway was last read 1m1s ago"});
+    CHECK(desk.codes() == Codes{"source_stale 61 null"});
     desk.read();
     desk.board.note_check_begun();
     CHECK(desk.reasons().empty());
@@ -123,6 +138,7 @@ TEST_CASE("readiness names each reason for which nothing is evaluated, and the s
     desk.board.note(StoreVerdict{StoreVerdict::Kind::damaged, "page 7 is bad"});
     REQUIRE(desk.reasons().size() == 1);
     CHECK(desk.reasons()[0].starts_with("the store is damaged (page 7 is bad): restore a backup"));
+    CHECK(desk.codes() == Codes{"store_damaged null \"page 7 is bad\""});
     CHECK(desk.status()["store"]["check"] == "damaged");
     CHECK(desk.status()["last_error"]["text"] == "store: damaged: page 7 is bad");
 }
@@ -259,6 +275,8 @@ TEST_CASE("a refused reload is a note beside the reasons, and does not make it u
     CHECK(
         desk.board.readiness().notes[0].ends_with(" was refused: rules.yaml:2:26: unknown metric"));
     CHECK(desk.status()["readiness"]["notes"].size() == 1);
+    CHECK(desk.codes() ==
+          std::vector<std::string>{"reload_refused null \"rules.yaml:2:26: unknown metric\""});
 }
 
 TEST_CASE("the process is up since its start, whatever was reloaded") {

@@ -1,7 +1,6 @@
 #include "daemon/api/gateway_tokens.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <limits>
 #include <map>
 #include <string_view>
@@ -93,11 +92,15 @@ bool is_mask(const std::string& text) {
 void add_masks(sync::GatewaySession& session, const std::string& database, bool found,
                TokenPage& page) {
     if (session.kind() == sync::Dsn::Kind::sqlite) {
-        page.no_masks = NoMasks::sqlite;
+        page.no_masks_code = "sqlite";
+        page.why_no_masks = "a SQLite file has no accounts, and keys themselves are never read";
         return;
     }
     if (!found) {
-        page.no_masks = NoMasks::no_view;
+        page.no_masks_code = "no_view";
+        page.why_no_masks =
+            "the account finds no view of masked keys; `quotafuse grants` prints the statements "
+            "that make it";
         return;
     }
     std::vector<sync::Argument> ids{std::int64_t{0}};  // so that there is one
@@ -109,7 +112,7 @@ void add_masks(sync::GatewaySession& session, const std::string& database, bool 
                                    sync::token_masks_view(database), fmt::join(places, ", ")),
                        ids))
         masks[sync::to_integer(row[0])] = row[1].value_or("");
-    page.no_masks = NoMasks::none;
+    page.masks = true;
     for (auto& token : page.tokens) {
         const auto mask = masks.find(token.id);
         if (mask != masks.end() && is_mask(mask->second)) token.masked = mask->second;
@@ -137,39 +140,6 @@ TokenPage page_of(sync::GatewaySession& session, const std::string& database,
 
 }  // namespace
 
-std::string_view no_masks_name(NoMasks why) {
-    switch (why) {
-        case NoMasks::none:
-            return "";
-        case NoMasks::no_gateway:
-            return "no_gateway";
-        case NoMasks::sqlite:
-            return "sqlite";
-        case NoMasks::no_view:
-            return "no_view";
-        case NoMasks::unread:
-            return "unread";
-    }
-    std::abort();
-}
-
-std::string_view no_masks_sentence(NoMasks why) {
-    switch (why) {
-        case NoMasks::none:
-            return "";
-        case NoMasks::no_gateway:
-            return "there is no gateway to ask";
-        case NoMasks::sqlite:
-            return "a SQLite file has no accounts, and keys themselves are never read";
-        case NoMasks::no_view:
-            return "the account finds no view of masked keys; `quotafuse grants` prints the "
-                   "statements that make it";
-        case NoMasks::unread:
-            return "the keys themselves could not be read";
-    }
-    std::abort();
-}
-
 TokenPage read_tokens(GatewayDesk& desk, const TokenQuestion& question) {
     TokenPage page;
     try {
@@ -181,7 +151,8 @@ TokenPage read_tokens(GatewayDesk& desk, const TokenQuestion& question) {
         page.why = base::valid_utf8(e.what());
         if (e.kind() == GatewayError::Kind::denied)
             page.why += "; `quotafuse grants` prints what this page needs";
-        page.no_masks = NoMasks::unread;
+        page.why_no_masks = "the keys themselves could not be read";
+        page.no_masks_code = "unreadable";
     }
     return page;
 }

@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "daemon/api/gateway_desk.h"
@@ -31,19 +30,15 @@ struct TokenQuestion {
     std::string search{};                 // in the name
 };
 
-/// Why values of keys are not shown.
-enum class NoMasks { none, no_gateway, sqlite, no_view, unread };
-/// "no_gateway", …; "" for none.
-std::string_view no_masks_name(NoMasks why);
-/// A sentence for people, "" for none.
-std::string_view no_masks_sentence(NoMasks why);
-
 struct TokenPage {
     bool available = false;
-    std::string why{};                       // it is not
-    std::vector<GatewayToken> tokens{};      // the newest first
-    std::optional<std::int64_t> next{};      // what the next page is below
-    NoMasks no_masks = NoMasks::no_gateway;  // `none`: tokens have them
+    std::string why{};                   // it is not
+    std::vector<GatewayToken> tokens{};  // the newest first
+    std::optional<std::int64_t> next{};  // what the next page is below
+    bool masks = false;
+    std::string why_no_masks{};
+    /// The same for programs: "sqlite", "no_view", "unreadable", "no_gateway"; empty with masks.
+    std::string no_masks_code{};
 };
 
 /// At most so many keys are looked at for one page, whatever is searched for.

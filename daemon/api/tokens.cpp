@@ -79,7 +79,8 @@ HttpReply tokens(const Sources& sources, const ListTokens& list, const HttpReque
     return answer([&] {
         const auto question = question_of(request);
         TokenPage page;
-        page.why = "there is no gateway to ask";
+        page.why = page.why_no_masks = "there is no gateway to ask";
+        page.no_masks_code = "no_gateway";
         // Without a snapshot of the store: the gateway may take its time.
         if (list) page = list(question);
         const Inquiry inquiry{sources, request};
@@ -98,9 +99,9 @@ HttpReply tokens(const Sources& sources, const ListTokens& list, const HttpReque
                            {"rows", std::move(rows)},
                            {"next_cursor", time_or_null(page.next)},
                            {"masks",
-                            {{"from", page.no_masks == NoMasks::none ? "view" : "none"},
-                             {"reason", no_masks_name(page.no_masks)},
-                             {"why", no_masks_sentence(page.no_masks)}}}});
+                            {{"from", page.masks ? "view" : "none"},
+                             {"code", page.no_masks_code},
+                             {"why", page.why_no_masks}}}});
     });
 }
 

@@ -1,9 +1,10 @@
 // What stands around every page: the ways to the others, and the state of the daemon in a line.
 import { el, paint, svg } from "./parts/dom.js";
 import { number } from "./parts/format.js";
+import { readinessLines } from "./parts/operation.js";
 import { hashOf } from "./parts/page.js";
 import { popup } from "./parts/popup.js";
-import { hasText, language, locale, setLanguage, text } from "./parts/texts.js";
+import { language, locale, setLanguage, text } from "./parts/texts.js";
 
 // Strokes in a square of 20.
 const kGroups = [
@@ -53,17 +54,10 @@ export function paintNav(place, span, status) {
 
 export const readyKind = (status, away) => (away || status?.readiness?.ready == null ? "" : status.readiness.ready ? "ok" : "warn");
 
-// Why it is not ready, and what is to know besides. The program tells it in English; where the page's language has
-// words for a reason they stand before it.
-export function readyReasons({ reasons = [], codes = [], notes = [] } = {}) {
-  const told = reasons.map((reason, at) => (hasText(`ready.${codes[at]}`) ? [text(`ready.${codes[at]}`), " ", el("small", { class: "quiet", lang: "en" }, reason)] : reason));
-  return [...told, ...notes];
-}
-
 function readiness(status, away) {
   const kind = readyKind(status, away);
   const words = text(away ? "away" : kind === "ok" ? "ready" : kind === "warn" ? "notReady" : status ? "readyUnknown" : "loading");
-  const reasons = readyReasons(status?.readiness ?? {});
+  const reasons = readinessLines(status?.readiness ?? {});
   const details = () => (reasons.length > 0 ? el("ul", {}, reasons.map((reason) => el("li", {}, reason))) : el("p", {}, text(kind === "ok" ? "readyNote" : "readyUnknown")));
   return el("button", { type: "button", class: `plain ready-state ${away ? "bad" : kind}`, "aria-haspopup": "dialog", onclick: (event) => popup(event.currentTarget, words, details) },
     el("span", { class: "dot", "aria-hidden": "true" }), el("span", {}, words));

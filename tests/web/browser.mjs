@@ -74,18 +74,29 @@ export class Tab {
     return this.page.evaluate(() => Math.max(document.documentElement.scrollWidth, document.body.scrollWidth) - window.innerWidth);
   }
 
-  // A key that has no words is shown itself: one word in camelCase, or two with a point between.
+  // A key that has no words is shown itself: one word in camelCase, or two with a point between. On a Chinese page three
+  // English words in a row are a sentence that nobody translated, unless they stand in code, or are what others wrote.
   untranslated() {
     return this.page.evaluate(async () => {
-      const { hasText } = await import("./parts/texts.js");
+      const { hasText, language } = await import("./parts/texts.js");
+      const chinese = language() === "zh";
+      const data = "[translate=no], .command, code, pre, noscript, script, style, [lang=en]";
+      // Small letters only: New API and other names are no sentence.
+      const english = /\b[A-Za-z][a-z']+(?:[ ,;:]+[a-z']{2,}\b|[ ]a\b){2,}/;
       const shown = new Set();
+      const sentences = new Set();
       const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT | NodeFilter.SHOW_ELEMENT);
       for (let node = walker.currentNode; node; node = walker.nextNode()) {
+        const holder = node.nodeType === Node.TEXT_NODE ? node.parentElement : node;
         const values = node.nodeType === Node.TEXT_NODE ? [node.nodeValue] : ["aria-label", "title", "placeholder", "alt"].map((name) => node.getAttribute(name));
-        for (const value of values) if (value) shown.add(value.trim());
+        for (const value of values) {
+          if (!value) continue;
+          shown.add(value.trim());
+          if (chinese && !holder.closest(data) && english.test(value)) sentences.add(value.trim());
+        }
       }
-      const key = /^([a-z]+([A-Z][a-z]+)+|(kind|word|by|metric|what|why|step|change|letter|source|trouble|keyStatus)\.[\w ]+)$/;
-      return [...shown].filter((value) => key.test(value) && !hasText(value));
+      const key = /^([a-z]+([A-Z][a-z]+)+|(kind|word|by|metric|what|why|step|change|letter|source|trouble|keyStatus|ready|blind|cause|asked|decision|mask|notice|self|image|channelState|keyState|check)\.[\w ]+)$/;
+      return [...[...shown].filter((value) => key.test(value) && !hasText(value)), ...sentences];
     });
   }
 

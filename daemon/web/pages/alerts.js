@@ -4,8 +4,8 @@ import { el, paint } from "../parts/dom.js";
 import { ago, dateTime, number, percent, time } from "../parts/format.js";
 import { hashOf } from "../parts/page.js";
 import { chip, empty, section } from "../parts/states.js";
-import { text } from "../parts/texts.js";
-import { choices, command, commandLine, dimensionWord, fold, labelHash, labelsNode, limitBar, logsHash, plainName, severityChip, severityKind,
+import { hasText, text } from "../parts/texts.js";
+import { asWritten, blindWords, choices, command, commandLine, dimensionWord, fold, labelHash, labelsNode, limitBar, logsHash, outcomeWords, plainName, severityChip, severityKind,
   stateChip, worded } from "../parts/operation.js";
 import { historyView, loadHistory } from "./alert_history.js";
 import "../texts/alerts.js";
@@ -46,20 +46,28 @@ function share(part) {
     el("span", { class: "track", "aria-hidden": "true" }, bar));
 }
 
+// Of a built-in alert: what it means, and what it says.
+function selfWords(alert, kind = "quiet") {
+  return el("p", { class: kind }, hasText(`self.${alert.rule}`) ? [text(`self.${alert.rule}`), " "] : null, asWritten(alert.text));
+}
+
+// Why an alert is what it last was.
+const staleWords = (alert, status) => (status?.rules?.warming_rules?.some(({ rule }) => rule === alert.rule) ? text("alertsWarming") : blindWords(alert.stale));
+
 function explanation(alert) {
   const groups = (alert.contributions ?? []).map((one) => el("div", { class: "parts" },
     el("h4", {}, dimensionWord(one.dimension), one.newest_rows == null ? null
       : el("small", { class: "quiet" }, " ", text("alertsExplainNew", { n: number(one.newest_rows) }))),
     el("ul", {}, one.parts.map(share))));
   return el("div", { class: "wide" }, el("h3", {}, text("alertsExplain")),
-    groups.length > 0 ? el("div", { class: "explained" }, groups) : el("p", { class: "quiet" }, alert.text ?? text("alertsNoExplain")));
+    groups.length > 0 ? el("div", { class: "explained" }, groups) : alert.text ? selfWords(alert) : el("p", { class: "quiet" }, text("alertsNoExplain")));
 }
 
 function actions(alert) {
   const list = alert.actions ?? [];
   return el("div", {}, el("h3", {}, text("alertsActions")), list.length === 0 ? el("p", { class: "quiet" }, text("alertsNoActions"))
     : el("ul", { class: "steps" }, list.map((one) => el("li", {}, worded("step", one.result), " ", el("span", { class: "quiet" }, time(one.at)),
-      one.why ? el("p", { class: "quiet" }, one.why) : null))));
+      one.why ? el("p", { class: "quiet" }, outcomeWords(one)) : null))));
 }
 
 function silenceLine(alert) {
@@ -68,13 +76,13 @@ function silenceLine(alert) {
     "--for", "2h", "--reason", text("silenceWhy"));
 }
 
-function alertDetails(alert) {
+function alertDetails(alert, context) {
   const objects = (alert.labels ?? []).filter(labelHash).map((label) =>
     el("a", { href: labelHash(label) }, text("alertsObject", { name: plainName(label) || `${dimensionWord(label.dimension)} ${label.id}` })));
   const links = el("p", { class: "links" }, objects, el("a", { href: hashOf("rules", { name: alert.rule }) }, text("alertsRule")),
     el("a", { href: hashOf("alerts", { tab: "history", rule: alert.rule }) }, text("alertsHistory")),
     (alert.labels ?? []).length > 0 ? el("a", { href: logsHash(alert.labels, "1h") }, text("alertsLogs")) : null);
-  return el("div", { class: "inside" }, alert.stale ? el("p", { class: "problem wide" }, alert.stale) : null,
+  return el("div", { class: "inside" }, alert.stale ? el("p", { class: "problem wide" }, staleWords(alert, context.status)) : null,
     explanation(alert), actions(alert),
     el("div", {}, el("h3", {}, text("alertsQuiet")), command(silenceLine(alert)), el("p", { class: "quiet" }, text("alertsQuietNote"))), links);
 }
@@ -90,12 +98,12 @@ function flags(alert) {
 }
 
 function alertFold(alert, context) {
-  const bar = limitBar(alert, context.currency) ?? el("p", { class: "quiet clip" }, alert.text ?? "");
+  const bar = limitBar(alert, context.currency) ?? (alert.text ? selfWords(alert, "quiet clip") : el("p", { class: "quiet clip" }));
   return fold(`${alert.rule} ${alert.key}`, { class: `alert ${severityKind(alert.severity)}` }, [
     el("span", { class: "who" }, alert.labels?.length || !alert.key ? labelsNode(alert.labels, false) : el("span", { class: "label" }, alert.key),
       el("span", { class: "quiet rule" }, alert.rule)),
     el("span", { class: "flags" }, flags(alert)), el("span", { class: "worth" }, bar), el("span", { class: "when quiet" }, ago(alert.since))],
-  alertDetails(alert));
+  alertDetails(alert, context));
 }
 
 // --- the three views ---
@@ -125,7 +133,7 @@ function nowView(data, context) {
       list.map((alert) => alertFold(alert, context))));
   if (groups.length === 0) return section(null, empty(text("nothingFits")), el("p", { class: "links" }, el("a", { href: "#/alerts" }, text("removeFilter"))));
   const more = (data.more ?? []).map((one) => el("p", { class: "quiet" }, text("alertsMore", { rule: one.rule, n: number(one.series) })));
-  return [data.unexplained ? el("p", { class: "problem" }, data.unexplained) : null, groups, more];
+  return [data.unexplained ? el("p", { class: "problem" }, text("alertsUnexplained"), " ", asWritten(data.unexplained)) : null, groups, more];
 }
 
 function silenceCard(silence) {

@@ -3,6 +3,7 @@ import { ask } from "../parts/api.js";
 import { el, paint } from "../parts/dom.js";
 import { compact, duration, number, percent, timeOf } from "../parts/format.js";
 import { objectLink, objectName } from "../parts/object.js";
+import { worded } from "../parts/operation.js";
 import { exportButtons, hashOf } from "../parts/page.js";
 import { chip, empty } from "../parts/states.js";
 import { kLevels, levelOf, slotName, strip, stripLabel } from "../parts/strip.js";
@@ -24,42 +25,47 @@ const windowOf = (query) => (kWindows.includes(query.window) ? query.window : qu
 async function load(query, signal) {
   const by = byOf(query);
   const window = windowOf(query);
-  const [answer, channels] = await Promise.all([ask("availability", { window, by }, signal), by === "channel" ? ask("channels", { window: "1h" }, signal) : null]);
-  return { ...answer, by, off: new Map((channels?.rows ?? []).filter(({ status }) => status > 1).map(({ id, status }) => [id, status])) };
+  const [answer, channels, status] = await Promise.all([ask("availability", { window, by }, signal), ask("channels", { window: "1h" }, signal), ask("status", {}, signal)]);
+  return { ...answer, by, status, off: new Map(channels.rows.filter((one) => one.status > 1).map((one) => [one.id, one.status])) };
 }
 
-// How it is now: in the newest slots, of the last quarter of an hour at least.
+// How it is now: the requests of the newest slots, of the last quarter of an hour at least.
 function nowOf(row, slot) {
   const newest = -Math.max(2, Math.ceil(kNow / slot));
   const requests = sum(row.slot_requests.slice(newest));
-  return levelOf(requests > 0 ? 1 - sum(row.slot_errors.slice(newest)) / requests : null).name;
+  return levelOf(requests === 0 ? null : 1 - sum(row.slot_errors.slice(newest)) / requests).name;
 }
 
-// What is wrong beside the traffic: [{kind, said, href}].
-function troubles(status) {
-  const firing = (status?.alerts ?? []).filter(({ state }) => state === "firing");
-  const critical = firing.filter(({ severity }) => severity === "critical").length;
-  const counted = (kind, words, n, href) => (n > 0 ? { kind, said: plural(words, n, { n: number(n) }), href } : null);
-  const unready = status?.readiness?.ready === false;
-  return [counted("bad", "availCritical", critical, "#/alerts"), counted("warn", "availFiring", firing.length - critical, "#/alerts"),
-    counted("bad", "availOpen", status?.breaker?.open?.length ?? 0, "#/breaker"), unready ? { kind: "bad", said: text("availUnready"), href: "#/health" } : null,
-    counted("warn", "availUndelivered", status?.outbox?.failed ?? 0, "#/delivery")].filter(Boolean);
+// What is not well though requests may succeed: [what, the way there, how bad].
+function troublesOf({ status, off }) {
+  const firing = (status.alerts ?? []).filter(({ state }) => state === "firing");
+  const found = ["critical", "warning"].map((severity) => [firing.filter((alert) => alert.severity === severity).length, severity]).filter(([n]) => n > 0)
+    .map(([n, severity]) => [plural("availFiring", n, { severity: worded("word", severity) }), hashOf("alerts", { severity }), severity === "critical" ? "bad" : "warn"]);
+  const add = (key, n, href, kind = "warn") => { if (n > 0) found.push([plural(key, n), href, kind]); };
+  add("availMoreFiring", sum((status.more_alerts ?? []).map(({ series }) => series)), hashOf("alerts"));
+  add("availOpen", status.breaker?.open?.length ?? 0, hashOf("breaker"));
+  add("availOffGateway", [...off.values()].filter((state) => state === kGatewayOff).length, hashOf("availability", { by: "channel" }));
+  if (status.readiness?.ready === false) found.push([text("availNotReady"), hashOf("health"), "bad"]);
+  add("availSending", (status.outbox?.notifiers ?? []).filter(({ last_error: error }) => error != null).length, hashOf("delivery"));
+  add("availDead", status.outbox?.failed ?? 0, hashOf("delivery", { state: "dead" }));
+  return found;
 }
 
-function headline({ rows, slot, by, from, to }, { status }) {
+function headline(data) {
+  const { rows, slot, by, from, to } = data;
+  const troubles = troublesOf(data);
   const levels = rows.map((row) => nowOf(row, slot));
   const bad = levels.filter((name) => name === "poor" || name === "down").length;
   const idle = levels.every((name) => name === "none");
   const requests = sum(rows.map((row) => row.requests));
   const good = sum(rows.map((row) => (row.rate ?? 0) * row.requests));
-  const others = troubles(status);
-  const kind = bad > 0 || others.some((one) => one.kind === "bad") ? "bad" : others.length > 0 ? "warn" : idle ? "" : "ok";
-  const said = idle ? text("availSilent") : bad > 0 ? plural(by === "model" ? "availSomeBad" : "availSomeBadChannels", bad, { all: number(rows.length) })
-    : text(others.length > 0 ? "availTrafficGood" : "availAllGood");
+  const worst = troubles.some(([, , kind]) => kind === "bad") ? "bad" : troubles.length > 0 ? "warn" : "";
+  const kind = bad > 0 ? "bad" : worst || (idle ? "" : "ok");
+  const said = idle ? text("availSilent") : bad === 0 && troubles.length > 0 ? text("availTroubles") : bad > 0 ? plural(by === "model" ? "availSomeBad" : "availSomeBadChannels", bad, { all: number(rows.length) }) : text("availAllGood");
   return el("section", { class: `card state-card ${kind}` }, el("span", { class: `lamp ${kind}`, "aria-hidden": "true" }),
     el("div", {}, el("h2", { class: "state-title" }, said),
       el("p", { class: "quiet" }, text("availWhole", { rate: percent(requests > 0 ? good / requests : null), n: compact(requests) }), " · ", duration(to - from)),
-      others.length > 0 ? el("ul", { class: "state-troubles" }, others.map((one) => el("li", {}, el("a", { href: one.href, class: one.kind }, one.said)))) : null));
+      troubles.length === 0 ? null : el("ul", { class: "troubles chips" }, troubles.map(([words, href, how]) => el("li", {}, el("a", { class: `chip ${how}`, href }, words))))));
 }
 
 function axis({ from, to }) {
@@ -100,9 +106,9 @@ function failures(data, context) {
 function content(data, context) {
   const { query } = context;
   const picker = pick({ label: text("availBy"), key: "by", values: kBy, current: data.by, context, word: (name) => text(`availBy.${name}`) });
-  if (data.rows.length === 0) return [el("div", { class: "bar-line" }, picker), el("section", { class: "card" }, empty(text("availNone"), text("availNoneHint")))];
+  if (data.rows.length === 0) return [el("div", { class: "bar-line" }, picker), el("section", { class: "card" }, empty(text("availNone"), text("availNoneHint"))), troublesOf(data).length > 0 ? headline(data) : null];
   const open = query.slots === "1";
-  return [headline(data, context), panel(text(`availBy.${data.by}`), picker, legend(data.slot),
+  return [headline(data), panel(text(`availBy.${data.by}`), picker, legend(data.slot),
     el("ul", { class: "strips" }, data.rows.map((row) => oneRow(row, data, context))), axis(data),
     el("div", { class: "card-foot" }, el("span", { class: "quiet" }, text("availHint")), el("button", { type: "button", class: "plain", "aria-expanded": String(open),
       onclick: () => context.go({ slots: open ? null : "1" }) }, text(open ? "availHideTable" : "availShowTable"))), open ? el("div", { class: "numbers" }, failures(data, context)) : null)];

@@ -4,8 +4,8 @@ import { el, paint } from "../parts/dom.js";
 import { dateTime, dateTimeText, number, percent } from "../parts/format.js";
 import { hashOf } from "../parts/page.js";
 import { chip, empty, section } from "../parts/states.js";
-import { hasText, text } from "../parts/texts.js";
-import { command, commandLine, facts, fold, pager, worded } from "../parts/operation.js";
+import { language, text } from "../parts/texts.js";
+import { asWritten, command, commandLine, facts, fold, outcomeWords, pager, ruleSentence, worded } from "../parts/operation.js";
 import "../texts/breaker.js";
 
 const kModes = { live: ["breakerLive", "breakerLiveNote", "ok"], shadow: ["breakerShadow", "breakerShadowNote", "warn"], off: ["breakerOff", "breakerOffNote", ""] };
@@ -15,7 +15,20 @@ const kSteps = { tripped: "bad", would_trip: "warn", refused: "", failed: "bad",
   settle_failed: "bad", again_failed: "bad", whole_refused: "warn", trial_refused: "warn", settle_refused: "warn", again_refused: "bad", whole_unknown: "bad",
   trial_unknown: "bad", settle_unknown: "bad", again_unknown: "bad", released: "warn", still_serving: "bad", mended: "ok", paused: "warn", resumed: "ok" };
 
-const load = (query, signal) => ask("breaker", { limit: 50, cursor: query.cursor }, signal);
+async function load(query, signal) {
+  const [breaker, rules] = await Promise.all([ask("breaker", { limit: 50, cursor: query.cursor }, signal), language() === "en" ? { rules: [] } : ask("rules", {}, signal)]);
+  return { ...breaker, rules: new Map(rules.rules.map((rule) => [rule.name, rule])) };
+}
+
+// The program says it in the language of its configuration; on a page of another one the rule itself says it.
+function reasonOf(one, data, context) {
+  if (!one.rule) {
+    const [, words] = /^(?:by hand|人工操作|人工)(?:(?:: |：)(.*))?$/s.exec(one.reason) ?? [null, one.reason];
+    return words ? [text("breakerByPerson"), " ", asWritten(words)] : text("asked.a person");
+  }
+  const rule = data.rules.get(one.rule);
+  return rule && context.status?.language !== language() ? ruleSentence(rule, context.currency) : asWritten(one.reason);
+}
 
 function target(one, linked = true) {
   const named = (id, name) => (name ? `${id} · ${name}` : `${id}`);
@@ -39,28 +52,39 @@ function recovery(one) {
   return [text(one.recover === "half_open" ? "breakerNextTrial" : "breakerItself", { time: dateTimeText(one.back_at) }), failed];
 }
 
-// What the gateway keeps as JSON within a field, a line for each member.
-function lines(of) {
-  if (of === null || typeof of !== "object") return [String(of)];
-  return Object.entries(of).map(([name, one]) => `${name}: ${typeof one === "object" ? JSON.stringify(one) : one}`);
+const kMostRows = 12;
+
+function json(words) {
+  try { return JSON.parse(words); } catch { return null; }
 }
 
-function parsed(words) {
-  try { return JSON.parse(words); } catch { return words; }
-}
+// One model of a group, and whether the channel serves it.
+const ability = (one) => [one.model, " ", el("small", {}, one.group), " ", text(one.enabled ? "abilityOn" : "abilityOff"), one.held ? [" · ", text("abilityHeld")] : null,
+  one.weight == null ? null : [" · ", text("imageWeight", { n: number(one.weight) })], one.priority == null ? null : [" · ", text("imagePriority", { n: number(one.priority) })]];
 
-// A channel's models, by group; those that are off are told.
 function abilities(rows) {
-  const groups = new Map();
-  for (const { group, model, enabled } of rows) groups.set(group, [...groups.get(group) ?? [], enabled ? model : text("imageModelOff", { model })]);
-  return [...groups].map(([group, models]) => `${group}: ${models.join(", ")}`);
+  const on = rows.filter(({ enabled }) => enabled).length;
+  return [el("p", {}, text("abilitiesOn", { on: number(on), all: number(rows.length) })),
+    el("ul", {}, rows.slice(0, kMostRows).map((one) => el("li", {}, ability(one))), rows.length > kMostRows ? el("li", { class: "quiet" }, text("imageMore", { n: number(rows.length - kMostRows) })) : null)];
 }
 
-function value(field, of) {
-  if (of === undefined || of === "") return "–";
-  if (field === "status") return hasText(`imageStatus.${of}`) ? `${of}: ${text(`imageStatus.${of}`)}` : String(of);
-  if (field === "abilities" && Array.isArray(of)) return abilities(of).join("\n");
-  return lines(typeof of === "string" ? parsed(of) : of).join("\n");
+// What the gateway noted when it was switched off: its reason is what somebody wrote.
+function otherInfo(words) {
+  const info = json(words);
+  if (info === null || typeof info !== "object" || Array.isArray(info)) return words ? asWritten(words) : "–";
+  const parts = Object.entries(info).map(([name, of]) => el("li", {}, name === "status_time" && typeof of === "number" ? dateTime(of)
+    : name === "status_reason" ? asWritten(String(of)) : [name, ": ", asWritten(typeof of === "string" ? of : JSON.stringify(of))]));
+  return parts.length > 0 ? el("ul", {}, parts) : "–";
+}
+
+// A field of the gateway's row, in words where the page has them.
+function fieldValue(field, of, kind) {
+  if (of == null || of === "") return "–";
+  if (field === "status") return worded(kind === "token" ? "keyState" : "channelState", of);
+  if (field === "models" && typeof of === "string") return el("ul", {}, of.split(",").map((model) => el("li", {}, model)));
+  if (field === "abilities" && Array.isArray(of)) return abilities(of);
+  if (field === "other_info" && typeof of === "string") return otherInfo(of);
+  return typeof of === "string" ? of : typeof of === "number" ? number(of) : JSON.stringify(of);
 }
 
 // The row as it was and as it was left; what differs is marked.
@@ -70,8 +94,10 @@ function image(one) {
   const head = ["breakerField", "breakerBefore", "breakerAfter"].map((key) => el("th", { scope: "col" }, text(key)));
   return el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": text("breakerImage") },
     el("table", { class: "image" }, el("thead", {}, el("tr", {}, head)), el("tbody", {}, fields.map((field) => {
-      const [before, after] = [value(field, one.before?.[field]), value(field, one.after?.[field])];
-      return el("tr", { class: before === after ? null : "differs" }, el("th", { scope: "row" }, worded("imageField", field)), el("td", {}, before), el("td", {}, after));
+      const [before, after] = [one.before?.[field], one.after?.[field]];
+      const differs = JSON.stringify(before) !== JSON.stringify(after);
+      return el("tr", { class: differs ? "differs" : null }, el("th", { scope: "row" }, worded("image", field)), el("td", {}, fieldValue(field, before, one.kind)),
+        el("td", {}, fieldValue(field, after, one.kind)));
     }))));
 }
 
@@ -81,7 +107,7 @@ function modeCard(data) {
   const [headline, note, kind] = kModes[data.mode] ?? [null, null, ""];
   const paused = data.paused && el("div", { class: "paused" }, el("p", {}, el("b", {}, text("breakerPausedNote")), " ",
     data.paused.until == null ? text("breakerPausedOpen") : text("breakerPausedUntil", { time: dateTimeText(data.paused.until) }), " ",
-    data.paused.reason ? text("breakerPausedReason", { reason: data.paused.reason }) : null), command(commandLine("quotafuse", "breaker", "resume")));
+    data.paused.reason ? [text("breakerPausedReason"), " ", asWritten(data.paused.reason)] : null), command(commandLine("quotafuse", "breaker", "resume")));
   const lines = [["breakerReport", ["report", "--since", "7d"]], ...(data.mode === "live" && !data.paused ? [["breakerPause", ["pause", "--for", "1h"]]] : [])];
   return el("section", { class: `card mode ${kind}` },
     el("h2", {}, headline ? text(headline) : data.mode, " ", chip(worded("word", data.mode), kind), data.paused ? [" ", chip(worded("word", "paused"), "warn")] : null),
@@ -89,8 +115,8 @@ function modeCard(data) {
     el("div", { class: "pair" }, lines.map(([key, words]) => el("div", {}, el("h3", {}, text(key)), command(commandLine("quotafuse", "breaker", ...words))))));
 }
 
-function circuit(one) {
-  const why = one.rule ? one.reason || one.rule : text("breakerByPerson", { reason: one.reason });
+function circuit(one, data, context) {
+  const why = one.reason ? reasonOf(one, data, context) : one.rule;
   return el("section", { class: `card circuit ${kCircuitKinds[one.state] ?? ""}` }, el("h3", {}, target(one), " ", chip(worded("word", one.state), kCircuitKinds[one.state])),
     facts([[text("breakerSince"), dateTime(one.since)], [text("breakerWhy"), why], one.rule ? [text("breakerRule"), ruleLink(one.rule)] : null,
       [text("breakerBack"), recovery(one)], one.leading ? [text("breakerLeading"), text("breakerLeadingShare", { name: one.leading.name, share: percent(one.leading.share / 100) })] : null]),
@@ -98,34 +124,42 @@ function circuit(one) {
     fold(`circuit ${one.trip_id}`, { class: "fold" }, text("breakerImage"), image(one)));
 }
 
-function openView(data) {
+function openView(data, context) {
   const title = el("h2", {}, text("breakerOpen"), " ", el("span", { class: "count" }, number(data.open.length)));
   if (data.open.length === 0) return el("section", { class: "card" }, title, empty(text("breakerNoOpen"), text("breakerNoOpenHint")));
-  return [title, el("div", { class: "cards" }, data.open.map(circuit))];
+  return [title, el("div", { class: "cards" }, data.open.map((one) => circuit(one, data, context)))];
 }
 
-// Orders that were written down and then neither carried out nor refused: the daemon ended in between.
-function unfinishedView({ unfinished }) {
-  if (unfinished.length === 0) return null;
-  return section(text("breakerUnfinished"), el("p", { class: "quiet" }, text("breakerUnfinishedNote")),
-    el("ul", { class: "unfinished" }, unfinished.map((one) => el("li", { "data-key": one.trip_id }, target(one), " ", el("span", { class: "quiet" }, one.reason), " ", dateTime(one.asked_at)))));
+// Trips that are on record and not answered yet.
+function unfinishedView(data, context) {
+  if (!data.unfinished?.length) return null;
+  return el("section", { class: "card unfinished" }, el("h2", {}, text("breakerUnfinished"), " ", el("span", { class: "count" }, number(data.unfinished.length))),
+    el("p", { class: "quiet" }, text("breakerUnfinishedNote")), el("ul", { class: "letters" }, data.unfinished.map((one) => el("li", { "data-key": one.trip_id },
+      el("p", {}, el("b", {}, target(one)), " ", one.mode === "shadow" ? chip(worded("word", "shadow")) : null), facts([[text("breakerAsked"), dateTime(one.asked_at)],
+        [text("breakerAskedBy"), one.rule ? ruleLink(one.rule) : text("asked.a person")], one.reason ? [text("breakerWhy"), reasonOf(one, data, context)] : null, [text("breakerTrip"), one.trip_id]])))));
 }
 
-function step(one) {
-  const remark = one.change ? worded("change", one.change) : hasText(`cause.${one.cause}`) ? text(`cause.${one.cause}`) : one.why || one.reason;
+// "rule NAME", a person, or the breaker itself as its time came.
+function askedBy(one) {
+  const rule = /^rule (.+)$/.exec(one.asked_by)?.[1];
+  return rule ? [text("askedByRule"), " ", ruleLink(rule)] : worded("asked", one.asked_by);
+}
+
+function step(one, data, context) {
+  const remark = one.change || one.why ? outcomeWords(one) : reasonOf(one, data, context);
   return fold(`step ${one.trip_id} ${one.at} ${one.result}`, { class: "step" }, [el("span", { class: "when quiet" }, dateTime(one.at)),
     el("span", { class: "who" }, target(one, false)),
     el("span", { class: "flags" }, chip(worded("step", one.result), kSteps[one.result]), one.mode === "shadow" && one.result !== "would_trip" ? chip(worded("word", "shadow")) : null),
     el("span", { class: "why quiet" }, remark)],
   el("div", { class: "inside" }, facts([[text("auditTarget"), target(one)], [text("breakerTrip"), one.trip_id], one.rule ? [text("auditRule"), ruleLink(one.rule)] : null,
-    one.reason ? [text("breakerWhy"), one.reason] : null, one.why ? [text("auditWhy"), one.why] : null,
-    one.asked_by ? [text("auditAskedBy"), one.asked_by === "a person" ? text("auditPerson") : one.asked_by] : null]),
+    one.asked_by ? [text("breakerAskedBy"), askedBy(one)] : null,
+    one.reason ? [text("breakerWhy"), reasonOf(one, data, context)] : null, one.why ? [text("auditWhy"), outcomeWords(one)] : null]),
   el("div", { class: "wide" }, el("h4", {}, text("breakerImage")), image(one))));
 }
 
 function render(root, data, context) {
-  paint(root, [modeCard(data), openView(data), unfinishedView(data), section(text("breakerAudit"), data.recent.length === 0
-    ? empty(text("breakerNoAudit"), text("breakerNoAuditHint")) : el("div", {}, data.recent.map(step)), pager("breaker", context.query, data.next_cursor))]);
+  paint(root, [modeCard(data), unfinishedView(data, context), openView(data, context), section(text("breakerAudit"), data.recent.length === 0
+    ? empty(text("breakerNoAudit"), text("breakerNoAuditHint")) : el("div", {}, data.recent.map((one) => step(one, data, context))), pager("breaker", context.query, data.next_cursor))]);
 }
 
 export const page = { name: "breaker", title: "navBreaker", every: 10000, load, render };

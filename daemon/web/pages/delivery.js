@@ -5,8 +5,8 @@ import { ago, dateTime, duration, number } from "../parts/format.js";
 import { hashOf } from "../parts/page.js";
 import { chip, empty, section } from "../parts/states.js";
 import { table } from "../parts/table.js";
-import { text } from "../parts/texts.js";
-import { choices, command, commandLine, facts, pager, worded } from "../parts/operation.js";
+import { hasText, language, text } from "../parts/texts.js";
+import { asWritten, choices, command, commandLine, dimensionWord, facts, pager, plainName, worded } from "../parts/operation.js";
 import "../texts/delivery.js";
 
 const kStates = { waiting: "warn", delivered: "ok", dead: "bad" };
@@ -16,7 +16,14 @@ async function load(query, signal) {
   const state = query.state in kStates ? query.state : null;
   const [status, outbox, dead] = await Promise.all([ask("status", {}, signal), ask("outbox", { state, limit: 50, cursor: query.cursor }, signal),
     ask("outbox", { state: "dead", limit: kDeadShown }, signal)]);
-  return { outbox: status.outbox, letters: outbox.letters, next: outbox.next_cursor, dead: dead.letters, moreDead: dead.next_cursor != null };
+  return { status, outbox: status.outbox, letters: outbox.letters, next: outbox.next_cursor, dead: dead.letters, moreDead: dead.next_cursor != null };
+}
+
+// The title as it went out is in the language of the configuration. On a page of another one the same is said anew.
+function titleOf({ title, about }, status) {
+  if (about === null || status?.language === language() || !hasText(`notice.${about.kind}`)) return title;
+  const labels = about.labels.map((label) => [label.dimension && dimensionWord(label.dimension), label.id, plainName(label) || label.name].filter((part) => part != null && part !== "").join(" "));
+  return [text(`notice.${about.kind}`, { rule: about.rule ?? "" }), ...labels].join(" · ");
 }
 
 function health(one) {
@@ -32,16 +39,16 @@ function notifier(one) {
     facts([[text("notifierLast"), one.last_ok == null ? text("notifierNever") : ago(one.last_ok)],
       one.last_failure == null ? null : [text("notifierFailed"), ago(one.last_failure)],
       [text("notifierPending"), number(one.pending)], [text("notifierDead"), number(one.failed)]]),
-    one.last_error ? el("p", { class: "problem" }, one.last_error) : null, one.advice ? el("p", {}, el("b", {}, text("deadAdvice")), " ", one.advice) : null,
+    one.last_error ? el("p", { class: "problem" }, asWritten(one.last_error)) : null, one.advice ? el("p", {}, el("b", {}, text("deadAdvice")), " ", asWritten(one.advice)) : null,
     kind === "ok" ? null : [el("h4", {}, text("notifierTry")), command(commandLine("quotafuse", "notify", one.name))]);
 }
 
-function deadLetter(letter, notifiers) {
+function deadLetter(letter, { status, outbox: { notifiers } }) {
   const advice = notifiers.find((one) => one.name === letter.notifier)?.advice;
-  return el("li", {}, el("p", {}, el("b", {}, letter.title)),
+  return el("li", {}, el("p", {}, el("b", {}, titleOf(letter, status))),
     el("p", { class: "quiet" }, letter.notifier, " · ", letter.attempts === 1 ? text("deadTriedOnce") : text("deadTried", { n: number(letter.attempts) }), " · ",
       dateTime(letter.ended_at ?? letter.put_at)),
-    letter.error ? el("p", { class: "problem" }, letter.error) : null, advice ? el("p", {}, el("b", {}, text("deadAdvice")), " ", advice) : null,
+    letter.error ? el("p", { class: "problem" }, asWritten(letter.error)) : null, advice ? el("p", {}, el("b", {}, text("deadAdvice")), " ", asWritten(advice)) : null,
     command(commandLine("quotafuse", "notify", "--retry", String(letter.id))));
 }
 
@@ -49,13 +56,13 @@ function deadView(data) {
   if (data.dead.length === 0) return null;
   const all = data.dead.length > 1 ? [el("h3", {}, text("deadRetryAll")), command(commandLine("quotafuse", "notify", "--retry", "all"))] : null;
   return el("section", { class: "card dead" }, el("h2", {}, text("deadTitle")), el("p", { class: "quiet" }, text("deadNote")), all,
-    el("ul", { class: "letters" }, data.dead.map((letter) => deadLetter(letter, data.outbox.notifiers))),
+    el("ul", { class: "letters" }, data.dead.map((letter) => deadLetter(letter, data))),
     data.moreDead ? el("p", { class: "links" }, el("a", { href: hashOf("delivery", { state: "dead" }) }, text("all"))) : null);
 }
 
 function how(letter) {
   return el("span", { class: "two-lines" }, chip(worded("letter", letter.state), kStates[letter.state]),
-    letter.error && letter.state !== "delivered" ? el("small", {}, letter.error) : letter.sent_with ? el("small", {}, text("outboxWith", { id: letter.sent_with })) : null);
+    letter.error && letter.state !== "delivered" ? el("small", {}, asWritten(letter.error)) : letter.sent_with ? el("small", {}, text("outboxWith", { id: letter.sent_with })) : null);
 }
 
 function outboxView(data, context) {
@@ -69,7 +76,7 @@ function outboxView(data, context) {
     caption: text("outboxCaption"), rows: data.letters, key: (letter) => letter.id,
     columns: [
       { name: text("outboxTime"), value: (letter) => dateTime(letter.put_at) },
-      { name: text("outboxNotice"), value: (letter) => letter.title },
+      { name: text("outboxNotice"), value: (letter) => titleOf(letter, data.status) },
       { name: text("outboxTo"), value: (letter) => letter.notifier },
       { name: text("outboxHow"), value: how },
       { name: text("outboxAttempts"), kind: "number", value: (letter) => number(letter.attempts) },

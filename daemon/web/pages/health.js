@@ -6,8 +6,7 @@ import { hashOf } from "../parts/page.js";
 import { chip, section } from "../parts/states.js";
 import { table } from "../parts/table.js";
 import { text } from "../parts/texts.js";
-import { facts, worded } from "../parts/operation.js";
-import { readyReasons } from "../frame.js";
+import { asWritten, blindWords, facts, readinessLines, said, worded } from "../parts/operation.js";
 import "../texts/health.js";
 
 const kGateways = { "new-api": "New API", "one-api": "One API" };
@@ -22,7 +21,7 @@ async function load(query, signal) {
 function readyCard(data) {
   const ready = data.readiness?.ready;
   const kind = ready === true ? "ok" : ready === false ? "warn" : "";
-  const told = readyReasons(data.readiness ?? {});
+  const told = readinessLines(data.readiness ?? {});
   const note = ready === true ? "healthReadyNote" : ready == null ? "healthUnknownNote" : null;
   return el("section", { class: `card ready ${kind}` }, el("span", { class: `dot ${kind}`, "aria-hidden": "true" }),
     el("div", {}, el("h2", {}, text(ready === true ? "healthReady" : ready === false ? "healthNotReady" : "healthUnknown")),
@@ -41,7 +40,7 @@ function gateway(data) {
   const ahead = clock(source.clock_ahead);
   return section(text("healthGateway"), el("p", { class: "big" }, kGateways[data.gateway] ?? data.gateway ?? text("healthNotSeen")),
     facts([[text("healthState"), chip(state, kSources[source.state])], source.since ? [text("healthSince"), dateTime(source.since)] : null,
-      source.detail ? [text("healthDetail"), source.detail] : null, source.synced_through ? [text("healthThrough"), dateTime(source.synced_through)] : null,
+      source.detail ? [text("healthDetail"), asWritten(source.detail)] : null, source.synced_through ? [text("healthThrough"), dateTime(source.synced_through)] : null,
       ahead ? [text("healthClock"), ahead] : null, [text("healthWrites"), source.read_only ? chip(text("healthReadOnly"), "warn") : text("healthYes")],
       source.epoch > 0 ? [text("healthEpoch"), [text("healthEpochs", { n: number(source.epoch) }), source.epoch_since ? [" · ", dateTime(source.epoch_since)] : null]] : null]));
 }
@@ -64,7 +63,7 @@ function storeCard(data) {
       [text("healthMinutes"), since(store.minutes_since)], [text("healthOldestHour"), since(store.oldest_hour)],
       store.narrow_since > 0 ? [text("healthNarrow"), since(store.narrow_since)] : null, store.kept_since == null ? null : [text("healthKept"), dateTime(store.kept_since)],
       [text("healthRoom"), status.store?.out_of_room ? chip(text("healthRoomNone"), "bad") : text("healthRoomEnough")],
-      status.store?.check ? [text("healthCheck"), status.store.check] : null,
+      status.store?.check ? [text("healthCheck"), worded("check", status.store.check)] : null,
       [text("healthRooms"), Object.entries(store.rooms).map(([room, version]) => `${room} ${version}`).join(", ")]]));
 }
 
@@ -73,7 +72,7 @@ function daemon(data) {
   const error = data.last_error;
   return section(text("healthProcess"), el("p", { class: "big" }, data.uptime_seconds == null ? "–" : duration(data.uptime_seconds), " ", el("small", {}, text("healthUptime"))),
     facts([[text("healthVersion"), data.version ?? "–"], status.site ? [text("healthSite"), status.site] : null, status.timezone ? [text("healthZone"), status.timezone] : null,
-      [text("healthError"), error ? dateTime(error.at) : text("healthNoError")]]), error?.text ? el("p", { class: "problem" }, error.text) : null);
+      [text("healthError"), error ? dateTime(error.at) : text("healthNoError")]]), error?.text ? el("p", { class: "problem" }, asWritten(error.text)) : null);
 }
 
 // Reasons with the rules that they hold back: one gateway hides the same from many rules.
@@ -81,10 +80,10 @@ function blindSpots(data) {
   const byReason = new Map();
   for (const { rule, text: why } of data.status.rules?.errors ?? []) byReason.set(why, [...byReason.get(why) ?? [], rule]);
   const troubles = Object.entries(data.source?.troubles ?? {}).map(([kind, why]) => el("li", {},
-    el("p", {}, el("b", {}, text("healthTrouble", { kind: worded("trouble", kind) }))), el("p", { class: "quiet" }, why)));
-  const spots = [...byReason].map(([why, rules]) => el("li", {}, el("p", {}, why),
+    el("p", {}, el("b", {}, text("healthTrouble", { kind: worded("trouble", kind) }))), el("p", { class: "quiet" }, asWritten(why))));
+  const spots = [...byReason].map(([why, rules]) => el("li", {}, el("p", {}, blindWords(why)),
     el("p", { class: "quiet rules" }, rules.map((rule) => [el("a", { href: hashOf("rules", { name: rule }) }, rule), " "]))));
-  const info = data.source?.info_trouble ? el("p", { class: "problem" }, data.source.info_trouble) : null;
+  const info = data.source?.info_trouble ? el("p", { class: "problem" }, said("healthInfoTrouble", null), " ", asWritten(data.source.info_trouble)) : null;
   return section(text("healthBlind"), info, troubles.length + spots.length > 0 ? el("ul", { class: "spots" }, troubles, spots)
     : info ? null : el("p", { class: "quiet" }, text("healthBlindNone")));
 }

@@ -5,8 +5,8 @@ import { ago, day, money, number, percent } from "../parts/format.js";
 import { hashOf } from "../parts/page.js";
 import { chip, empty, section } from "../parts/states.js";
 import { table } from "../parts/table.js";
-import { hasText, text } from "../parts/texts.js";
-import { pager, searchBox, worded } from "../parts/operation.js";
+import { text } from "../parts/texts.js";
+import { asWritten, pager, searchBox, worded } from "../parts/operation.js";
 import "../texts/keys.js";
 
 const kStatusKinds = { 1: "ok", 2: "", 3: "warn", 4: "bad", 5: "" };
@@ -46,9 +46,9 @@ function columns(currency) {
 }
 
 function list(data, query) {
-  if (!data.available) return section(null, empty(text("keysAway"), data.why));
+  if (!data.available) return section(null, empty(text("keysAway"), asWritten(data.why)));
   const none = query.q ? empty(text("keysNoFit", { search: query.q }), text("keysNoFitHint")) : empty(text("keysNone"), text("keysNoneHint"));
-  return [el("p", { class: "quiet note" }, data.masks.from === "view" ? text("keysMaskNote") : text("keysNoMask", { why: hasText(`noMask.${data.masks.reason}`) ? text(`noMask.${data.masks.reason}`) : data.masks.why })),
+  return [el("p", { class: "quiet note" }, data.masks.from === "view" ? text("keysMaskNote") : text("keysNoMask", { why: worded("mask", data.masks.code) === data.masks.code ? data.masks.why : text(`mask.${data.masks.code}`) })),
     section(null, data.rows.length === 0 ? none
       : table({ caption: text("keysCaption"), rows: data.rows, key: (key) => key.id,
         link: (key) => hashOf("object", { kind: "token", id: key.id }), columns: columns(data.currency) }), pager("keys", query, data.next_cursor))];

@@ -6,8 +6,8 @@ import { hashOf } from "../parts/page.js";
 import { chip, empty, section } from "../parts/states.js";
 import { table } from "../parts/table.js";
 import { hasText, text } from "../parts/texts.js";
-import { choices, command, commandLine, dimensionWord, facts, labelsNode, limitBar, measured, metricWord, searchBox, severityChip, stateChip,
-  worded } from "../parts/operation.js";
+import { blindWords, choices, command, commandLine, dimensionWord, facts, labelsNode, limitBar, measured, metricWord, ruleSentence, searchBox,
+  severityChip, stateChip, worded } from "../parts/operation.js";
 import "../texts/rules.js";
 
 const kStates = ["firing", "pending", "error", "warming", "inactive", "disabled"];
@@ -24,19 +24,11 @@ async function load(query, signal) {
   }
 }
 
-const limitOf = (rule, context) => measured(rule.threshold, rule.unit, context.currency);
-
-// "cost over $50 in 1h by channel": the rule as a sentence.
-function sentence(rule, context) {
-  const parts = [text(rule.below ? "ruleUnder" : "ruleOver", { metric: metricWord(rule.metric), limit: limitOf(rule, context) }),
-    rule.window === "0s" ? text("ruleNow") : text("ruleIn", { window: rule.window }),
-    rule.by.length > 0 ? text("ruleBy", { by: rule.by.map(dimensionWord).join(", ") }) : text("ruleWhole")];
-  return parts.join(" · ");
-}
+const sentence = (rule, context) => ruleSentence(rule, context.currency);
 
 function standing(rule, context) {
   if (rule.state === "disabled") return el("span", { class: "quiet" }, "–");
-  if (rule.blind) return el("p", { class: "problem" }, text("ruleBlind", { why: rule.blind }));
+  if (rule.blind) return el("p", { class: "problem" }, text("ruleBlind"), " ", blindWords(rule.blind));
   if (rule.state === "warming") return el("span", { class: "quiet" }, text("ruleWarm", { percent: number(rule.warm_percent) }));
   if (rule.value == null) return el("span", { class: "quiet" }, text("ruleQuiet"));
   return limitBar(rule, context.currency);
@@ -117,8 +109,15 @@ function seriesTable(data, context) {
       { name: text("ruleSeriesSince"), kind: "number", value: (one) => (one.since == null ? "–" : ago(one.since)) }] });
 }
 
-// The program tells it in English, with its numbers.
-const reasonText = (one) => (hasText(`reason.${one.reason}`) ? text(`reason.${one.reason}`) : one.why);
+// Why the rule decided so, in the page's words; what a newer program decides is told as it tells it.
+function decisionWords(one, rule, currency) {
+  const limit = (value) => measured(value, rule.unit, currency) ?? "–";
+  const key = { inactive: one.value == null ? "inactiveNone" : rule.below ? "inactiveBelow" : "inactive" }[one.reason] ?? one.reason.replaceAll(" ", "_");
+  if (!hasText(`decision.${key}`)) return one.why;
+  return text(`decision.${key}`, { value: limit(one.value), limit: limit(rule.threshold), clear: limit(rule.clear), requests: number(one.requests),
+    least: number(rule.min_requests), hold: duration(rule.hold), keep: duration(rule.keep_firing), cooldown: duration(rule.cooldown),
+    most: number(rule.max_series), rules: rule.inhibited_by.join(", ") });
+}
 
 function decisions(data, context) {
   const rows = (data.evaluations ?? []).slice(0, 12);
@@ -129,7 +128,7 @@ function decisions(data, context) {
       { name: text("ruleDecisionWhen"), value: (one) => dateTime(one.last) },
       { name: text("ruleDecisionFor"), value: (one) => one.key || text("wholeGateway") },
       { name: text("ruleDecisionValue"), kind: "number", value: (one) => measured(one.value, data.rule.unit, context.currency) ?? "–" },
-      { name: text("ruleDecisionWhy"), value: (one) => el("span", {}, reasonText(one), one.times > 1 ? el("small", { class: "quiet" }, " ", text("ruleTimes", { n: number(one.times) })) : null) }] }));
+      { name: text("ruleDecisionWhy"), value: (one) => el("span", {}, decisionWords(one, data.rule, context.currency), one.times > 1 ? el("small", { class: "quiet" }, " ", text("ruleTimes", { n: number(one.times) })) : null) }] }));
 }
 
 function oneView(data, context) {

@@ -1,5 +1,5 @@
 // Data only ever becomes text nodes and known attributes, so nothing in it can become markup.
-const kEvents = ["onclick", "onchange", "oninput", "onkeydown", "onsubmit", "onpointermove", "onpointerleave"];
+const kEvents = ["onclick", "onchange", "oninput", "onkeydown", "onsubmit", "onpointermove", "onpointerleave", "onfocus", "onblur"];
 const kSvg = "http://www.w3.org/2000/svg";
 
 function fill(node, attributes, children) {

@@ -4,11 +4,15 @@ import { compact, duration, money, ms, number, percent } from "./format.js";
 import { objectHash } from "./object.js";
 import { hashOf } from "./page.js";
 import { chip } from "./states.js";
-import { hasText, text } from "./texts.js";
+import { hasText, language, text } from "./texts.js";
 import "../texts/operation.js";
 
 // A word that a newer program knows and this page does not is shown as it came.
 export const worded = (group, word) => (hasText(`${group}.${word}`) ? text(`${group}.${word}`) : String(word ?? ""));
+// The program's sentences are English: where this page has words for what they say, it says it in its own language.
+export const said = (key, sentence, values) => (language() !== "en" && hasText(key) ? text(key, values) : sentence);
+// What somebody else wrote: an upstream, a database, a person, or the program where the page knows no better.
+export const asWritten = (sentence) => el("q", { class: "written", translate: "no" }, sentence);
 export const dimensionWord = (name) => worded("by", name);
 export const metricWord = (metric) => worded("metric", metric);
 
@@ -35,6 +39,15 @@ export function measured(value, unit, currency) {
   }
 }
 
+// "cost over $50 in 1h by channel": the rule as a sentence.
+export function ruleSentence(rule, currency) {
+  const limit = measured(rule.threshold, rule.unit, currency);
+  const parts = [text(rule.below ? "ruleUnder" : "ruleOver", { metric: metricWord(rule.metric), limit }),
+    rule.window === "0s" ? text("ruleNow") : text("ruleIn", { window: rule.window }),
+    rule.by.length > 0 ? text("ruleBy", { by: rule.by.map(dimensionWord).join(", ") }) : text("ruleWhole")];
+  return parts.join(" · ");
+}
+
 // The value against its limit: how full the bar is, and where the limit stands in it.
 export function barOf(value, limit, below) {
   const size = (x) => (limit < 0 ? Math.max(0, -x) : Math.max(0, x));
@@ -47,13 +60,16 @@ export function barOf(value, limit, below) {
 
 export const isOver = (value, limit, below) => (below ? value < limit : value > limit);
 
-// What fires on although it is within the limit again (`clear` is further) is neither red nor green.
+// What fires on although it is within the limit again (`clear` is further) is neither red nor green, and goes on until
+// there.
 export function limitBar({ value, threshold, clear, below, unit, state }, currency) {
   const shown = measured(value, unit, currency);
   const limit = measured(threshold, unit, currency);
   if (shown == null || limit == null) return null;
   const { fill, mark } = barOf(value, threshold, below);
   const over = isOver(value, threshold, below);
+  const held = !over && state === "firing";
+  const end = held && clear !== threshold ? measured(clear, unit, currency) : null;
   const part = el("span", { class: "fill" });
   part.style.width = `${(fill * 100).toFixed(1)}%`;
   const line = mark > 0 ? el("span", { class: "mark" }) : null;
@@ -61,23 +77,25 @@ export function limitBar({ value, threshold, clear, below, unit, state }, curren
   // What is up to the limit is paler than what is beyond it.
   const usual = over && !below && mark > 0 ? el("span", { class: "usual" }) : null;
   if (usual) usual.style.width = `${(mark * 100).toFixed(1)}%`;
-  const held = !over && state === "firing";
-  const until = held && clear != null && clear !== threshold ? text(below ? "limitClearAbove" : "limitClearBelow", { limit: measured(clear, unit, currency) }) : null;
   return el("div", { class: `limit ${over ? "over" : held ? "held" : "within"}` },
-    el("p", {}, el("b", { title: number(value) }, shown), " ", el("span", { class: "quiet", title: number(threshold) }, until ?? text("limitShort", { limit }))),
-    el("div", { class: "track", role: "img", "aria-label": text("limitOf", { value: shown, limit }) }, part, usual, line));
+    el("p", {}, el("b", { title: number(value) }, shown), " ", el("span", { class: "quiet", title: number(threshold) }, text("limitShort", { limit }), end == null ? null : [" · ", text("limitHeld", { clear: end })])),
+    el("div", { class: "track", role: "img", "aria-label": [text("limitOf", { value: shown, limit }), end == null ? null : text("limitHeld", { clear: end })].filter(Boolean).join(" · ") }, part, usual, line));
 }
 
 // --- names ---
 
+// So the program calls what has no name: a request without a model, for instance.
+const isNameless = (label) => label.id == null && label.name === "(none)";
+
 // The program names a channel "5 (claude-direct)"; the page shows the name, and the number in a quiet voice.
 export function plainName(label) {
-  const name = label.name === "(none)" ? text("noneName") : label.name ?? "";
+  if (isNameless(label)) return text("noneName");
+  const name = label.name ?? "";
   const inner = label.id != null && name.startsWith(`${label.id} (`) && name.endsWith(")") ? name.slice(`${label.id} (`.length, -1) : name;
   return inner === String(label.id) ? "" : inner;
 }
 
-export const labelHash = (label) => objectHash({ kind: label.dimension, id: label.id, name: label.name });
+export const labelHash = (label) => (isNameless(label) ? null : objectHash({ kind: label.dimension, id: label.id, name: label.name }));
 
 export function labelNode(label, linked = true) {
   const name = plainName(label);
@@ -95,8 +113,18 @@ export function labelsNode(labels, linked = true) {
 
 // The same filter for the logs. What no log can be asked for is left out.
 export function logsHash(labels, window) {
-  const asked = (labels ?? []).filter((label) => label.dimension && (label.id != null || label.name));
+  const asked = (labels ?? []).filter((label) => label.dimension && !isNameless(label) && (label.id != null || label.name));
   return hashOf("logs", { window, ...Object.fromEntries(asked.map((label) => [label.dimension, label.id ?? label.name])) });
+}
+
+// What became of a step of the breaker: why it was refused or failed, and what was found at the gateway. The sentence has
+// the numbers, so it stands beside the words of another language.
+export function outcomeWords(one) {
+  if (one.change && hasText(`change.${one.change}`)) return text(`change.${one.change}`);
+  if (!one.why) return "";
+  const words = said(`cause.${one.cause}`, null) ?? said(`asked.${one.why}`, null);
+  if (words === null) return asWritten(one.why);
+  return one.cause ? [words, " ", el("small", { class: "quiet" }, asWritten(one.why))] : words;
 }
 
 // --- commands ---
@@ -162,3 +190,24 @@ export const searchBox = ({ label, value, change }) => el("input", { type: "sear
     clearTimeout(timer);
     timer = setTimeout(() => change(target.value.trim() || null), 250);
   } });
+
+// --- readiness ---
+
+// The program's reasons and notes, as codes where it has them.
+export function readinessLines({ reasons = [], notes = [], codes = [] } = {}) {
+  return [...reasons, ...notes].map((sentence, at) => {
+    const { code = "", seconds = null, detail = null } = codes[at] ?? {};
+    if (said(`ready.${code}`, null) === null) return sentence;
+    const words = text(`ready.${code}`, { duration: seconds == null ? "" : duration(seconds) });
+    return detail ? [words, " ", asWritten(detail)] : words;
+  });
+}
+
+// Why a rule cannot be evaluated: what this gateway does not have, or what could not be read, and why.
+export function blindWords(sentence) {
+  const reason = sentence.replace(/: the rule has nothing to go by$/, "");
+  const fixed = said(`blind.${reason}`, null);
+  if (fixed !== null) return fixed;
+  const [, kind, why] = /^([\w ]+) cannot be read: (.*)$/s.exec(sentence) ?? [];
+  return kind && said(`trouble.${kind}`, null) !== null ? [text("blindUnread", { kind: text(`trouble.${kind}`) }), " ", asWritten(why)] : asWritten(sentence);
+}

@@ -25,6 +25,7 @@ addTexts({
     "why.inhibited": "not told: muted by another alert", "why.max series": "not told: too many of one rule", "why.not told": "not told",
     "why.resolved off": "its end is not told", "why.firing": "still fires", "why.pending": "not yet for long enough", "why.recovered": "recovered",
     "why.no traffic": "no traffic any more", "why.gone": "it is gone", "why.new period": "a new period began", "why.clearing": "about to be over",
+    alertsUnexplained: "What explains the alerts could not be found:", alertsWarming: "The rule's window is being filled.",
   },
   zh: {
     alertsNow: "当前", alertsSilences: "静默", alertsHistory: "历史", alertsTabs: "告警的视图",
@@ -50,5 +51,8 @@ addTexts({
     "why.inhibited": "未通知：被其他告警抑制", "why.max series": "未通知：同一规则对象过多", "why.not told": "未通知",
     "why.resolved off": "恢复时不通知", "why.firing": "仍在触发", "why.pending": "持续时间不足", "why.recovered": "已恢复",
     "why.no traffic": "不再有流量", "why.gone": "对象已不存在", "why.new period": "新周期开始", "why.clearing": "即将结束",
+    alertsUnexplained: "未能找出告警的主要来源：", alertsWarming: "规则的窗口正在补齐数据。",
+    "self.source-stale": "网关读取不到最新数据：", "self.new-epoch": "网关的日志重新开始：", "self.clock-skew": "网关与本机的时钟不一致：", "self.store-full": "本地库已达到大小上限：",
+    "self.notifier-dead": "通知发不出去：", "self.still-serving": "已禁用的渠道仍在服务：", "self.rule-error": "规则无法评估：", "self.breaker-blind": "无法照看已禁用的对象：",
   },
 });

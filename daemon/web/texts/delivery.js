@@ -11,6 +11,8 @@ addTexts({
     outboxTime: "Written", outboxNotice: "Notice", outboxTo: "To", outboxHow: "State", outboxTook: "Took", outboxAttempts: "Tries", outboxWith: "with no. {id}",
     outboxNone: "Nothing has been told yet.", outboxNoneHint: "Notices come here as soon as a rule fires, and stay until they are delivered.", outboxNoneState: "No notice is in this state.",
     "letter.waiting": "waiting", "letter.delivered": "delivered", "letter.dead": "undeliverable",
+    "notice.firing": "Firing: {rule}", "notice.reminder": "Still firing: {rule}", "notice.resolved": "Over: {rule}", "notice.summary": "Summary: {rule}",
+    "notice.digest": "Several alerts", "notice.breaker": "Breaker", "notice.test": "Test notice",
   },
   zh: {
     deliveryNotifiers: "通知渠道", deliveryNone: "尚未配置通知渠道，没有人会收到告警。", deliveryNoneHint: "请在 quotafuse.yaml 的 notifiers: 下添加，然后试发：quotafuse notify NAME。",
@@ -22,5 +24,7 @@ addTexts({
     outboxTime: "写入时间", outboxNotice: "通知", outboxTo: "发往", outboxHow: "状态", outboxTook: "用时", outboxAttempts: "尝试次数", outboxWith: "随 {id} 号发出",
     outboxNone: "还没有发出过通知。", outboxNoneHint: "规则触发后，通知会立即出现在这里，并保留到送达为止。", outboxNoneState: "没有处于该状态的通知。",
     "letter.waiting": "待发", "letter.delivered": "已送达", "letter.dead": "无法送达",
+    "notice.firing": "触发：{rule}", "notice.reminder": "仍在触发：{rule}", "notice.resolved": "已恢复：{rule}", "notice.summary": "汇总：{rule}",
+    "notice.digest": "多条告警", "notice.breaker": "熔断", "notice.test": "测试通知",
   },
 });

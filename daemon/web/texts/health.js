@@ -16,10 +16,9 @@ addTexts({
     healthGapsNone: "No id is missing.", healthGapsNoneHint: "Ids come in order, and each row was read once.", healthGapsAgo: "over",
     "source.ok": "connected", "source.catching-up": "catching up", "source.unreachable": "unreachable", "source.starting": "starting", "source.stalled": "does not answer", "source.locked": "table is locked",
     "source.behind": "ends before the mirror", "source.lagging": "replica is behind", "source.unproven": "store unreadable", "source.denied": "access denied", "source.schema": "tables do not fit", "source.rejected": "request rejected",
-    "trouble.channels": "Channels", "trouble.balances": "Balances", "trouble.keys": "Keys of channels", "trouble.abilities": "Abilities", "trouble.tokens": "Keys", "trouble.users": "Users", "trouble.names of channels": "Names of channels",
-    "trouble.options": "Options",
   },
   zh: {
+    healthInfoTrouble: "无法读取网关的名称和选项：", "check.running": "正在检查", "check.sound": "完好", "check.damaged": "已损坏", "check.failed": "检查未能完成",
     healthReady: "正在监控", healthReadyNote: "镜像已是最新，规则正在评估。", healthNotReady: "尚未就绪", healthUnknown: "尚不清楚",
     healthUnknownNote: "守护进程刚刚启动，还没有读取网关。",
     healthGateway: "网关", healthState: "状态", healthSince: "处于该状态自", healthDetail: "详情", healthThrough: "已读取至",
@@ -34,7 +33,5 @@ addTexts({
     healthGapsNone: "没有缺失的 ID。", healthGapsNoneHint: "ID 连续，每一行都只读取一次。", healthGapsAgo: "已结束",
     "source.ok": "已连接", "source.catching-up": "追赶中", "source.unreachable": "无法连接", "source.starting": "启动中", "source.stalled": "没有应答", "source.locked": "表被锁定",
     "source.behind": "早于镜像结束", "source.lagging": "副本滞后", "source.unproven": "本地库不可读", "source.denied": "访问被拒", "source.schema": "表结构不符", "source.rejected": "请求被拒",
-    "trouble.channels": "渠道", "trouble.balances": "余额", "trouble.keys": "渠道密钥", "trouble.abilities": "渠道能力", "trouble.tokens": "令牌", "trouble.users": "用户", "trouble.names of channels": "渠道名称",
-    "trouble.options": "选项",
   },
 });

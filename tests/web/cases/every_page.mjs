@@ -1,6 +1,6 @@
 // Every page in both languages and themes, from a phone to a wide screen.
 import { kLanguages, kThemes, kWidths, Tab } from "../browser.mjs";
-import { check, kPages, none, test } from "../checks.mjs";
+import { check, equal, kPages, none, test } from "../checks.mjs";
 
 // Pages that need to know which one: what there is in the demo.
 const kSingle = ["object?kind=channel&id=5", "object?kind=token&id=3", "object?kind=model&name=claude-sonnet-4-5", "rules?name=channel-token-burn",
@@ -51,5 +51,26 @@ test("what these checks look for is found where it is", async ({ browser, url })
   check((await tab.untranslated()).includes("aKeyWithoutWords"), "a key without words is not seen");
   check(troubles.some((line) => line.includes("a message")) && troubles.some((line) => line.startsWith("policy: script-src")), `troubles: ${troubles}`);
   check(await tab.page.evaluate(() => window.ran === undefined), "an inline script ran");
+  await tab.close();
+});
+
+test("an English sentence on a Chinese page is seen, and code and what others wrote is none", async ({ browser, url }) => {
+  const tab = await Tab.open(browser, url, { language: "zh" });
+  await tab.show("health");
+  none(await tab.untranslated(), "found before");
+  await tab.page.evaluate(() => {
+    const add = (tag, words, attributes = {}) => {
+      const node = document.createElement(tag);
+      node.textContent = words;
+      for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+      document.querySelector("main").append(node);
+    };
+    add("p", "told: it began to fire");
+    add("p", "", { title: "the gateway has not been read yet" });
+    add("code", "quotafuse breaker pause for an hour");
+    add("q", "the bot was blocked", { translate: "no" });
+    add("p", "New API 在 claude-sonnet-4-5 上的 Token 数");
+  });
+  equal((await tab.untranslated()).join("; "), "told: it began to fire; the gateway has not been read yet", "what is seen");
   await tab.close();
 });
