@@ -2,7 +2,7 @@
 import { ask } from "../parts/api.js";
 import { areaChart, donut, lineChart, sparkline } from "../parts/chart.js";
 import { el, paint } from "../parts/dom.js";
-import { agoText, compact, cost, counted, money, ms, number, percent, share } from "../parts/format.js";
+import { agoText, compact, cost, counted, dateTimeText, money, ms, number, percent, share } from "../parts/format.js";
 import { objectHash, objectLink, objectName } from "../parts/object.js";
 import { hashOf } from "../parts/page.js";
 import { spanOf, spanPart } from "../parts/span.js";
@@ -137,7 +137,7 @@ function top(title, rows, name, more, { currency, query }) {
 
 function render(root, data, context) {
   const { currency, query } = context;
-  const parts = [firing(context), data.complete === false ? el("p", { class: "note", "data-key": "partial" }, text("partial")) : null, stats(data, context),
+  const parts = [firing(context), data.complete === false ? el("p", { class: "note", "data-key": "partial" }, text("partial", { since: dateTimeText(data.from) })) : null, stats(data, context),
     el("div", { class: "three", "data-key": "periods" }, period(text("today"), data.today, currency), period(text("month"), data.month, currency), quotaCard(data, currency))];
   if (data.now.requests === 0) return paint(root, [...parts, el("div", { class: "card", "data-key": "none" }, empty(text("overviewNone"), text("overviewNoneHint")))]);
   const span = spanPart(query);

@@ -2,7 +2,7 @@ import { addTexts } from "../parts/texts.js";
 
 addTexts({
   en: {
-    errTotal: "Failed requests", errUpstream: "Upstream errors", errClient: "Client errors", errRate: "Error rate", errRateNote: "upstream errors of all but the clients' own",
+    errTotal: "Failed requests", errUpstream: "Upstream errors", errClient: "Client errors", errRate: "Error rate", errRateNote: "The share of requests that failed upstream; requests that failed by the client's own fault are left out",
     errOver: "Failures over time", errBy: "Tell apart", "errBy.error": "By error", "errBy.status": "By status", errTable: "Errors", errCode: "Error", errRequests: "Requests", errShare: "Share",
     errChannels: "Where", errKind: "Counts as", errUp: "upstream", errOwn: "client", errBoth: "both", errNone: "No request failed in this time.", errNoneHint: "That is good. For a look back choose a longer time.",
     errByChannel: "By channel", errByModel: "By model", errOf: "{rate} of its requests", errMore: "{n} more kinds",

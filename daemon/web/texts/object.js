@@ -9,7 +9,7 @@ addTexts({
     objAlerts: "Alerts", objAlertsNone: "Nothing fires about it.", objChannel: "Channel", objProvider: "Provider", objTag: "Tag", objStatus: "State",
     "objStatus.1": "on", "objStatus.2": "switched off by hand", "objStatus.3": "switched off by the gateway", objBalanceNow: "Balance", objDeadKeys: "Dead keys", objBreaker: "Breaker", objBreakerOpen: "switched off by quotafuse",
     objOwner: "Owner", objNoErrors: "No request failed in this time.", objAllErrors: "All errors",
-    objNothing: "There was no traffic of it in this time.", objNothingHint: "Choose a longer time; what it is called may also have changed.", objWhich: "Which one? The address names none.", objWhichHint: "Choose one in the breakdown.",
+    objNothing: "There was no traffic of it in this time.", objNothingHint: "Choose a longer time. If it was renamed, look for its new name in the breakdown.", objWhich: "Which one? The address names none.", objWhichHint: "Choose one in the breakdown.",
     objMore: "{n} more", objSplitNone: "Nothing to tell apart.", objNoValue: "not told", "objAlertState.firing": "firing", "objAlertState.pending": "pending", "objAlertState.stale": "stale",
   },
   zh: {
@@ -20,7 +20,7 @@ addTexts({
     objAlerts: "告警", objAlertsNone: "没有与之相关的告警。", objChannel: "渠道", objProvider: "供应商", objTag: "标签", objStatus: "状态",
     "objStatus.1": "启用", "objStatus.2": "已手动停用", "objStatus.3": "已被网关停用", objBalanceNow: "余额", objDeadKeys: "失效密钥", objBreaker: "熔断", objBreakerOpen: "已被 quotafuse 停用",
     objOwner: "所有者", objNoErrors: "这段时间内没有失败的请求。", objAllErrors: "全部错误",
-    objNothing: "这段时间内没有它的流量。", objNothingHint: "请选择更长的时间；它也可能已经改名。", objWhich: "地址中没有指明对象。", objWhichHint: "请在用量拆分中选择。",
+    objNothing: "这段时间内没有它的流量。", objNothingHint: "请选择更长的时间。如果它已改名，请在用量分布中查找新名称。", objWhich: "地址中没有指明对象。", objWhichHint: "请在用量拆分中选择。",
     objMore: "另有 {n} 项", objSplitNone: "没有可拆分的内容。", objNoValue: "未提供", "objAlertState.firing": "触发中", "objAlertState.pending": "待定", "objAlertState.stale": "失效",
   },
 });
