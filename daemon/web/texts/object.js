@@ -20,7 +20,7 @@ addTexts({
     objAlerts: "告警", objAlertsNone: "没有与之相关的告警。", objChannel: "渠道", objProvider: "供应商", objTag: "标签", objStatus: "状态",
     "objStatus.1": "启用", "objStatus.2": "已手动停用", "objStatus.3": "已被网关停用", objBalanceNow: "余额", objDeadKeys: "失效密钥", objBreaker: "熔断", objBreakerOpen: "已被 quotafuse 停用",
     objOwner: "所有者", objNoErrors: "这段时间内没有失败的请求。", objAllErrors: "全部错误",
-    objNothing: "这段时间内没有它的流量。", objNothingHint: "请选择更长的时间。如果它已改名，请在用量分布中查找新名称。", objWhich: "地址中没有指明对象。", objWhichHint: "请在用量拆分中选择。",
+    objNothing: "这段时间内没有它的流量。", objNothingHint: "请选择更长的时间。如果它已改名，请在用量分布中查找新名称。", objWhich: "地址中没有指明对象。", objWhichHint: "请在用量分布中选择。",
     objMore: "另有 {n} 项", objSplitNone: "没有可拆分的内容。", objNoValue: "未提供", "objAlertState.firing": "触发中", "objAlertState.pending": "待定", "objAlertState.stale": "失效",
   },
 });
