@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <fstream>
 #include <random>
+#include <regex>
 #include <set>
 #include <sstream>
 
@@ -245,7 +246,10 @@ TEST_CASE("mutilated rule files are refused with their faults at their places, o
         INFO(path.filename().string());
         auto expected = path;
         expected.replace_extension(".expected");
-        CHECK(faults_of(path.filename().string(), content(path), {}) == content(expected));
+        // yaml-cpp 0.8 names the anchor, 0.7 does not.
+        static const std::regex kAnchor{"(the referenced anchor is not defined): .*"};
+        const auto faults = faults_of(path.filename().string(), content(path), {});
+        CHECK(std::regex_replace(faults, kAnchor, "$1") == content(expected));
     }
     CHECK(count >= 30);
 }
