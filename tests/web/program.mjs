@@ -105,7 +105,7 @@ export class Programs {
   async #quiet(status) {
     const folder = await this.#folder();
     const first = await this.#demo(folder, 3600);
-    await first.answers("/healthz");
+    await first.answers("/readyz"); // the pages have figures from the start
     await first.stop();
     const port = await freePort();
     const file = join(folder, "quotafuse.yaml");
