@@ -59,6 +59,36 @@ test("a range before everything that is kept is empty, not a failure", async ({ 
   await tab.close();
 });
 
+for (const [language, words] of [["en", /What is known begins at [A-Z][a-z]+ \d/], ["zh", /本地数据从 \d.* 开始/]]) {
+  test(`a range that begins before the store is told from where on it is known: ${language}`, async ({ browser, url }) => {
+    const tab = await Tab.open(browser, url, { language });
+    const from = new Date(Date.now() - 60 * 86_400_000).toISOString().slice(0, 16);
+    const to = new Date(Date.now() + 86_400_000).toISOString().slice(0, 16);
+    for (const name of ["breakdown", "performance", "errors", "object"]) {
+      await tab.show(`${name}?from=${from}&to=${to}${name === "object" ? "&kind=channel&id=5" : ""}`);
+      const notes = await tab.page.locator(".part-note").allTextContents();
+      equal(notes.length, 1, `${name}: notes, for what lacks the same`);
+      check(words.test(notes[0]), `${name}: ${notes}`);
+    }
+    await tab.show("breakdown?window=1h");
+    equal(await tab.page.locator(".part-note").count(), 0, "notes of an answer that is whole");
+    none([...await tab.allTroubles(), ...await tab.untranslated()], "found");
+    await tab.close();
+  });
+}
+
+test("breakdown: on a phone a row is read from its name to its cost, without going sideways", async ({ browser, url }) => {
+  const tab = await Tab.open(browser, url, { width: 390 });
+  await tab.show("breakdown?by=model&window=24h");
+  const outside = await tab.page.evaluate(() => [...document.querySelectorAll(".page tbody tr")].slice(0, 5)
+    .flatMap((row) => [...row.cells].filter((cell) => cell.offsetWidth > 0 && cell.textContent.trim() !== ""))
+    .filter((cell) => { const { left, right } = cell.getBoundingClientRect(); return left < 0 || right > window.innerWidth + 0.5; })
+    .map((cell) => cell.textContent));
+  none(outside, "cells that are cut off");
+  equal(await tab.sideways(), 0, "pixels to go sideways");
+  await tab.close();
+});
+
 test("logs: a filter by clicks narrows the rows, and goes again", (site) => withTab(site, "logs?window=1h", async (page, tab) => {
   await page.getByRole("button", { name: "+ Filter" }).click();
   const panel = page.locator(".popup");
