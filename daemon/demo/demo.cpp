@@ -14,9 +14,9 @@ namespace quotafuse::demo {
 namespace {
 
 constexpr auto kFlavour = Flavour::new_api_2026;
-constexpr std::int64_t kHistory = 30 * 60;
+constexpr std::int64_t kHistory = 125 * 60;  // an hour, the hour before, and a little
 constexpr std::int64_t kPast = 30 * 86'400;  // with its history
-constexpr std::size_t kPastRows = 60'000;
+constexpr std::size_t kPastRows = 40'000;
 
 std::unique_ptr<sync::GatewaySession> open_gateway(const std::string& path) {
     sync::Dsn dsn;
