@@ -194,10 +194,12 @@ void check_trend(SourceSite& site, const std::string& by, const std::string& ste
     const auto& times = answer.at("times");
     const auto to = answer.at("to").get<std::int64_t>();
     // Steps of minutes are whole ones; the first hour or day begins where the span does.
-    const bool minutes = answer.at("step").get<std::int64_t>() < kHour;
+    const auto length = answer.at("step").get<std::int64_t>();
+    const auto first = length < kHour ? window.from / length * length : window.from;
+    CHECK(answer.at("from") == first);
     for (std::size_t i = 0; i < times.size(); ++i) {
         const auto at = times[i].get<std::int64_t>();
-        const auto lower = minutes ? at : std::max(at, window.from);
+        const auto lower = std::max(at, first);
         const auto upper = i + 1 < times.size() ? times[i + 1].get<std::int64_t>() : to;
         CAPTURE(at);
         auto left = site.sums_by(by, Window::between(lower, upper) + " AND " + chosen.sql +
@@ -330,5 +332,10 @@ TEST_CASE("every point of a timeline equals SQL over the gateway's logs") {
             {{"from", std::to_string(kEnd - 11 * kHour)}}, kEnd - 11 * kHour, kEnd + 1};
         check_trend(site, by, "15m", recent, random_object(site, "tag"));
         check_trend(site, by, "5m", recent, {});
+        const auto from = kEnd - 10 * kHour + site.below(5 * kHour);
+        const auto to = from + 1 + site.below(4 * kHour);
+        const Window odd{{{"from", std::to_string(from)}, {"to", std::to_string(to)}}, from, to};
+        check_trend(site, by, "15m", odd, {});
+        check_trend(site, by, "1m", odd, {});
     }
 }

@@ -170,6 +170,14 @@ std::optional<sync::MinutesBy> minutes_by(By by, const Filter& filter) {
     return std::nullopt;
 }
 
+/// What whole steps are exact for: of the first one all, of the last one what there is by now.
+Span whole_steps(const Span& span, std::int64_t seconds, base::Second now) {
+    const auto from = base::unix_seconds(span.from) / seconds * seconds;
+    const auto end = (base::unix_seconds(span.until) + seconds - 1) / seconds * seconds;
+    const auto known = std::max(span.until, now + base::Seconds{1});
+    return {base::from_unix(from), std::min(base::from_unix(end), known)};
+}
+
 TrafficTable by_minutes(const Inquiry& inquiry, By by, const Filter& filter, const Span& span,
                         const Step& step) {
     const sync::MinuteReader reader{inquiry.database()};
@@ -177,8 +185,9 @@ TrafficTable by_minutes(const Inquiry& inquiry, By by, const Filter& filter, con
     if (!minutes)
         throw BadParameter{
             "steps of minutes are kept of channels and models only; ask for step=1h"};
-    sync::MinuteQuestion question{*minutes,   channels_of(filter.of), filter.of.model, span.from,
-                                  span.until, step.seconds / 60};
+    const auto whole = whole_steps(span, step.seconds, inquiry.now());
+    sync::MinuteQuestion question{*minutes,    channels_of(filter.of), filter.of.model, whole.from,
+                                  whole.until, step.seconds / 60};
     const auto kept_since = base::from_unix(reader.kept_since());
     question.from = std::clamp(kept_since, question.from, question.until);
     Sum sum{by};
@@ -195,7 +204,7 @@ TrafficTable by_minutes(const Inquiry& inquiry, By by, const Filter& filter, con
         one.sums.quota = cell.quota;
         sum.add(object_of(inquiry, by, std::move(one)));
     }
-    return {{question.from, span.until}, sum.take()};
+    return {{question.from, question.until}, sum.take()};
 }
 
 }  // namespace

@@ -73,8 +73,8 @@ TrafficTable traffic_by(const Inquiry& inquiry, By by, const Filter& filter, con
                         const Largest& largest = {});
 /// Whether minutes are kept of such traffic from then on.
 bool has_minutes(const Inquiry& inquiry, By by, const Filter& filter, base::Second from);
-/// In steps; those of minutes only by all, channel and model, of channels and models, and there a
-/// client's error counts as an answer and prompt tokens stand for all. Throws BadParameter.
+/// In steps; those of minutes whole, only by all, channel and model, of channels and models, and
+/// there a client's error counts as an answer and prompt tokens stand for all. Throws BadParameter.
 TrafficTable traffic_in_steps(const Inquiry& inquiry, By by, const Filter& filter, const Span& span,
                               const Step& step, const Largest& largest = {});
 /// With times, of rows alone and exactly as asked for; empty where these are too many, or gone.
