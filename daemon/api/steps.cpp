@@ -1,5 +1,6 @@
 #include "daemon/api/steps.h"
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 #include <utility>
@@ -58,6 +59,14 @@ std::vector<std::int64_t> times_of(const Span& span, const Step& step, const bas
         if (begin >= until) return times;
         times.push_back(begin);
     }
+}
+
+Span whole_steps(const Span& span, const Step& step, base::Second now) {
+    const auto length = step.seconds;
+    const auto from = base::unix_seconds(span.from) / length * length;
+    const auto until = (base::unix_seconds(span.until) + length - 1) / length * length;
+    const auto known = std::max(span.until, now + base::Seconds{1});
+    return {base::from_unix(from), std::min(base::from_unix(until), known)};
 }
 
 }  // namespace quotafuse::daemon::api

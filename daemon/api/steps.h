@@ -26,4 +26,8 @@ Step step_of(const Parameters& parameters, const Span& span);
 /// of days as the store's days do, with the hour in which midnight falls.
 std::vector<std::int64_t> times_of(const Span& span, const Step& step, const base::TimeZone& zone);
 
+/// What the steps of the span are exact for where only whole ones are kept: all of the first, of
+/// the last what there is by `now`.
+Span whole_steps(const Span& span, const Step& step, base::Second now);
+
 }  // namespace quotafuse::daemon::api

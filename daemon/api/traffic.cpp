@@ -170,14 +170,6 @@ std::optional<sync::MinutesBy> minutes_by(By by, const Filter& filter) {
     return std::nullopt;
 }
 
-/// What whole steps are exact for: of the first one all, of the last one what there is by now.
-Span whole_steps(const Span& span, std::int64_t seconds, base::Second now) {
-    const auto from = base::unix_seconds(span.from) / seconds * seconds;
-    const auto end = (base::unix_seconds(span.until) + seconds - 1) / seconds * seconds;
-    const auto known = std::max(span.until, now + base::Seconds{1});
-    return {base::from_unix(from), std::min(base::from_unix(end), known)};
-}
-
 TrafficTable by_minutes(const Inquiry& inquiry, By by, const Filter& filter, const Span& span,
                         const Step& step) {
     const sync::MinuteReader reader{inquiry.database()};
@@ -185,7 +177,7 @@ TrafficTable by_minutes(const Inquiry& inquiry, By by, const Filter& filter, con
     if (!minutes)
         throw BadParameter{
             "steps of minutes are kept of channels and models only; ask for step=1h"};
-    const auto whole = whole_steps(span, step.seconds, inquiry.now());
+    const auto whole = whole_steps(span, step, inquiry.now());
     sync::MinuteQuestion question{*minutes,    channels_of(filter.of), filter.of.model, whole.from,
                                   whole.until, step.seconds / 60};
     const auto kept_since = base::from_unix(reader.kept_since());
