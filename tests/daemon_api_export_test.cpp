@@ -147,6 +147,28 @@ TEST_CASE("exports of pages have all their rows") {
     }
 }
 
+TEST_CASE("a slot of an availability export has its counts beside its rate") {
+    ApiSite site{506};
+    site.fill(kStart, kEnd, 2000);
+    const Query query{{"window", "7d"}, {"by", "channel"}};
+    const auto page = site.ask("availability", query);
+    auto asked = query;
+    asked.insert({{"what", "availability"}, {"format", "json"}});
+    const auto exported_page = json::parse(exported(site, asked));
+    const auto& rows = exported_page.at("rows");
+    std::size_t next = 0;
+    for (const auto& object : page.at("rows")) {
+        for (std::size_t slot = 0; slot < object.at("slots").size(); ++slot) {
+            const auto& row = rows.at(next++);
+            CHECK(row.at("id") == object.at("id"));
+            CHECK(row.at("requests") == object.at("slot_requests")[slot]);
+            CHECK(row.at("errors") == object.at("slot_errors")[slot]);
+            CHECK(row.at("rate") == object.at("slots")[slot]);
+        }
+    }
+    CHECK(next == rows.size());
+}
+
 TEST_CASE("no text of an export is a formula, and every text comes back as it was") {
     using daemon::api::csv_field;
     for (const std::string text : {"=1+1", "+1", "-1", "@x", "\tx", "\rx"})

@@ -63,14 +63,15 @@ Json slots_of(const Json& strip) {
     const auto from = strip.at("from").get<std::int64_t>();
     const auto slot = strip.at("slot").get<std::int64_t>();
     for (const auto& object : strip.at("rows")) {
-        std::int64_t at = from;
-        for (const auto& rate : object.at("slots")) {
-            rows.push_back({{"time", at},
+        const auto& rates = object.at("slots");
+        for (std::size_t i = 0; i < rates.size(); ++i) {
+            rows.push_back({{"time", from + static_cast<std::int64_t>(i) * slot},
                             {"kind", object.at("kind")},
                             {"id", object.at("id")},
                             {"name", object.at("name")},
-                            {"rate", rate}});
-            at += slot;
+                            {"requests", object.at("slot_requests").at(i)},
+                            {"errors", object.at("slot_errors").at(i)},
+                            {"rate", rates.at(i)}});
         }
     }
     return rows;

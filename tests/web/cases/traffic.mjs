@@ -181,7 +181,7 @@ test("export: CSV and JSON of what is filtered", async (site) => {
 });
 
 for (const [hash, what, columns] of [["breakdown?by=channel&window=1h", "breakdown", ["id", "name", "requests", "tokens"]], ["errors?window=1h", "errors", ["status", "code", "requests"]],
-  ["availability?window=1h", "availability", ["time", "name", "rate"]], ["object?kind=channel&id=3&window=1h", "trend", ["requests", "tokens"]]]) {
+  ["availability?window=1h", "availability", ["time", "name", "requests", "errors", "rate"]], ["object?kind=channel&id=3&window=1h", "trend", ["requests", "tokens"]]]) {
   test(`export: ${what}`, (site) => withTab(site, hash, async (page) => {
     const csv = await exported(page, page.getByRole("link", { name: /CSV/ }));
     check(csv.name.startsWith(`quotafuse-${what}`) && csv.name.endsWith(".csv"), `the file's name ${csv.name}`);
