@@ -33,6 +33,9 @@ export class Tab {
     tab.page.on("pageerror", (error) => tab.troubles.push(`error: ${error.stack ?? error}`));
     await tab.page.addInitScript(([name, chosen]) => {
       window.violations = [];
+      // Heard before the page hears it, in the same turn. The skip link's is no page's address.
+      window.heard = location.hash;
+      addEventListener("hashchange", () => { if (location.hash !== "#main") window.heard = location.hash; });
       document.addEventListener("securitypolicyviolation", (event) => window.violations.push(`${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}`));
       if (location.protocol === "about:") return;
       if (localStorage.getItem("language") === null) localStorage.setItem("language", name);
@@ -47,9 +50,10 @@ export class Tab {
     await this.settled();
   }
 
-  // The page of the address is there with its data.
+  // The page of the address is there with its data. The address changes a turn before the page hears of it.
   async settled() {
     await this.page.waitForFunction(() => {
+      if (window.heard !== location.hash) return false;
       const name = /^#\/(\w+)/.exec(location.hash)?.[1] ?? "overview";
       const page = document.querySelector(`.page-${name}`);
       return page?.children.length > 0 && !document.querySelector("[aria-busy=true], .skeleton, .page.stale");
