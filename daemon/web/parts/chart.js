@@ -84,7 +84,7 @@ function scalesOf(one) {
   };
 }
 
-// The panel beside the pointer: the largest first.
+// The panel beside the pointer: the largest first, and last what was given back.
 function tell(one, { chart, tooltip }) {
   const { options } = one;
   if (tooltip.opacity === 0 || !tooltip.dataPoints?.length) return hideTip();
@@ -93,7 +93,7 @@ function tell(one, { chart, tooltip }) {
   const rows = options.series.map((series, index) => ({ series, index, value: series.values[at] }))
     .filter(({ series, value }) => !one.hidden.has(series.name) && value != null);
   if (options.stacked) rows.sort((a, b) => b.value - a.value);
-  const shown = rows.filter(({ value }, index) => index < 10 && (!options.stacked || value > 0));
+  const shown = rows.filter(({ value }, index) => index < 10 && (!options.stacked || value !== 0));
   const format = (series) => series.format ?? options.format;
   const total = options.stacked && rows.length > 1 ? rows.reduce((sum, { value }) => sum + value, 0) : null;
   const box = chart.canvas.getBoundingClientRect();
