@@ -38,6 +38,11 @@ std::vector<Page> pages() {
                                  "provider", "tag", "status", "error"})
         all.push_back(of("breakdown", {{"by", by}}));
     all.push_back(of("breakdown", {{"by", "model"}, {"token", "900"}}));
+    // Of an hour, whose ends are counted row by row.
+    for (const auto* const name : {"summary", "errors", "performance"})
+        all.push_back({std::string{"/api/v1/"} + name, {{"window", "1h"}}});
+    for (const auto* const by : {"model", "token", "ip"})
+        all.push_back({"/api/v1/breakdown", {{"by", by}, {"window", "1h"}}});
     for (const auto* const window : {"1h", "24h", "7d"})
         all.push_back({"/api/v1/availability", {{"window", window}}});
     return all;

@@ -2,6 +2,7 @@
 #include <string_view>
 #include <tuple>
 
+#include "daemon/api/coverage.h"
 #include "daemon/api/owners.h"
 #include "daemon/api/span.h"
 #include "daemon/api/traffic.h"
@@ -63,14 +64,12 @@ Json breakdown(const Inquiry& inquiry, std::int64_t rows_of_page) {
         if (by == By::token && !object.is_rest) row["user_name"] = owners.name(object.owner);
         rows.push_back(std::move(row));
     }
-    return {{"from", base::unix_seconds(table.span.from)},
-            {"to", base::unix_seconds(table.span.until)},
-            {"complete", table.is_complete(span)},
-            {"incomplete", incomplete_json(table, span)},
-            {"currency", currency_json(inquiry)},
-            {"total", sums_json(inquiry, total, times)},
-            {"rows", std::move(rows)},
-            {"more", std::max<std::int64_t>(0, count - offset - most)}};
+    auto json = coverage_json(table, span);
+    json.update({{"currency", currency_json(inquiry)},
+                 {"total", sums_json(inquiry, total, times)},
+                 {"rows", std::move(rows)},
+                 {"more", std::max<std::int64_t>(0, count - offset - most)}});
+    return json;
 }
 
 }  // namespace quotafuse::daemon::api

@@ -7,6 +7,7 @@
 #include <SQLiteCpp/Statement.h>
 
 #include "base/text.h"
+#include "daemon/api/coverage.h"
 #include "daemon/api/span.h"
 #include "daemon/api/traffic.h"
 #include "sync/gauges.h"
@@ -112,10 +113,9 @@ Json channels(const Inquiry& inquiry, const OpenCircuits& open_circuits) {
         row.update(sums_json(inquiry, sums, true));
         rows.push_back(std::move(row));
     }
-    return {
-        {"from", base::unix_seconds(table.span.from)}, {"to", base::unix_seconds(table.span.until)},
-        {"complete", table.is_complete(span)},         {"incomplete", incomplete_json(table, span)},
-        {"currency", currency_json(inquiry)},          {"rows", std::move(rows)}};
+    auto json = coverage_json(table, span);
+    json.update({{"currency", currency_json(inquiry)}, {"rows", std::move(rows)}});
+    return json;
 }
 
 Json channel_balance(const Inquiry& inquiry) {

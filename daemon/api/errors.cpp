@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/text.h"
+#include "daemon/api/coverage.h"
 #include "daemon/api/span.h"
 #include "daemon/api/traffic.h"
 #include "daemon/api/traffic_pages.h"
@@ -85,13 +86,12 @@ Json errors(const Inquiry& inquiry) {
                         {"channels", channels_json(inquiry, failure)}});
     }
     const auto count = static_cast<std::int64_t>(failures.size());
-    return {{"from", base::unix_seconds(answer.from)},
-            {"to", base::unix_seconds(answer.until)},
-            {"complete", answer.from <= span.from},
-            {"incomplete", answer.from <= span.from ? Json(nullptr) : cut_json(answer.cut)},
-            {"total", total},
-            {"rows", std::move(rows)},
-            {"more", std::max<std::int64_t>(0, count - static_cast<std::int64_t>(kMostRows))}};
+    auto json = coverage_json({{answer.from, answer.until}, {}, false, answer.cut}, span);
+    json.update(
+        {{"total", total},
+         {"rows", std::move(rows)},
+         {"more", std::max<std::int64_t>(0, count - static_cast<std::int64_t>(kMostRows))}});
+    return json;
 }
 
 }  // namespace quotafuse::daemon::api

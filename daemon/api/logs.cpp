@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "daemon/api/coverage.h"
 #include "daemon/api/log_json.h"
 #include "daemon/api/span.h"
 #include "daemon/api/traffic.h"
@@ -53,10 +54,7 @@ Json totals_json(const Inquiry& inquiry, const LogRequest& request) {
     const Span span{question.from, question.until};
     const auto table = traffic_by(inquiry, By::all, {question.of, request.matches_nothing}, span);
     auto json = sums_json(inquiry, sum_of(table));
-    json["from"] = base::unix_seconds(table.span.from);
-    json["to"] = base::unix_seconds(table.span.until);
-    json["complete"] = table.is_complete(span);
-    json["incomplete"] = incomplete_json(table, span);
+    json.update(coverage_json(table, span));
     return json;
 }
 

@@ -1,3 +1,4 @@
+#include "daemon/api/coverage.h"
 #include "daemon/api/log_json.h"
 #include "daemon/api/span.h"
 #include "daemon/api/traffic.h"

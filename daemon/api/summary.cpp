@@ -4,6 +4,7 @@
 
 #include <SQLiteCpp/Statement.h>
 
+#include "daemon/api/coverage.h"
 #include "daemon/api/span.h"
 #include "daemon/api/traffic.h"
 #include "daemon/api/traffic_pages.h"
@@ -18,15 +19,29 @@ Json sums_over(const Inquiry& inquiry, const Span& span) {
     return sums_json(inquiry, sum_of(traffic_by(inquiry, By::all, {}, span)));
 }
 
-std::int64_t count_active(const TrafficTable& table) {
-    return std::count_if(table.objects.begin(), table.objects.end(),
-                         [](const auto& object) { return object.sums.requests() > 0; });
+/// A span's traffic: its sums, and how many channels and models had a part in them.
+struct Traffic {
+    TrafficTable table;  // of all
+    std::size_t channels = 0;
+    std::size_t models = 0;
+};
+
+std::size_t count_active(const TrafficTable& table) {
+    return static_cast<std::size_t>(
+        std::count_if(table.objects.begin(), table.objects.end(),
+                      [](const auto& object) { return object.sums.requests() > 0; }));
+}
+
+Traffic traffic_in(const Inquiry& inquiry, const Span& span) {
+    return {traffic_by(inquiry, By::all, {}, span, sync::TrafficStep::whole, true),
+            count_active(traffic_by(inquiry, By::channel, {}, span)),
+            count_active(traffic_by(inquiry, By::model, {}, span))};
 }
 
 /// How many channels, models and keys had requests; `tokens` are the keys of that span.
-Json active(const Inquiry& inquiry, const Span& span, const TrafficTable& tokens) {
-    return {{"channels", count_active(traffic_by(inquiry, By::channel, {}, span))},
-            {"models", count_active(traffic_by(inquiry, By::model, {}, span))},
+Json active(const Traffic& traffic, const TrafficTable& tokens) {
+    return {{"channels", traffic.channels},
+            {"models", traffic.models},
             {"tokens", count_active(tokens)}};
 }
 
@@ -77,28 +92,29 @@ Json summary(const Inquiry& inquiry) {
     const Parameters parameters{inquiry.request(), {"window", "from", "to"}};
     const auto asked = span_of(parameters, inquiry.now(), inquiry.zone());
     const auto before = asked.before();
-    const auto table = traffic_by(inquiry, By::all, {}, asked, sync::TrafficStep::whole, true);
-    const auto sums = sum_of(table);
-    const auto past = traffic_by(inquiry, By::all, {}, before, sync::TrafficStep::whole, true);
+    const auto traffic = traffic_in(inquiry, asked);
+    const auto past = traffic_in(inquiry, before);
+    const auto& span = traffic.table.span;
+    const auto sums = sum_of(traffic.table);
     const auto tokens = traffic_by(inquiry, By::token, {}, asked);
-    return {{"from", base::unix_seconds(table.span.from)},
-            {"to", base::unix_seconds(table.span.until)},
-            // Whether all of it is known, and of the time before, too.
-            {"complete", table.is_complete(asked)},
-            {"incomplete", incomplete_json(table, asked)},
-            {"before_complete", past.is_complete(before)},
-            {"currency", currency_json(inquiry)},
-            {"now", sums_json(inquiry, sums, true)},
-            {"before", sums_json(inquiry, sum_of(past), true)},
-            {"today", sums_over(inquiry, today(inquiry.now(), inquiry.zone()))},
-            {"month", sums_over(inquiry, this_month(inquiry.now(), inquiry.zone()))},
-            {"active", active(inquiry, asked, tokens)},
-            {"active_before", active(inquiry, before, traffic_by(inquiry, By::token, {}, before))},
-            {"rpm", per_minute(sums.requests(), table.span)},
-            {"tpm", per_minute(sums.tokens(), table.span)},
-            {"quota", quota(inquiry)},
-            {"top_tokens", top(inquiry, By::token, tokens)},
-            {"top_routes", top(inquiry, By::route, traffic_by(inquiry, By::route, {}, asked))}};
+    auto json = coverage_json(traffic.table, asked);
+    json.update(
+        {{"before_from", base::unix_seconds(past.table.span.from)},
+         {"before_to", base::unix_seconds(past.table.span.until)},
+         {"before_complete", past.table.is_complete(before)},
+         {"currency", currency_json(inquiry)},
+         {"now", sums_json(inquiry, sums, true)},
+         {"before", sums_json(inquiry, sum_of(past.table), true)},
+         {"today", sums_over(inquiry, today(inquiry.now(), inquiry.zone()))},
+         {"month", sums_over(inquiry, this_month(inquiry.now(), inquiry.zone()))},
+         {"active", active(traffic, tokens)},
+         {"active_before", active(past, traffic_by(inquiry, By::token, {}, before))},
+         {"rpm", per_minute(sums.requests(), span)},
+         {"tpm", per_minute(sums.tokens(), span)},
+         {"quota", quota(inquiry)},
+         {"top_tokens", top(inquiry, By::token, tokens)},
+         {"top_routes", top(inquiry, By::route, traffic_by(inquiry, By::route, {}, asked))}});
+    return json;
 }
 
 }  // namespace quotafuse::daemon::api

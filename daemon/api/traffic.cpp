@@ -322,25 +322,6 @@ TrafficSums sum_of(const TrafficTable& table) {
     return sums;
 }
 
-Json cut_json(sync::TrafficCut cut) {
-    switch (cut) {
-        case sync::TrafficCut::none:
-            return nullptr;
-        case sync::TrafficCut::before_store:
-            return "before_store";
-        case sync::TrafficCut::not_kept:
-            return "not_kept";
-        case sync::TrafficCut::too_many_rows:
-            return "too_many_rows";
-    }
-    std::abort();
-}
-
-Json incomplete_json(const TrafficTable& table, const Span& asked) {
-    if (table.is_complete(asked)) return nullptr;
-    return table.span.from > asked.from ? cut_json(table.cut) : Json("other_addresses");
-}
-
 Json percentiles(const base::Histogram& histogram, std::int64_t total) {
     if (histogram.empty()) return nullptr;
     Json json;

@@ -83,10 +83,6 @@ std::optional<TrafficTable> traffic_of_rows(const Inquiry& inquiry, By by, const
 /// What all of it adds up to.
 sync::TrafficSums sum_of(const TrafficTable& table);
 
-/// Why it is not all that was asked for: "before_store", "not_kept", "too_many_rows" or
-/// "other_addresses"; null: it is.
-Json incomplete_json(const TrafficTable& table, const Span& asked);
-Json cut_json(sync::TrafficCut cut);
 /// {"requests": …, "cost": …}; `times` adds percentiles and empty replies.
 Json sums_json(const Inquiry& inquiry, const sync::TrafficSums& sums, bool times = false);
 /// {"kind": "channel", "id": 3, "name": "azure"}; the kind of many in one is "rest".

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "daemon/api/coverage.h"
 #include "daemon/api/span.h"
 #include "daemon/api/steps.h"
 #include "daemon/api/traffic.h"

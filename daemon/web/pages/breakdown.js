@@ -7,10 +7,10 @@ import { compact, money, number, percent } from "../parts/format.js";
 import { kindName, objectHash, objectName } from "../parts/object.js";
 import { exportButtons } from "../parts/page.js";
 import { spanOf } from "../parts/span.js";
-import { empty, stat } from "../parts/states.js";
+import { changesOf, empty, partNote, stat } from "../parts/states.js";
 import { table } from "../parts/table.js";
 import { text } from "../parts/texts.js";
-import { changesOf, inside, measureFormat, measureOf, palette, panel, partNote, pickMeasure, seriesOf, spanBefore, tokensNode, trafficColumns } from "../parts/traffic.js";
+import { inside, measureFormat, measureOf, palette, panel, pickMeasure, seriesOf, spanBefore, tokensNode, trafficColumns } from "../parts/traffic.js";
 import "../texts/breakdown.js";
 
 const kBy = ["channel", "model", "token", "user", "group", "route", "provider", "tag", "ip"];
@@ -65,12 +65,12 @@ function charts({ trend }, context) {
 function cards({ sums, before: former }, context) {
   const { total } = sums;
   const before = former.total;
-  const changeOf = changesOf(sums, former);
+  const changes = changesOf(sums, former);
   return el("div", { class: "stats four" },
-    stat({ label: text("measure.cost"), value: money(total.cost, context.currency), change: changeOf(total.cost, before.cost) }),
-    stat({ label: text("measure.requests"), value: compact(total.requests), title: number(total.requests), change: changeOf(total.requests, before.requests) }),
-    stat({ label: text("measure.tokens"), value: tokensNode(total), change: changeOf(total.tokens, before.tokens) }),
-    stat({ label: text("col.error_rate"), value: percent(total.error_rate), change: changeOf(total.error_rate, before.error_rate), good: "down", title: text("rateNote", { errors: number(total.errors), clients: number(total.client_errors) }) }));
+    stat({ label: text("measure.cost"), value: money(total.cost, context.currency), change: changes.count(total.cost, before.cost) }),
+    stat({ label: text("measure.requests"), value: compact(total.requests), title: number(total.requests), change: changes.count(total.requests, before.requests) }),
+    stat({ label: text("measure.tokens"), value: tokensNode(total), change: changes.count(total.tokens, before.tokens) }),
+    stat({ label: text("col.error_rate"), value: percent(total.error_rate), change: changes.share(total.error_rate, before.error_rate), good: "down", title: text("rateNote", { errors: number(total.errors), clients: number(total.client_errors) }) }));
 }
 
 // --- the table ---

@@ -7,10 +7,10 @@ import { compact, counted, number, percent, share } from "../parts/format.js";
 import { objectHash, objectName } from "../parts/object.js";
 import { exportButtons, hashOf } from "../parts/page.js";
 import { spanOf, spanPart } from "../parts/span.js";
-import { chip, empty, stat } from "../parts/states.js";
+import { changesOf, chip, empty, partNote, stat } from "../parts/states.js";
 import { table } from "../parts/table.js";
 import { hasText, text } from "../parts/texts.js";
-import { bar, changesOf, orTrouble, panel, partNote, pick, settle, spanBefore, statusChip, sum } from "../parts/traffic.js";
+import { bar, orTrouble, panel, pick, settle, spanBefore, statusChip, sum } from "../parts/traffic.js";
 import "../texts/errors.js";
 
 const kFilters = ["channel", "model", "token", "user", "group", "route", "status", "code", "ip", "provider", "tag"];
@@ -37,13 +37,13 @@ async function load(query, signal) {
 function cards({ all, before: former }) {
   const { total } = all;
   const before = former.total;
-  const changeOf = changesOf(all, former);
+  const changes = changesOf(all, former);
   const failed = (row) => row.errors + row.client_errors;
   return el("div", { class: "stats four" },
-    stat({ label: text("errTotal"), value: compact(failed(total)), title: number(failed(total)), change: changeOf(failed(total), failed(before)), good: "down" }),
-    stat({ label: text("errUpstream"), value: compact(total.errors), title: number(total.errors), change: changeOf(total.errors, before.errors), good: "down" }),
-    stat({ label: text("errClient"), value: compact(total.client_errors), title: number(total.client_errors), change: changeOf(total.client_errors, before.client_errors) }),
-    stat({ label: text("errRate"), value: percent(total.error_rate), title: text("errRateNote"), change: changeOf(total.error_rate, before.error_rate), good: "down" }));
+    stat({ label: text("errTotal"), value: compact(failed(total)), title: number(failed(total)), change: changes.count(failed(total), failed(before)), good: "down" }),
+    stat({ label: text("errUpstream"), value: compact(total.errors), title: number(total.errors), change: changes.count(total.errors, before.errors), good: "down" }),
+    stat({ label: text("errClient"), value: compact(total.client_errors), title: number(total.client_errors), change: changes.count(total.client_errors, before.client_errors) }),
+    stat({ label: text("errRate"), value: percent(total.error_rate), title: text("errRateNote"), change: changes.share(total.error_rate, before.error_rate), good: "down" }));
 }
 
 function chart({ trend }, context) {

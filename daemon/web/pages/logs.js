@@ -7,7 +7,7 @@ import { closeDrawer, entryOf, paintDrawer, resultOf } from "../parts/log_drawer
 import { kKinds, objectName } from "../parts/object.js";
 import { exportButtons } from "../parts/page.js";
 import { spanOf } from "../parts/span.js";
-import { empty } from "../parts/states.js";
+import { empty, noteOf } from "../parts/states.js";
 import { densityButton, table } from "../parts/table.js";
 import { plural, text } from "../parts/texts.js";
 import "../texts/logs.js";
@@ -58,7 +58,8 @@ function kindChoice({ query, go }) {
 function totals(data, { currency, query }) {
   const sums = data.totals;
   if (!sums) return null;
-  const part = sums.complete === false ? el("span", { class: "quiet", title: fullText(sums.from) }, text("totalPart", { time: dateTimeText(sums.from) })) : null;
+  const part = sums.complete === false ? el("span", { class: "quiet", title: fullText(sums.from) }, text("totalPart", { time: dateTimeText(sums.from) }))
+    : sums.whole_hours ? el("span", { class: "quiet", title: noteOf(sums) }, text("totalHours", { from: dateTimeText(sums.from), to: dateTimeText(sums.to) })) : null;
   const requests = el("b", { title: number(sums.requests) }, plural("totalRequests", sums.requests, { n: compact(sums.requests) }));
   return el("p", { class: "totals", role: "status" }, requests, el("span", { title: number(sums.tokens) }, text("totalTokens", { n: compact(sums.tokens) })),
     el("span", { title: cost(sums.cost, currency).title }, money(sums.cost, currency)), sums.error_rate == null || query.kind ? null : el("span", {}, text("totalErrors", { rate: percent(sums.error_rate) })), part);

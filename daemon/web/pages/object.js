@@ -7,11 +7,10 @@ import { filterOf, kindName, objectName } from "../parts/object.js";
 import { objectFacts, objectAlerts, objectBalance } from "./object_cards.js";
 import { exportButtons, hashOf } from "../parts/page.js";
 import { spanOf, spanPart } from "../parts/span.js";
-import { empty, stat } from "../parts/states.js";
+import { changesOf, empty, partNote, stat } from "../parts/states.js";
 import { table } from "../parts/table.js";
 import { text } from "../parts/texts.js";
-import { bar, changesOf, inside, kTimed, measureFormat, measureOf, orTrouble, panel, partNote, pick, pickMeasure, rateKind, seriesOf, settle, spanBefore, statusChip,
-  trafficColumns } from "../parts/traffic.js";
+import { bar, inside, kTimed, measureFormat, measureOf, orTrouble, panel, pick, pickMeasure, rateKind, seriesOf, settle, spanBefore, statusChip, trafficColumns } from "../parts/traffic.js";
 import "../texts/object.js";
 
 const kKinds = ["channel", "model", "token", "user", "group", "route", "ip", "provider", "tag"];
@@ -55,20 +54,20 @@ async function load(query, signal) {
 function cards({ self, before: former, object }, context) {
   const [row] = self.rows;
   const [before] = former.rows;
-  const changeOf = changesOf(self, former);
+  const changes = changesOf(self, former);
   const timed = kTimed.has(object.kind);
   const cached = row.prompt_tokens > 0 ? row.cache_tokens / row.prompt_tokens : 0;
   const latency = row.latency_ms;
   return el("div", { class: `stats ${timed ? "six" : "four"}` },
-    stat({ label: text("measure.cost"), value: money(row.cost, context.currency), change: changeOf(row.cost, before?.cost) }),
-    stat({ label: text("measure.requests"), value: compact(row.requests), title: number(row.requests), change: changeOf(row.requests, before?.requests) }),
-    stat({ label: text("measure.tokens"), value: compact(row.tokens), title: number(row.tokens), change: changeOf(row.tokens, before?.tokens),
+    stat({ label: text("measure.cost"), value: money(row.cost, context.currency), change: changes.count(row.cost, before?.cost) }),
+    stat({ label: text("measure.requests"), value: compact(row.requests), title: number(row.requests), change: changes.count(row.requests, before?.requests) }),
+    stat({ label: text("measure.tokens"), value: compact(row.tokens), title: number(row.tokens), change: changes.count(row.tokens, before?.tokens),
       note: cached > 0 ? text("objCache", { part: share(cached) }) : null }),
-    stat({ label: text("col.error_rate"), value: el("span", { class: `rate ${rateKind(row.error_rate)}` }, percent(row.error_rate)), change: changeOf(row.error_rate, before?.error_rate), good: "down",
+    stat({ label: text("col.error_rate"), value: el("span", { class: `rate ${rateKind(row.error_rate)}` }, percent(row.error_rate)), change: changes.share(row.error_rate, before?.error_rate), good: "down",
       note: text("objFailed", { n: compact(row.errors) }) }),
-    timed ? stat({ label: text("medianLatency"), value: ms(latency?.p50), change: changeOf(latency?.p50, before?.latency_ms?.p50), good: "down",
+    timed ? stat({ label: text("medianLatency"), value: ms(latency?.p50), change: changes.share(latency?.p50, before?.latency_ms?.p50), good: "down",
       note: latency ? text("objP95", { p95: ms(latency.p95) }) : null }) : null,
-    timed ? stat({ label: text("medianFirst"), value: ms(row.first_token_ms?.p50), change: changeOf(row.first_token_ms?.p50, before?.first_token_ms?.p50), good: "down",
+    timed ? stat({ label: text("medianFirst"), value: ms(row.first_token_ms?.p50), change: changes.share(row.first_token_ms?.p50, before?.first_token_ms?.p50), good: "down",
       note: row.first_token_ms ? text("objFirst95", { p95: ms(row.first_token_ms.p95) }) : null }) : null);
 }
 

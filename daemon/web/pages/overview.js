@@ -6,7 +6,7 @@ import { agoText, compact, cost, counted, dateTimeText, money, ms, number, perce
 import { objectHash, objectLink, objectName } from "../parts/object.js";
 import { hashOf } from "../parts/page.js";
 import { spanOf, spanPart } from "../parts/span.js";
-import { changeOf, empty, section, stat } from "../parts/states.js";
+import { changesOf, empty, partNote, section, stat } from "../parts/states.js";
 import { labelsNode, severityChip, severityKind } from "../parts/operation.js";
 import { table } from "../parts/table.js";
 import { text } from "../parts/texts.js";
@@ -64,20 +64,20 @@ const whole = (n) => (n >= 1000 ? number(n) : null);
 function stats(data, { currency }) {
   const { now, before, trend } = data;
   const spark = (name) => sparkline(summed(trend, name));
-  const against = (value) => (data.before_complete === false ? null : value);
+  const changes = changesOf(data, { from: data.before_from, to: data.before_to, complete: data.before_complete });
   const rate = summed(trend, "requests").map((n, at) => (n > 0 ? summed(trend, "errors")[at] / n : 0));
   const peak = (name) => text("peak", { n: compact(data.peak[name]) });
-  const of = (name) => against(changeOf(now[name], before[name]));
+  const of = (name) => changes.count(now[name], before[name]);
   return el("div", { class: "stats eight", "data-key": "stats" },
     stat({ label: text("cost"), value: money(now.cost, currency), title: cost(now.cost, currency).title, change: of("cost"),
       note: now.refund > 0 ? text("refunded", { refund: money(now.refund / currency.quota_per_unit * (currency.per_dollar ?? 1), currency) }) : null, spark: spark("cost") }),
     stat({ label: text("requests"), value: compact(now.requests), title: whole(now.requests), change: of("requests"), spark: spark("requests") }),
     stat({ label: text("tokens"), value: compact(now.tokens), title: whole(now.tokens), change: of("tokens"), note: text("inOut", { in: compact(now.prompt_tokens), out: compact(now.completion_tokens) }), spark: spark("tokens") }),
-    stat({ label: text("errorRate"), value: percent(now.error_rate), change: of("error_rate"), good: "down", note: text("errorsOf", { n: compact(now.errors) }), spark: sparkline(rate) }),
+    stat({ label: text("errorRate"), value: percent(now.error_rate), change: changes.share(now.error_rate, before.error_rate), good: "down", note: text("errorsOf", { n: compact(now.errors) }), spark: sparkline(rate) }),
     stat({ label: text("rpm"), value: compact(data.rpm), change: of("requests"), note: peak("requests") }),
     stat({ label: text("tpm"), value: compact(data.tpm), title: whole(data.tpm), change: of("tokens"), note: peak("tokens") }),
-    stat({ label: text("latency"), value: ms(now.latency_ms?.p95), change: against(changeOf(now.latency_ms?.p95, before.latency_ms?.p95)), good: "down", note: text("median", { ms: ms(now.latency_ms?.p50) }) }),
-    stat({ label: text("active"), value: text("activeModels", { n: number(data.active.models) }), change: against(changeOf(data.active.models, data.active_before?.models)),
+    stat({ label: text("latency"), value: ms(now.latency_ms?.p95), change: changes.share(now.latency_ms?.p95, before.latency_ms?.p95), good: "down", note: text("median", { ms: ms(now.latency_ms?.p50) }) }),
+    stat({ label: text("active"), value: text("activeModels", { n: number(data.active.models) }), change: changes.share(data.active.models, data.active_before?.models),
       note: text("activeNote", { channels: number(data.active.channels), keys: number(data.active.tokens) }) }));
 }
 
@@ -137,7 +137,7 @@ function top(title, rows, name, more, { currency, query }) {
 
 function render(root, data, context) {
   const { currency, query } = context;
-  const parts = [firing(context), data.complete === false ? el("p", { class: "note", "data-key": "partial" }, text("partial", { since: dateTimeText(data.from) })) : null, stats(data, context),
+  const parts = [firing(context), data.complete === false ? el("p", { class: "note", "data-key": "partial" }, text("partial", { since: dateTimeText(data.from) })) : partNote(data), stats(data, context),
     el("div", { class: "three", "data-key": "periods" }, period(text("today"), data.today, currency), period(text("month"), data.month, currency), quotaCard(data, currency))];
   if (data.now.requests === 0) return paint(root, [...parts, el("div", { class: "card", "data-key": "none" }, empty(text("overviewNone"), text("overviewNoneHint")))]);
   const span = spanPart(query);

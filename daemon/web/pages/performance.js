@@ -7,10 +7,10 @@ import { compact, counted, dateTime, ms, number, percent } from "../parts/format
 import { kindName, objectLink, objectName } from "../parts/object.js";
 import { hashOf } from "../parts/page.js";
 import { spanOf, spanPart } from "../parts/span.js";
-import { changeOf, empty, stat } from "../parts/states.js";
+import { changesOf, empty, partNote, stat } from "../parts/states.js";
 import { table } from "../parts/table.js";
 import { text } from "../parts/texts.js";
-import { bar, inside, noTraffic, palette, panel, partNote, pick, seriesOf, spanBefore, stepSeconds } from "../parts/traffic.js";
+import { bar, inside, noTraffic, palette, panel, pick, seriesOf, spanBefore, stepSeconds } from "../parts/traffic.js";
 import "../texts/performance.js";
 
 const kBy = ["all", "channel", "model"];
@@ -31,26 +31,26 @@ async function load(query, signal) {
     ask("performance", { ...asked, by: tableKind(by), most: 20 }, signal), ask("trend", { ...asked, by, most: kLines }, signal),
     ask("slow", { ...asked, limit: 20 }, signal)]);
   const before = await ask("performance", { ...asked, ...spanBefore(all), by: "all" }, signal);
-  return { currency: all.currency, all, each, trend, slow, before: before.rows[0] ?? null };
+  return { currency: all.currency, all, each, trend, slow, before };
 }
 
 // --- the cards ---
 
-const changeOfTimes = (now, before, kind, part) => changeOf(now?.[kind]?.[part], before?.[kind]?.[part]);
-
-function cards({ all, slow, before }) {
+function cards({ all, slow, before: former }) {
   const [row] = all.rows;
+  const [before] = former.rows;
+  const changes = changesOf(all, former);
   const latency = row.latency_ms;
   const first = row.first_token_ms;
   const minutes = (all.to - all.from) / 60;
-  const time = (label, part, note) => stat({ label, value: ms(latency?.[part]), change: changeOfTimes(row, before, "latency_ms", part), good: "down", note });
+  const time = (label, part, note) => stat({ label, value: ms(latency?.[part]), change: changes.share(latency?.[part], before?.latency_ms?.[part]), good: "down", note });
   return el("div", { class: "stats six" }, time(text("medianLatency"), "p50", latency ? text("perfMean", { mean: ms(latency.mean) }) : null),
     time(text("perfP95"), "p95"), time(text("perfP99"), "p99"),
-    stat({ label: text("medianFirst"), value: ms(first?.p50), change: changeOfTimes(row, before, "first_token_ms", "p50"), good: "down",
+    stat({ label: text("medianFirst"), value: ms(first?.p50), change: changes.share(first?.p50, before?.first_token_ms?.p50), good: "down",
       note: first ? text("perfFirst95", { p95: ms(first.p95) }) : null }),
     stat({ label: text("perfOver"), value: slow.answers_timed > 0 ? percent(slow.over_5s / slow.answers_timed) : "–",
       note: text("perfOverNote", { n: compact(slow.over_5s), all: compact(slow.answers_timed) }) }),
-    stat({ label: text("perfRpm"), value: compact(row.requests / minutes), change: changeOf(row.requests, before?.requests),
+    stat({ label: text("perfRpm"), value: compact(row.requests / minutes), change: changes.count(row.requests, before?.requests),
       note: text("perfTpm", { tpm: compact(row.tokens / minutes) }) }));
 }
 

@@ -1,6 +1,6 @@
-// What every page says alike: it is coming, there is nothing, it failed; and the small pieces of cards.
+// What every page says alike: it is coming, there is nothing, it failed, it is not all; and the small pieces of cards.
 import { el, svg } from "./dom.js";
-import { share } from "./format.js";
+import { dateTimeText, share } from "./format.js";
 import { text } from "./texts.js";
 
 export function loading(lines = 6) {
@@ -22,6 +22,18 @@ export const empty = (title, hint) => el("div", { class: "empty" },
 export const failed = (error, retry) => el("div", { class: "card failed", role: "alert" }, el("p", { class: "title" }, text("failed")),
   el("p", {}, error.message), el("button", { type: "button", onclick: retry }, text("retry")));
 
+// In what an answer is not about the time that was asked for, and why.
+export function noteOf(answer) {
+  if (answer?.incomplete) return text(`part.${answer.incomplete}`, { since: dateTimeText(answer.from) });
+  return answer?.whole_hours ? text("part.whole_hours", { from: dateTimeText(answer.from), to: dateTimeText(answer.to) }) : null;
+}
+
+// The same, but nothing where one of those that the page shows before it says so already.
+export function partNote(answer, ...before) {
+  const note = noteOf(answer);
+  return note === null || before.some((other) => noteOf(other) === note) ? null : el("p", { class: "quiet part-note" }, note);
+}
+
 export const chip = (shown, kind) => el("span", { class: kind ? `chip ${kind}` : "chip" }, shown);
 
 export const section = (title, ...nodes) => el("section", { class: "card" }, title == null ? null : el("h2", {}, title), nodes);
@@ -36,7 +48,15 @@ export function change(fraction, good) {
     el("span", { class: "hidden" }, text("changeNote")));
 }
 
-export const changeOf = (now, before) => (typeof now === "number" && typeof before === "number" && before > 0 ? now / before - 1 : null);
+const changeOf = (now, before) => (typeof now === "number" && typeof before === "number" && before > 0 ? now / before - 1 : null);
+
+// Of counts those of a minute are compared: of one of the two, more may be counted than was asked for. Sums of a part of
+// the rows compare to nothing.
+export function changesOf(now, before) {
+  if (now.complete === false || !before || before.complete === false) return { count: () => null, share: () => null };
+  const longer = (now.to - now.from) / (before.to - before.from);
+  return { share: changeOf, count: (value, former) => (typeof former === "number" && longer > 0 ? changeOf(value, former * longer) : null) };
+}
 
 export const stat = ({ label, value, title, change: fraction, good, spark, note }) => el("div", { class: "card stat" },
   el("p", { class: "label" }, label), el("p", { class: "value", title }, value),

@@ -1,10 +1,10 @@
 // What the pages of use and quality show alike: the measures of traffic, the columns of its tables, and the parts of a
 // page that are asked for each on their own.
 import { el } from "./dom.js";
-import { ago, compact, cost, counted, dateTimeText, money, ms, number, percent, share } from "./format.js";
+import { ago, compact, cost, counted, money, ms, number, percent, share } from "./format.js";
 import { nameIs } from "./filters.js";
 import { kindName, objectLink, objectName } from "./object.js";
-import { changeOf, chip } from "./states.js";
+import { chip } from "./states.js";
 import { language, text } from "./texts.js";
 import "../texts/traffic.js";
 
@@ -36,17 +36,9 @@ export const settle = (promise, signal) => promise.then((value) => ({ value }), 
 
 export const orTrouble = (part, show) => (part.trouble === undefined ? show(part.value) : el("p", { class: "problem" }, part.trouble));
 
-// What an answer lacks, and why; nothing where one of those that the page shows before it lacks the same.
-export function partNote(answer, ...before) {
-  const why = answer?.incomplete ?? null;
-  if (why === null || before.some((other) => other?.incomplete === why && other.from === answer.from)) return null;
-  return el("p", { class: "quiet part-note" }, text(`part.${why}`, { since: dateTimeText(answer.from) }));
-}
-
-// As long a time before, to compare with; sums of a part of the rows compare to nothing.
+// As long a time before, to compare with.
 // A range wholly before what is kept is empty: a second stands for it.
 export const spanBefore = ({ from, to }) => ({ window: null, from: from - Math.max(1, to - from), to: from });
-export const changesOf = (now, before) => (now.complete === false || before?.complete === false ? () => null : changeOf);
 
 // --- a series of an answer as the charts take it ---
 

@@ -77,6 +77,30 @@ for (const [language, words] of [["en", /What is known begins at [A-Z][a-z]+ \d/
   });
 }
 
+for (const [language, words] of [["en", /^Counted by whole hours, .+ to .+:/], ["zh", /^按整小时统计（.+ 至 .+）：/]]) {
+  test(`whole hours in place of their parts are told, and compared by the minute: ${language}`, async ({ browser, url }) => {
+    const tab = await Tab.open(browser, url, { language });
+    // Two hours against one: as many a minute, and twice as many.
+    const hour = Math.floor(Date.now() / 3_600_000) * 3600;
+    await tab.page.route("**/api/v1/summary?*", async (route) => {
+      const answer = await (await route.fetch()).json();
+      Object.assign(answer, { whole_hours: true, from: hour - 7200, to: hour, before_from: hour - 10_800, before_to: hour - 7200, before_complete: true });
+      Object.assign(answer.now, { requests: 2000, cost: 8 });
+      Object.assign(answer.before, { requests: 1000, cost: 2 });
+      await route.fulfill({ json: answer });
+    });
+    await tab.show("overview?window=1h");
+    const notes = await tab.page.locator(".part-note").allTextContents();
+    equal(notes.length, 1, "notes");
+    check(words.test(notes[0]), notes[0]);
+    const changes = await tab.page.locator(".stats.eight .stat .change").allTextContents();
+    check(changes[0].startsWith("↑ 100%"), `the change of the cost: ${changes[0]}`);
+    check(changes[1].startsWith("→ 0%"), `the change of the requests: ${changes[1]}`);
+    none([...await tab.allTroubles(), ...await tab.untranslated()], "found");
+    await tab.close();
+  });
+}
+
 test("breakdown: on a phone a row is read from its name to its cost, without going sideways", async ({ browser, url }) => {
   const tab = await Tab.open(browser, url, { width: 390 });
   await tab.show("breakdown?by=model&window=24h");
