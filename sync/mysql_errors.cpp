@@ -42,6 +42,8 @@ constexpr std::array kNotThisSchema{1046, 1051, 1054, 1109, 1146, 1176};
 constexpr std::array kInTheWay{1205, 1213, 1020};
 constexpr std::array kTakesNoWrites{1290, 1792, 1836};
 
+constexpr auto kWrongName = "Hostname verification failed";  // Connector/C from 3.4 on
+
 constexpr std::string_view kLacksGrant = "the account lacks a grant";
 
 Kind kind_of(const MysqlFailure& failure) {
@@ -51,7 +53,7 @@ Kind kind_of(const MysqlFailure& failure) {
     if (is_one_of(code, kInTheWay)) return Kind::locked;
     if (code == kTls) {
         // A certificate stays wrong until a person acts; a handshake that broke does not.
-        static constexpr std::array kOfPeople{"does not support", "certificate"};
+        static constexpr std::array kOfPeople{"does not support", "certificate", kWrongName};
         const bool lasting = std::any_of(kOfPeople.begin(), kOfPeople.end(), [&](const char* what) {
             return failure.text.find(what) != std::string::npos;
         });
@@ -77,11 +79,14 @@ std::string explain_tls(const MysqlFailure& failure, const Dsn& dsn) {
     if (says("does not support"))
         return "the server does not encrypt connections, but `tls` asks for it: give the server a "
                "certificate, or set tls: off";
-    if (says("Validation of SSL server certificate failed"))
+    if (says("Validation of SSL server certificate failed") || says(kWrongName))
         return fmt::format(
             "the server's certificate is not for the name {}: name the server as its certificate "
-            "does, or set tls: ca",
-            dsn.host);
+            "does{}",
+            dsn.host,
+            dsn.tls == Tls::full
+                ? ", or set tls: ca"
+                : " (the client library of this machine checks the issuer only with the name)");
     return "the server's certificate is not issued by an authority of `tls_ca`: set tls_ca to the "
            "file of the authority that issued it";
 }

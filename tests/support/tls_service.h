@@ -12,16 +12,17 @@
 
 namespace quotafuse::tests {
 
-/// Answers every POST on a free port of 127.0.0.1, behind TLS, from threads of its own.
+/// Answers every POST on a free port, behind TLS, from threads of its own.
 class TlsService {
 public:
     using Answer = std::function<void(const httplib::Request&, httplib::Response&)>;
 
-    TlsService(const TlsFiles& files, Answer answer)
+    /// `host`: a name stands for the first address that it has.
+    TlsService(const TlsFiles& files, Answer answer, const std::string& host = "127.0.0.1")
         : server_(files.certificate.c_str(), files.key.c_str()) {
         server_.new_task_queue = [] { return new httplib::ThreadPool(2); };  // it deletes it
         server_.Post(".*", std::move(answer));
-        port_ = server_.bind_to_any_port("127.0.0.1");
+        port_ = server_.bind_to_any_port(host);
         REQUIRE(port_ > 0);
         thread_ = std::jthread{[this] { server_.listen_after_bind(); }};
         while (!server_.is_running()) std::this_thread::sleep_for(std::chrono::milliseconds{1});
