@@ -133,14 +133,13 @@ private:
     void answer_from(const TrafficTable& table);
     void answer_from_rows();
     bool add_part_of_hour(std::int64_t from, std::int64_t until);
-    bool has_more_rows(std::int64_t count, std::int64_t from, std::int64_t until) const;
     std::int64_t rows_of_hour(std::int64_t hour) const;
     void add_hours(const TrafficTable& table, std::int64_t from, std::int64_t until);
     void add_days(const TrafficTable& table, std::int64_t from, std::int64_t until);
     void add_table(std::string_view name, bool days, std::int64_t from, std::int64_t until);
     bool has_others(const char* span, std::int64_t from, std::int64_t until) const;
     void begin_at(std::int64_t second, TrafficCut why);
-    std::int64_t add_rows(std::int64_t from, std::int64_t until);
+    void add_rows(std::int64_t from, std::int64_t until);
     void add_row(const Row& row);
     void add(TrafficCell cell);
     std::int64_t step_of(std::int64_t second);
@@ -190,28 +189,19 @@ void Inquiry::answer_from(const TrafficTable& table) {
 
 /// False, and nothing added, when that would be too many rows, or some are gone.
 bool Inquiry::add_part_of_hour(std::int64_t from, std::int64_t until) {
-    if (from < state_.rows_since || has_more_rows(rows_left_, from, until)) return false;
-    rows_left_ -= add_rows(from, until);
+    if (from < state_.rows_since) return false;
+    const auto rows = rows_of_hour(from / kSecondsOfHour);
+    if (rows > rows_left_) return false;
+    rows_left_ -= rows;
+    add_rows(from, until);
     return true;
 }
 
-bool Inquiry::has_more_rows(std::int64_t count, std::int64_t from, std::int64_t until) const {
-    SQLite::Statement query{database_,
-                            "SELECT 1 FROM log INDEXED BY log_by_time WHERE created_at >= ? AND "
-                            "created_at < ? LIMIT 1 OFFSET ?"};
-    query.bind(1, from);
-    query.bind(2, until);
-    query.bind(3, count);
-    return query.executeStep();
-}
-
-/// Returns how many there are.
-std::int64_t Inquiry::add_rows(std::int64_t from, std::int64_t until) {
+void Inquiry::add_rows(std::int64_t from, std::int64_t until) {
     RowQuery query{database_,
                    "FROM log INDEXED BY log_by_time WHERE created_at >= ?1 AND created_at < ?2 "
                    "ORDER BY created_at"};
-    return static_cast<std::int64_t>(
-        query.each({from, until}, [&](const Row& row) { add_row(row); }));
+    query.each({from, until}, [&](const Row& row) { add_row(row); });
 }
 
 /// About: refunds and the gateway's chores are not requests.

@@ -14,11 +14,11 @@ namespace quotafuse::sync {
 
 /// Sums of the mirrored traffic for pages, on a connection of whoever asks. Whole days come from
 /// days, whole hours from hours, and what is left at both ends from rows: of one question never
-/// more than kMostRows of them; where there are more, or they are gone, it is the whole hour.
+/// more than kMostRows of them; where an hour has more, or they are gone, it is the whole hour.
 /// Throws SQLite::Exception.
 class TrafficReader {
 public:
-    static constexpr std::int64_t kMostRows = 50'000;
+    static constexpr std::int64_t kMostRows = 20'000;
     static constexpr std::int64_t kMostStepRows = 100'000;
     /// Ranges longer than this take whole days from the days.
     static constexpr base::Seconds kByHours{7 * 86'400};

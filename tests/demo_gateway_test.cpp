@@ -232,9 +232,9 @@ TEST_CASE("the story's gateway has something to show for every gauge") {
     CHECK_FALSE(info.channels.at(1).balance);
     CHECK(info.healthy->at({"default", kLonelyModel}) == 1);
     CHECK(info.healthy->at({"vip", "gpt-4o"}) == 4);
-    CHECK(info.tokens.at(8).remaining == 18'000'000);
+    CHECK(info.tokens.at(8).remaining == 24'000'000);
     CHECK(info.tokens.at(8).used == 48'000'000);
     CHECK(info.tokens.at(10).expires_at == kNow + 2 * 86'400);
     CHECK_FALSE(info.tokens.at(1).expires_at);
-    CHECK(info.users.at(7).remaining == 80'000'000);
+    CHECK(info.users.at(7).remaining == 105'000'000);
 }

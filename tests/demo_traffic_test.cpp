@@ -43,7 +43,7 @@ TEST_CASE("the demo's gateway has a month of rows behind it and is never made tw
     const auto setup = prepare_demo(folder.path(), clock);
     CHECK(setup.gateway_path == folder.file("one-api.db"));
     const auto session = tests::sqlite_gateway(setup.gateway_path);
-    CHECK(number(*session, "SELECT count(*) FROM logs") > 75'000);
+    CHECK(number(*session, "SELECT count(*) FROM logs") > 110'000);
     CHECK(number(*session, "SELECT min(created_at) FROM logs") == kNow - 30 * 86'400);
     CHECK(number(*session, "SELECT count(*) FROM logs WHERE created_at >= " +
                                std::to_string(kNow - 1800)) > 15'000);

@@ -4,13 +4,16 @@
 
 namespace quotafuse::daemon::api {
 
+bool counts_whole_hours(const TrafficTable& table, const Span& asked) {
+    return table.span.from < asked.from || table.span.until > asked.until;
+}
+
 Json coverage_json(const TrafficTable& table, const Span& asked) {
-    const auto& [from, until] = table.span;
-    return {{"from", base::unix_seconds(from)},
-            {"to", base::unix_seconds(until)},
+    return {{"from", base::unix_seconds(table.span.from)},
+            {"to", base::unix_seconds(table.span.until)},
             {"complete", table.is_complete(asked)},
             {"incomplete", incomplete_json(table, asked)},
-            {"whole_hours", from < asked.from || until > asked.until}};
+            {"whole_hours", counts_whole_hours(table, asked)}};
 }
 
 Json cut_json(sync::TrafficCut cut) {

@@ -38,6 +38,12 @@ Traffic traffic_in(const Inquiry& inquiry, const Span& span) {
             count_active(traffic_by(inquiry, By::model, {}, span))};
 }
 
+/// What whole hours, of which the last may not be over, are compared with: as many whole ones.
+Span hours_before(const Span& span) {
+    constexpr base::Seconds kHour{3600};
+    return {span.from - std::max(kHour, span.length() / kHour * kHour), span.from};
+}
+
 /// How many channels, models and keys had requests; `tokens` are the keys of that span.
 Json active(const Traffic& traffic, const TrafficTable& tokens) {
     return {{"channels", traffic.channels},
@@ -91,10 +97,11 @@ double per_minute(std::int64_t count, const Span& span) {
 Json summary(const Inquiry& inquiry) {
     const Parameters parameters{inquiry.request(), {"window", "from", "to"}};
     const auto asked = span_of(parameters, inquiry.now(), inquiry.zone());
-    const auto before = asked.before();
     const auto traffic = traffic_in(inquiry, asked);
-    const auto past = traffic_in(inquiry, before);
     const auto& span = traffic.table.span;
+    const auto before =
+        counts_whole_hours(traffic.table, asked) ? hours_before(span) : asked.before();
+    const auto past = traffic_in(inquiry, before);
     const auto sums = sum_of(traffic.table);
     const auto tokens = traffic_by(inquiry, By::token, {}, asked);
     auto json = coverage_json(traffic.table, asked);

@@ -14,7 +14,8 @@ namespace quotafuse::demo {
 namespace {
 
 constexpr auto kFlavour = Flavour::new_api_2026;
-constexpr std::int64_t kHistory = 125 * 60;  // an hour, the hour before, and a little
+// The last hour, counted from a full hour on, and the hour before.
+constexpr std::int64_t kHistory = 185 * 60;
 constexpr std::int64_t kPast = 30 * 86'400;  // with its history
 constexpr std::size_t kPastRows = 40'000;
 

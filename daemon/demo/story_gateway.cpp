@@ -58,7 +58,7 @@ std::vector<DemoUser> story_users() {
         {4, "bob", "default", 1, false, 250'000'000},
         {5, "小林", "default", 1, true, 150'000'000},
         {6, "data-team", "vip", 1, false, 500'000'000},
-        {7, "support-bot", "default", 1, false, 80'000'000, 40'000'000},
+        {7, "support-bot", "default", 1, false, 105'000'000, 40'000'000},
     };
 }
 
@@ -71,9 +71,9 @@ std::vector<DemoToken> story_tokens() {
         {5, "bob-cursor", 4, 8, 100'000'000},
         {6, "小林的脚本", 5, 4, 100'000'000},
         {7, "notebooks", 6, 6, 150'000'000},
-        {8, "nightly-eval", 6, 4, 18'000'000, 48'000'000},
-        {9, "helpdesk", 7, 12, 80'000'000, 40'000'000},
-        {10, "playground", 3, 1, 7'000'000, 0, 2 * 86'400},
+        {8, "nightly-eval", 6, 4, 24'000'000, 48'000'000},
+        {9, "helpdesk", 7, 12, 105'000'000, 40'000'000},
+        {10, "playground", 3, 1, 9'000'000, 0, 2 * 86'400},
     };
 }
 

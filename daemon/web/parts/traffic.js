@@ -36,9 +36,12 @@ export const settle = (promise, signal) => promise.then((value) => ({ value }), 
 
 export const orTrouble = (part, show) => (part.trouble === undefined ? show(part.value) : el("p", { class: "problem" }, part.trouble));
 
-// As long a time before, to compare with.
+// What to compare with: as long a time before; of whole hours, of which the last may not be over, as many whole ones.
 // A range wholly before what is kept is empty: a second stands for it.
-export const spanBefore = ({ from, to }) => ({ window: null, from: from - Math.max(1, to - from), to: from });
+export function spanBefore({ from, to, whole_hours: hours }) {
+  const length = hours ? Math.max(3600, to - from - (to - from) % 3600) : Math.max(1, to - from);
+  return { window: null, from: from - length, to: from };
+}
 
 // --- a series of an answer as the charts take it ---
 
