@@ -70,7 +70,7 @@ for (const [language, words] of [["en", /What is known begins at [A-Z][a-z]+ \d/
       equal(notes.length, 1, `${name}: notes, for what lacks the same`);
       check(words.test(notes[0]), `${name}: ${notes}`);
     }
-    await tab.show("breakdown?window=1h");
+    await tab.show("breakdown?window=24h");
     equal(await tab.page.locator(".part-note").count(), 0, "notes of an answer that is whole");
     none([...await tab.allTroubles(), ...await tab.untranslated()], "found");
     await tab.close();
