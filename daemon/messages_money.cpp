@@ -18,6 +18,11 @@ bool is_an_hour(const Spending& spending) {
     return length <= kHour && length > kHour - kAboutAnHour;
 }
 
+/// A tenth tells something of 12.6 and nothing of 5455.1.
+std::string readable_times(double times) {
+    return times < 100 ? fmt::format("{:.1f}", times) : fmt::format("{:.0f}", times);
+}
+
 }  // namespace
 
 void Messages::add_spending(const Spending& spending, const base::TimeZone& zone,
@@ -32,7 +37,7 @@ void Messages::add_spending(const Spending& spending, const base::TimeZone& zone
              : fmt::format("{} since {}", amount, since);
     if (spending.usual && *spending.usual > 0) {
         const auto usual = format_amount(*spending.usual, currency_);
-        const auto times = fmt::format("{:.1f}", spending.an_hour() / *spending.usual);
+        const auto times = readable_times(spending.an_hour() / *spending.usual);
         text += zh ? fmt::format("，是平时此时（每小时 {}）的 {} 倍", usual, times)
                    : fmt::format(", {} times the usual {} an hour", times, usual);
     } else if (spending.usual) {

@@ -161,6 +161,9 @@ TEST_CASE("spend, times the usual and the pace of a day stand in the message") {
     CHECK(money_of(an_hour_of(51.8, 4.1), Language::chinese) ==
           Facts{{"花费", "最近 1 小时 $51.80，是平时此时（每小时 $4.10）的 12.6 倍"},
                 {"按此速度", "每天 $1,243.20"}});
+    // Far from the usual nobody reads tenths.
+    CHECK(money_of(an_hour_of(545.51, 0.1), Language::english)[0].value ==
+          "$545.51 in the last hour, 5455 times the usual $0.10 an hour");
     CHECK(money_of(an_hour_of(51.8, {}), Language::english)[0].value == "$51.80 in the last hour");
     CHECK(money_of(an_hour_of(51.8, 0), Language::english)[0].value ==
           "$51.80 in the last hour, usually nothing at this time");
